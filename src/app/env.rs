@@ -1,0 +1,91 @@
+//! What jobs work with: folders, services that outlive a job, and the way back to the window.
+use std::{
+    path::PathBuf,
+    sync::{Arc, RwLock},
+};
+
+use crossbeam_channel::Sender;
+
+use super::Event;
+use crate::{
+    base::{Error, Result, time::Clock},
+    engine::dirs::Dirs,
+};
+
+/// Wakes whoever drains the events.
+pub trait Waker: Send + Sync {
+    /// Must be cheap and callable from any thread.
+    fn wake(&self);
+}
+
+/// For tests and the command line: nobody sleeps.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NoWaker;
+
+impl Waker for NoWaker {
+    fn wake(&self) {}
+}
+
+/// An event with the opened workspace it belongs to, so that late news of a closed one is dropped.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    pub generation: u64,
+    pub event: Event,
+}
+
+/// Sends events to the window. Blocks when the window is 4,096 events behind, which holds back fast producers.
+#[derive(Clone)]
+pub struct Out {
+    pub(super) tx: Sender<Envelope>,
+    pub(super) waker: Arc<dyn Waker>,
+    pub(super) generation: u64,
+}
+
+impl Out {
+    /// A sender for the workspace opened as number `generation`.
+    pub fn new(tx: Sender<Envelope>, waker: Arc<dyn Waker>, generation: u64) -> Self {
+        Self { tx, waker, generation }
+    }
+    /// Sends and wakes. An error means the program is ending, so there is nobody to tell.
+    pub fn send(&self, event: impl Into<Event>) {
+        let _ = self.tx.send(Envelope { generation: self.generation, event: event.into() });
+        self.waker.wake();
+    }
+}
+
+impl std::fmt::Debug for Out {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Out").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// Shared by all jobs of a window.
+pub struct Env {
+    pub dirs: Dirs,
+    pub clock: Arc<dyn Clock>,
+    root: RwLock<Option<PathBuf>>,
+}
+
+impl Env {
+    /// An environment with no workspace open.
+    pub fn new(dirs: Dirs, clock: Arc<dyn Clock>) -> Self {
+        Self { dirs, clock, root: RwLock::new(None) }
+    }
+    /// The opened workspace's folder.
+    pub fn root(&self) -> Result<PathBuf> {
+        let root = self.root.read().map_err(|_| Error::bug("The workspace lock is poisoned"))?;
+        root.clone().ok_or_else(|| Error::user("No workspace is open").hint("Open a folder first"))
+    }
+    /// Called when a workspace has been opened.
+    pub fn set_root(&self, root: Option<PathBuf>) {
+        if let Ok(mut slot) = self.root.write() {
+            *slot = root;
+        }
+    }
+}
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env").field("dirs", &self.dirs).finish_non_exhaustive()
+    }
+}

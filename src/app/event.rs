@@ -1,0 +1,36 @@
+//! What comes back from jobs.
+use super::{board, data, git, home, jobs::JobEvent, notebook, quality, review, runs, settings, workspace};
+
+/// An event of one feature, or of the job system itself.
+#[derive(Debug, Clone)]
+pub enum Event {
+    Board(board::Event),
+    Data(data::Event),
+    Git(git::Event),
+    Home(home::Event),
+    Job(JobEvent),
+    Notebook(notebook::Event),
+    Quality(quality::Event),
+    Review(review::Event),
+    Runs(runs::Event),
+    Settings(settings::Event),
+    Workspace(workspace::Event),
+}
+
+macro_rules! from_event {
+    ($($feature:ident $variant:ident),*) => { $(
+        impl From<$feature::Event> for Event {
+            fn from(event: $feature::Event) -> Self { Self::$variant(event) }
+        }
+    )* };
+}
+from_event!(
+    board Board, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
+    settings Settings, workspace Workspace
+);
+
+impl From<JobEvent> for Event {
+    fn from(event: JobEvent) -> Self {
+        Self::Job(event)
+    }
+}

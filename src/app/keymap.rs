@@ -1,0 +1,23 @@
+//! The keys of the whole window; pages add their own while they have the focus.
+
+/// A key with what it does, for the list of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRow {
+    pub context: &'static str,
+    pub key: &'static str,
+    pub does: &'static str,
+}
+
+/// Keys that work everywhere.
+pub const GLOBAL: &[KeyRow] = &[
+    KeyRow { context: "Everywhere", key: "Ctrl+Shift+P", does: "Run a command" },
+    KeyRow { context: "Everywhere", key: "Ctrl+P", does: "Go to anything" },
+    KeyRow { context: "Everywhere", key: "Ctrl+1 .. Ctrl+8", does: "Go to a page" },
+    KeyRow { context: "Everywhere", key: "Ctrl+O", does: "Open a folder" },
+    KeyRow { context: "Everywhere", key: "Ctrl+S", does: "Save" },
+    KeyRow { context: "Everywhere", key: "Ctrl+B", does: "Show or hide the navigator" },
+    KeyRow { context: "Everywhere", key: "Ctrl+J", does: "Show or hide the inspector" },
+    KeyRow { context: "Everywhere", key: "F5", does: "Refresh" },
+    KeyRow { context: "Everywhere", key: "Esc", does: "One level back" },
+    KeyRow { context: "Everywhere", key: "?", does: "Show the keys of this page" },
+];

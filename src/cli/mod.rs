@@ -1,0 +1,75 @@
+//! The command line: one file a subcommand. JSON goes to stdout, people's words to stderr.
+pub mod board;
+pub mod check;
+pub mod diff;
+#[cfg(feature = "gui")]
+pub mod open;
+pub mod out;
+pub mod profile;
+pub mod rerun;
+pub mod run;
+pub mod runs;
+#[cfg(feature = "gui")]
+pub mod shot;
+pub mod sql;
+
+use clap::{Parser, Subcommand};
+
+/// Notebooks, board, runs and quality of one git repository, in one window and on one command line.
+#[derive(Debug, Parser)]
+#[command(name = "andon", version, about, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Sub>,
+    /// Folder, notebook or data file to open in the window; the sample workspace when left out
+    pub path: Option<std::path::PathBuf>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Sub {
+    /// Open a folder, notebook or data file in the window
+    #[cfg(feature = "gui")]
+    Open(open::Args),
+    /// Run a pipeline or a notebook and wait for it
+    Run(run::Args),
+    /// List runs, newest first, or show one
+    Runs(runs::Args),
+    /// Run again what failed in a run
+    Rerun(rerun::Args),
+    /// Evaluate a suite of data-quality checks, or all of them
+    Check(check::Args),
+    /// Query files with SQL
+    Sql(sql::Args),
+    /// Profile every column of a file
+    Profile(profile::Args),
+    /// Compare two versions of a notebook by cells
+    Diff(diff::Args),
+    /// Show and change the board
+    Board(board::Args),
+    /// Render a page to a PNG
+    #[cfg(feature = "gui")]
+    Shot(shot::Args),
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+/// Runs a subcommand and gives the exit code.
+pub fn run(sub: Sub) -> i32 {
+    match sub {
+        #[cfg(feature = "gui")]
+        Sub::Open(args) => open::run(&args),
+        Sub::Run(args) => run::run(&args),
+        Sub::Runs(args) => runs::run(&args),
+        Sub::Rerun(args) => rerun::run(&args),
+        Sub::Check(args) => check::run(&args),
+        Sub::Sql(args) => sql::run(&args),
+        Sub::Profile(args) => profile::run(&args),
+        Sub::Diff(args) => diff::run(&args),
+        Sub::Board(args) => board::run(&args),
+        #[cfg(feature = "gui")]
+        Sub::Shot(args) => shot::run(&args),
+        Sub::Man => out::manual(),
+    }
+}

@@ -1,0 +1,51 @@
+//! Where Andon keeps what belongs to the person rather than to a workspace.
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use crate::base::{Result, error::Context};
+
+/// The person's folders, by the XDG base directory rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dirs {
+    /// Copied samples, the list of recent and trusted workspaces.
+    pub data: PathBuf,
+    /// settings.toml, themes/.
+    pub config: PathBuf,
+    /// What can be made again.
+    pub cache: PathBuf,
+}
+
+impl Dirs {
+    /// From the environment: `ANDON_HOME` puts all three below one folder (portable use, tests).
+    pub fn from_env() -> Self {
+        if let Some(home) = env::var_os("ANDON_HOME").map(PathBuf::from) {
+            return Self::below(&home);
+        }
+        let home = env::home_dir().unwrap_or_else(|| PathBuf::from("."));
+        let pick = |var: &str, rest: &str| {
+            env::var_os(var)
+                .map(PathBuf::from)
+                .filter(|p| p.is_absolute())
+                .unwrap_or_else(|| home.join(rest))
+                .join("andon")
+        };
+        Self {
+            data: pick("XDG_DATA_HOME", ".local/share"),
+            config: pick("XDG_CONFIG_HOME", ".config"),
+            cache: pick("XDG_CACHE_HOME", ".cache"),
+        }
+    }
+    /// All three below one folder.
+    pub fn below(home: &Path) -> Self {
+        Self { data: home.join("data"), config: home.join("config"), cache: home.join("cache") }
+    }
+    /// Makes the folders.
+    pub fn create(&self) -> Result<()> {
+        for dir in [&self.data, &self.config, &self.cache] {
+            fs::create_dir_all(dir).io(|| format!("Could not make the folder {}", dir.display()))?;
+        }
+        Ok(())
+    }
+}
