@@ -1,0 +1,12 @@
+//! The parts every page is made of. All take the theme; none keeps state of its own.
+mod button;
+mod feedback;
+mod layout;
+mod plot_bits;
+mod row;
+
+pub use button::{Btn, icon_button, link, segmented, switch};
+pub use feedback::{empty_state, error_box, focus_ring, mark, mark_word, progress_bar, tag, tag_mark};
+pub use layout::{box_frame, hair_x, hair_y, left_panel, page_head, right_panel, section_head, toolbar};
+pub use plot_bits::{bars, spark};
+pub use row::{Row, kbd, nav_row, text_field};
