@@ -1,0 +1,4 @@
+//! Tests of the pages, drawn without a display and found by role and label.
+#![cfg(feature = "gui")]
+#[path = "ui/support.rs"]
+mod support;
