@@ -2,6 +2,7 @@
 pub mod board;
 pub mod diff;
 pub mod flow;
+pub mod git;
 pub mod json;
 pub mod ledger;
 pub mod notebook;

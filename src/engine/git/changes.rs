@@ -1,0 +1,153 @@
+//! Which files differ between two sides, and what a file holds on one of them.
+use std::{fs, io::ErrorKind, path::Path};
+
+use git2::{Delta, DiffOptions};
+
+use super::{GitContext, MAX_FILES, Repo};
+use crate::{
+    base::{Error, Result, fsx, job::JobCtx},
+    model::git::{Change, ChangedFile, ChangedFiles, Rev},
+};
+
+/// First line of a file that Git LFS keeps elsewhere.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+
+/// Largest sum of new files that is searched for renames.
+const RENAME_BYTES: u64 = 64_000_000;
+
+impl Repo {
+    /// The files that differ between two sides, renames found, below the workspace.
+    pub fn changed_files(&self, base: &Rev, compare: &Rev, cx: &JobCtx) -> Result<ChangedFiles> {
+        let what = || format!("Could not compare {base} with {compare}");
+        if base == compare {
+            return Ok(ChangedFiles::default());
+        }
+        if self.git.is_bare() && (*base == Rev::WorkingTree || *compare == Rev::WorkingTree) {
+            return Err(Error::user("This repository is bare: it has no files to work on")
+                .hint("Compare two commits, or open a clone of it"));
+        }
+        let mut options = DiffOptions::new();
+        options.include_typechange(true).ignore_submodules(true).skip_binary_check(true);
+        options.include_untracked(true).recurse_untracked_dirs(true);
+        if !self.prefix.is_empty() {
+            options.disable_pathspec_match(true).pathspec(self.prefix.trim_end_matches('/'));
+        }
+        let (old, new) = (self.tree_at(base)?, self.tree_at(compare)?);
+        let mut diff = match (base, compare) {
+            (_, Rev::WorkingTree) => self.git.diff_tree_to_workdir_with_index(old.as_ref(), Some(&mut options)),
+            (Rev::WorkingTree, _) => {
+                options.reverse(true);
+                self.git.diff_tree_to_workdir_with_index(new.as_ref(), Some(&mut options))
+            }
+            _ => self.git.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options)),
+        }
+        .git(what)?;
+        cx.check()?;
+        if worth_a_rename_search(&diff) {
+            let mut find = git2::DiffFindOptions::new();
+            find.renames(true).for_untracked(true).rename_limit(200);
+            diff.find_similar(Some(&mut find)).git(what)?;
+        }
+        let mut files: Vec<ChangedFile> = diff.deltas().filter_map(|d| self.changed_file(&d)).collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files.dedup_by(|a, b| a.path == b.path);
+        let more = files.len().saturating_sub(MAX_FILES) as u64;
+        files.truncate(MAX_FILES);
+        Ok(ChangedFiles { files, more })
+    }
+
+    fn changed_file(&self, delta: &git2::DiffDelta<'_>) -> Option<ChangedFile> {
+        let text = |f: git2::DiffFile<'_>| f.path_bytes().map(|b| String::from_utf8_lossy(b).into_owned());
+        let (old, new) = (text(delta.old_file()), text(delta.new_file()));
+        let change = match delta.status() {
+            Delta::Added | Delta::Untracked | Delta::Copied => Change::Added,
+            Delta::Deleted => Change::Deleted,
+            Delta::Modified | Delta::Conflicted => Change::Modified,
+            Delta::Renamed => Change::Renamed,
+            Delta::Typechange => Change::Retyped,
+            Delta::Unmodified | Delta::Ignored | Delta::Unreadable => return None,
+        };
+        let inner = if change == Change::Deleted { old.clone().or(new)? } else { new.or_else(|| old.clone())? };
+        let old_path =
+            if change == Change::Renamed { old.and_then(|o| self.outer(&o).map(str::to_owned)) } else { None };
+        Some(ChangedFile {
+            path: self.outer(&inner)?.to_owned(),
+            old_path,
+            change,
+            untracked: delta.status() == Delta::Untracked,
+        })
+    }
+
+    /// What a file holds on one side; none when it does not exist there. A file that Git LFS keeps elsewhere is
+    /// read from its local store.
+    pub fn read(&self, rev: &Rev, path: &str) -> Result<Option<Vec<u8>>> {
+        let inside = fsx::inside(&self.root, path)?;
+        match rev {
+            Rev::Empty => Ok(None),
+            Rev::WorkingTree => read_work_file(&inside),
+            Rev::At(spec) => {
+                let Some(tree) = self.tree_at(rev)? else { return Ok(None) };
+                let entry = match tree.get_path(Path::new(&self.inner(path))) {
+                    Ok(entry) => entry,
+                    Err(e) if e.code() == git2::ErrorCode::NotFound => return Ok(None),
+                    Err(e) => return Err(super::wrap(format!("Could not read {path} at {spec}"), &e)),
+                };
+                if entry.kind() != Some(git2::ObjectType::Blob) {
+                    return Ok(None);
+                }
+                let blob = self.git.find_blob(entry.id()).git(|| format!("Could not read {path} at {spec}"))?;
+                self.out_of_lfs(path, blob.content()).map(Some)
+            }
+        }
+    }
+
+    fn out_of_lfs(&self, path: &str, content: &[u8]) -> Result<Vec<u8>> {
+        if content.len() > 1_024 || !content.starts_with(LFS_POINTER) {
+            return Ok(content.to_vec());
+        }
+        let text = String::from_utf8_lossy(content);
+        let oid = text.lines().find_map(|l| l.strip_prefix("oid sha256:")).filter(|o| o.len() == 64 && o.is_ascii());
+        let Some(oid) = oid else { return Ok(content.to_vec()) };
+        let (a, b) = (oid.get(..2).unwrap_or_default(), oid.get(2..4).unwrap_or_default());
+        let file = self.git.commondir().join("lfs/objects").join(a).join(b).join(oid);
+        match fs::read(&file) {
+            Ok(bytes) => Ok(bytes),
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                Err(Error::user(format!("This version of {path} is kept by Git LFS and is not on this machine"))
+                    .hint("Fetch it with: git lfs fetch"))
+            }
+            Err(e) => Err(Error::io(format!("Could not read {}", file.display())).because(&e)),
+        }
+    }
+}
+
+/// A file of the working tree as git sees it: of a link, the link itself.
+fn read_work_file(path: &Path) -> Result<Option<Vec<u8>>> {
+    let error = |e: std::io::Error| Error::io(format!("Could not read {}", path.display())).because(&e);
+    match fs::symlink_metadata(path) {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(error(e)),
+        Ok(meta) if meta.is_symlink() => {
+            let target = fs::read_link(path).map_err(error)?;
+            Ok(Some(target.to_string_lossy().into_owned().into_bytes()))
+        }
+        Ok(meta) if meta.is_dir() => Ok(None),
+        Ok(_) => fs::read(path).map(Some).map_err(error),
+    }
+}
+
+/// The search reads files, so it is made only where a rename can be and little has to be read.
+fn worth_a_rename_search(diff: &git2::Diff<'_>) -> bool {
+    let (mut gone, mut new, mut bytes) = (0, 0, 0);
+    for delta in diff.deltas() {
+        match delta.status() {
+            Delta::Deleted => gone += 1,
+            Delta::Added | Delta::Untracked => {
+                new += 1;
+                bytes += delta.new_file().size();
+            }
+            _ => {}
+        }
+    }
+    gone > 0 && new > 0 && new <= 200 && bytes <= RENAME_BYTES
+}

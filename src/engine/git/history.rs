@@ -1,0 +1,214 @@
+//! Commits, the history of a file, branches and tags.
+use std::{
+    collections::{BinaryHeap, HashMap},
+    path::Path,
+};
+
+use git2::{BranchType, Commit, Oid, Sort};
+use jiff::Timestamp;
+
+use super::{GitContext, OWN_BRANCHES, Repo};
+use crate::{
+    base::{Result, job::JobCtx},
+    model::git::{Author, Change, CommitInfo, FileVersion, RefInfo, RefKind},
+};
+
+impl Repo {
+    /// The commits that `rev` reaches, newest first; none before the first commit.
+    pub fn log(&self, rev: &str, limit: usize, cx: &JobCtx) -> Result<Vec<CommitInfo>> {
+        let Some(from) = self.commit_at(rev)? else { return Ok(Vec::new()) };
+        self.walk(from.id(), None, limit, cx)
+    }
+
+    /// The commits that `to` reaches and `from` does not, newest first.
+    pub fn commits_between(&self, from: &str, to: &str, limit: usize, cx: &JobCtx) -> Result<Vec<CommitInfo>> {
+        let Some(to) = self.commit_at(to)? else { return Ok(Vec::new()) };
+        let hide = self.commit_at(from)?.map(|c| c.id());
+        self.walk(to.id(), hide, limit, cx)
+    }
+
+    fn walk(&self, from: Oid, hide: Option<Oid>, limit: usize, cx: &JobCtx) -> Result<Vec<CommitInfo>> {
+        let what = || "Could not read the history".to_owned();
+        let mut walk = self.git.revwalk().git(what)?;
+        walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).git(what)?;
+        walk.push(from).git(what)?;
+        if let Some(hide) = hide {
+            walk.hide(hide).git(what)?;
+        }
+        let mut all = Vec::new();
+        for id in walk.take(limit) {
+            cx.check()?;
+            let commit = self.git.find_commit(id.git(what)?).git(what)?;
+            all.push(self.info(&commit)?);
+        }
+        Ok(all)
+    }
+
+    /// The commit where two revisions parted, when they have one in common.
+    pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>> {
+        let (Some(a), Some(b)) = (self.commit_at(a)?, self.commit_at(b)?) else { return Ok(None) };
+        Ok(self.git.merge_base(a.id(), b.id()).ok().map(|id| id.to_string()))
+    }
+
+    /// The commits that changed a file, newest first, followed through renames.
+    ///
+    /// Only the entry of the file is looked up in each tree, so that a commit costs as much as its path is deep;
+    /// a full comparison is made only where the file appears, to see whether it came from another name.
+    pub fn file_history(&self, rev: &str, path: &str, limit: usize, cx: &JobCtx) -> Result<Vec<FileVersion>> {
+        let what = || format!("Could not read the history of {path}");
+        let Some(start) = self.commit_at(rev)? else { return Ok(Vec::new()) };
+        let mut names: HashMap<Oid, String> = HashMap::from([(start.id(), self.inner(path))]);
+        let mut queue = BinaryHeap::from([(start.time().seconds(), start.id())]);
+        let mut seen = std::collections::HashSet::from([start.id()]);
+        let mut versions = Vec::new();
+        while let Some((_, id)) = queue.pop() {
+            cx.check()?;
+            if versions.len() >= limit {
+                break;
+            }
+            let commit = self.git.find_commit(id).git(what)?;
+            let Some(name) = names.remove(&id) else { continue };
+            let here = self.entry(&commit, &name);
+            let parents: Vec<Commit<'_>> = commit.parents().collect();
+            let before: Vec<_> = parents.iter().map(|p| self.entry(p, &name)).collect();
+            // A parent with the same file tells the whole story; the others came to the same by another way.
+            let same = before.iter().position(|b| *b == here);
+            let follow: Vec<(usize, String)> = match same {
+                Some(_) if here.is_none() => Vec::new(),
+                Some(i) => vec![(i, name)],
+                None => self.version(&commit, &parents, &before, here, name, &mut versions)?,
+            };
+            for (i, name) in follow {
+                let Some(parent) = parents.get(i) else { continue };
+                if seen.insert(parent.id()) {
+                    names.insert(parent.id(), name);
+                    queue.push((parent.time().seconds(), parent.id()));
+                }
+            }
+        }
+        Ok(versions)
+    }
+
+    /// Notes what `commit` did to the file and says under which name each parent has it.
+    fn version(
+        &self,
+        commit: &Commit<'_>,
+        parents: &[Commit<'_>],
+        before: &[Option<Oid>],
+        here: Option<Oid>,
+        name: String,
+        versions: &mut Vec<FileVersion>,
+    ) -> Result<Vec<(usize, String)>> {
+        let mut follow: Vec<(usize, String)> =
+            before.iter().enumerate().filter(|(_, b)| b.is_some()).map(|(i, _)| (i, name.clone())).collect();
+        let mut old_path = None;
+        let change = match (here, follow.is_empty()) {
+            (None, true) => return Ok(follow),
+            (None, false) => Change::Deleted,
+            (Some(_), false) => Change::Modified,
+            (Some(id), true) => {
+                for (i, parent) in parents.iter().enumerate() {
+                    if let Some(old) = self.renamed_from(parent, commit, &name, id)? {
+                        old_path = self.outer(&old).map(str::to_owned);
+                        follow.push((i, old));
+                    }
+                }
+                if follow.is_empty() { Change::Added } else { Change::Renamed }
+            }
+        };
+        let path = self.outer(&name).unwrap_or(&name).to_owned();
+        versions.push(FileVersion { commit: self.info(commit)?, path, change, old_path });
+        Ok(follow)
+    }
+
+    fn entry(&self, commit: &Commit<'_>, inner: &str) -> Option<Oid> {
+        commit.tree().ok()?.get_path(Path::new(inner)).ok().map(|e| e.id())
+    }
+
+    /// The name under which `parent` has the file that `commit` shows as `name`.
+    fn renamed_from(&self, parent: &Commit<'_>, commit: &Commit<'_>, name: &str, id: Oid) -> Result<Option<String>> {
+        let what = || "Could not look for a rename".to_owned();
+        let (old, new) = (parent.tree().git(what)?, commit.tree().git(what)?);
+        let mut diff = self.git.diff_tree_to_tree(Some(&old), Some(&new), None).git(what)?;
+        let text = |f: git2::DiffFile<'_>| f.path_bytes().map(|b| String::from_utf8_lossy(b).into_owned());
+        // The same bytes under another name need no reading at all.
+        let twin = diff.deltas().find(|d| d.status() == git2::Delta::Deleted && d.old_file().id() == id);
+        if let Some(twin) = twin {
+            return Ok(text(twin.old_file()));
+        }
+        if diff.deltas().len() > 1_000 {
+            return Ok(None);
+        }
+        diff.find_similar(Some(git2::DiffFindOptions::new().renames(true).rename_limit(200))).git(what)?;
+        let found = diff
+            .deltas()
+            .find(|d| d.status() == git2::Delta::Renamed && text(d.new_file()).as_deref() == Some(name))
+            .and_then(|d| text(d.old_file()));
+        Ok(found)
+    }
+
+    /// Branches and tags, the current branch first, then by kind and age. Andon's own branches are left out.
+    pub fn refs(&self) -> Result<Vec<RefInfo>> {
+        let what = || "Could not list the branches".to_owned();
+        let mut all = Vec::new();
+        for branch in self.git.branches(None).git(what)? {
+            let (branch, kind) = branch.git(what)?;
+            let name = String::from_utf8_lossy(branch.name_bytes().git(what)?).into_owned();
+            let Ok(commit) = branch.get().peel_to_commit() else { continue };
+            let bare_name = name.split_once('/').map_or(name.as_str(), |(_, rest)| rest);
+            let own = if kind == BranchType::Remote { bare_name } else { &name };
+            if own.starts_with(OWN_BRANCHES) || own == "HEAD" {
+                continue;
+            }
+            let upstream = branch.upstream().ok().and_then(|u| u.get().target());
+            let ahead_behind = upstream.and_then(|u| self.git.graph_ahead_behind(commit.id(), u).ok());
+            let kind = if kind == BranchType::Remote { RefKind::Remote } else { RefKind::Branch };
+            let mut info = self.ref_info(name, kind, &commit);
+            info.current = branch.is_head();
+            info.ahead_behind = ahead_behind.map(|(a, b)| (a as u64, b as u64));
+            all.push(info);
+        }
+        for reference in self.git.references_glob("refs/tags/*").git(what)?.flatten() {
+            let Ok(commit) = reference.peel_to_commit() else { continue };
+            let name = String::from_utf8_lossy(reference.shorthand_bytes()).into_owned();
+            all.push(self.ref_info(name, RefKind::Tag, &commit));
+        }
+        all.sort_by(|a, b| {
+            (!a.current, a.kind).cmp(&(!b.current, b.kind)).then(b.at.cmp(&a.at)).then(a.name.cmp(&b.name))
+        });
+        Ok(all)
+    }
+
+    fn ref_info(&self, name: String, kind: RefKind, commit: &Commit<'_>) -> RefInfo {
+        RefInfo {
+            name,
+            kind,
+            current: false,
+            commit: commit.id().to_string(),
+            at: time_of(commit),
+            summary: lossy(commit.summary_bytes()),
+            ahead_behind: None,
+        }
+    }
+
+    /// A commit as plain data.
+    pub(super) fn info(&self, commit: &Commit<'_>) -> Result<CommitInfo> {
+        let author = commit.author();
+        Ok(CommitInfo {
+            id: commit.id().to_string(),
+            summary: lossy(commit.summary_bytes()),
+            body: lossy(commit.body_bytes()),
+            author: Author { name: lossy(Some(author.name_bytes())), email: lossy(Some(author.email_bytes())) },
+            at: time_of(commit),
+            parents: commit.parent_ids().map(|p| p.to_string()).collect(),
+        })
+    }
+}
+
+fn time_of(commit: &Commit<'_>) -> Timestamp {
+    Timestamp::from_second(commit.time().seconds()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn lossy(bytes: Option<&[u8]>) -> String {
+    bytes.map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default()
+}
