@@ -1,7 +1,7 @@
 //! What jobs work with: folders, services that outlive a job, and the way back to the window.
 use std::{
     path::PathBuf,
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, RwLock},
 };
 
 use crossbeam_channel::Sender;
@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 use super::Event;
 use crate::{
     base::{Error, Result, time::Clock},
-    engine::dirs::Dirs,
+    engine::{dirs::Dirs, workspace::Watch},
 };
 
 /// Wakes whoever drains the events.
@@ -64,17 +64,24 @@ pub struct Env {
     pub dirs: Dirs,
     pub clock: Arc<dyn Clock>,
     root: RwLock<Option<PathBuf>>,
+    watch: Mutex<Option<Watch>>,
 }
 
 impl Env {
     /// An environment with no workspace open.
     pub fn new(dirs: Dirs, clock: Arc<dyn Clock>) -> Self {
-        Self { dirs, clock, root: RwLock::new(None) }
+        Self { dirs, clock, root: RwLock::new(None), watch: Mutex::new(None) }
     }
     /// The opened workspace's folder.
     pub fn root(&self) -> Result<PathBuf> {
         let root = self.root.read().map_err(|_| Error::bug("The workspace lock is poisoned"))?;
         root.clone().ok_or_else(|| Error::user("No workspace is open").hint("Open a folder first"))
+    }
+    /// Keeps the watch of the opened folder; the one before ends.
+    pub fn set_watch(&self, watch: Option<Watch>) {
+        if let Ok(mut slot) = self.watch.lock() {
+            *slot = watch;
+        }
     }
     /// Called when a workspace has been opened.
     pub fn set_root(&self, root: Option<PathBuf>) {

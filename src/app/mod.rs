@@ -13,6 +13,7 @@ pub mod env;
 pub mod event;
 pub mod git;
 pub mod home;
+pub mod host;
 pub mod jobs;
 pub mod keymap;
 pub mod notebook;

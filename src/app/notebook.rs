@@ -49,3 +49,8 @@ pub fn files_changed(_state: &mut AppState, _paths: &[String], _cx: &Cx) -> Vec<
 pub fn actions(_state: &AppState) -> Vec<Action> {
     Vec::new()
 }
+
+/// Opens a file of the workspace on this page; called by [`super::workspace::open_file`].
+pub fn open_path(_state: &mut AppState, _path: &str, _cx: &Cx) -> Vec<Effect> {
+    Vec::new()
+}

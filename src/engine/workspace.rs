@@ -1,1 +1,297 @@
-//!
+//! Opening folders: the file tree, `.andon/`, what is trusted, what was open before, changes on disk.
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use notify::{RecursiveMode, Watcher as _};
+use serde::{Deserialize, Serialize};
+
+use super::dirs::Dirs;
+use crate::{
+    base::{Error, Result, error::Context, fsx, job::JobCtx},
+    model::workspace::{Config, Entry, FileKind, Recent},
+};
+
+/// Folders that are never listed: tools' own, and what can be made again.
+const HIDDEN: &[&str] = &[
+    ".git",
+    ".andon",
+    "node_modules",
+    "target",
+    ".venv",
+    "venv",
+    "__pycache__",
+    ".ipynb_checkpoints",
+    ".mypy_cache",
+    ".ruff_cache",
+];
+/// At most this many rows in the tree; the rest is reached by typing a path.
+const MAX_ENTRIES: usize = 20_000;
+const MAX_DEPTH: usize = 12;
+
+/// A folder as it was found.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub root: PathBuf,
+    pub config: Config,
+    /// andon.toml could not be read; the workspace opens all the same.
+    pub config_error: Option<Error>,
+    pub entries: Vec<Entry>,
+    /// Entries were cut at the limit.
+    pub cut: bool,
+    pub is_repo: bool,
+    pub trusted: bool,
+}
+
+/// Reads a folder.
+pub fn open(path: &Path, dirs: &Dirs, cx: &JobCtx) -> Result<Opened> {
+    let root = path.canonicalize().map_err(|e| {
+        Error::user(format!("Could not open {}", path.display()))
+            .because(&e)
+            .hint("Check the path, or choose another folder")
+    })?;
+    if !root.is_dir() {
+        return Err(Error::user(format!("{} is not a folder", root.display())));
+    }
+    fs::read_dir(&root).io(|| format!("Could not read the folder {}", root.display()))?;
+    let (config, config_error) = match read_config(&root) {
+        Ok(config) => (config, None),
+        Err(e) => (Config::default(), Some(e)),
+    };
+    let (entries, cut) = scan(&root, cx)?;
+    let is_repo = git2::Repository::discover(&root).is_ok();
+    let key = root.to_string_lossy().into_owned();
+    let trusted = Book::load(dirs).workspaces.iter().any(|r| r.path == key && r.trusted);
+    Ok(Opened { root, config, config_error, entries, cut, is_repo, trusted })
+}
+
+fn read_config(root: &Path) -> Result<Config> {
+    let path = root.join("andon.toml");
+    if !path.exists() {
+        return Ok(Config::default());
+    }
+    Config::parse(&fsx::read_text(&path)?)
+}
+
+/// The files below `root`, folders first, and whether the list was cut.
+pub fn scan(root: &Path, cx: &JobCtx) -> Result<(Vec<Entry>, bool)> {
+    let mut out = Vec::new();
+    let cut = walk(root, root, 0, &mut out, cx)?;
+    Ok((out, cut))
+}
+
+fn walk(root: &Path, dir: &Path, depth: usize, out: &mut Vec<Entry>, cx: &JobCtx) -> Result<bool> {
+    cx.check()?;
+    let Ok(list) = fs::read_dir(dir) else { return Ok(false) };
+    let mut found: Vec<(bool, String, PathBuf, Option<fs::Metadata>)> = list
+        .flatten()
+        .map(|e| {
+            let is_dir = e.file_type().is_ok_and(|t| t.is_dir());
+            (!is_dir, e.file_name().to_string_lossy().into_owned(), e.path(), e.metadata().ok())
+        })
+        .filter(|(file, name, ..)| *file || !HIDDEN.contains(&name.as_str()))
+        .collect();
+    found.sort_by(|a, b| (a.0, a.1.to_lowercase()).cmp(&(b.0, b.1.to_lowercase())));
+    for (is_file, name, path, meta) in found {
+        if out.len() >= MAX_ENTRIES {
+            return Ok(true);
+        }
+        // Editors' and our own half-written files would flicker in the tree.
+        if is_file && name.starts_with(".andon-") {
+            continue;
+        }
+        let relative = fsx::relative(root, &path);
+        let modified = meta.as_ref().and_then(|m| m.modified().ok()).and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+        out.push(Entry {
+            kind: if is_file { FileKind::of(&relative) } else { FileKind::Folder },
+            path: relative,
+            size: if is_file { meta.as_ref().map_or(0, fs::Metadata::len) } else { 0 },
+            modified: modified.map_or(0, |d| d.as_secs() as i64),
+            depth,
+        });
+        if !is_file && depth < MAX_DEPTH && walk(root, &path, depth + 1, out, cx)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Makes `.andon/` with a .gitignore of its own that holds `*`; the user's .gitignore is never edited.
+pub fn dot_andon(root: &Path) -> Result<PathBuf> {
+    let dir = root.join(".andon");
+    fs::create_dir_all(&dir).map_err(|e| {
+        Error::io(format!("Could not make {}", dir.display()))
+            .because(&e)
+            .hint("Andon keeps its history there; make the folder writable")
+    })?;
+    let ignore = dir.join(".gitignore");
+    if !ignore.exists() {
+        fs::write(&ignore, "*\n").io(|| format!("Could not write {}", ignore.display()))?;
+    }
+    Ok(dir)
+}
+
+/// The list of known workspaces, in the person's data folder.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Book {
+    #[serde(default)]
+    workspaces: Vec<Recent>,
+}
+
+impl Book {
+    fn path(dirs: &Dirs) -> PathBuf {
+        dirs.data.join("workspaces.toml")
+    }
+    fn load(dirs: &Dirs) -> Self {
+        fs::read_to_string(Self::path(dirs)).ok().and_then(|t| toml::from_str(&t).ok()).unwrap_or_default()
+    }
+    fn save(&self, dirs: &Dirs) -> Result<()> {
+        dirs.create()?;
+        let text =
+            toml::to_string(self).map_err(|e| Error::bug("Could not write the list of workspaces").because(&e))?;
+        fsx::write_atomic(&Self::path(dirs), text.as_bytes())
+    }
+}
+
+/// Workspaces opened before, newest first.
+pub fn recents(dirs: &Dirs) -> Vec<Recent> {
+    let mut all = Book::load(dirs).workspaces;
+    all.sort_by_key(|r| std::cmp::Reverse(r.opened));
+    all
+}
+
+/// Notes that a workspace was opened or what changed about it.
+pub fn remember(dirs: &Dirs, root: &Path, change: impl FnOnce(&mut Recent)) -> Result<()> {
+    let mut book = Book::load(dirs);
+    let key = root.to_string_lossy().into_owned();
+    let at = book.workspaces.iter().position(|r| r.path == key).unwrap_or_else(|| {
+        let name = root.file_name().map_or_else(|| key.clone(), |n| n.to_string_lossy().into_owned());
+        book.workspaces.push(Recent { path: key.clone(), name, trusted: false, opened: 0, red: 0 });
+        book.workspaces.len() - 1
+    });
+    change(&mut book.workspaces[at]);
+    book.workspaces.sort_by_key(|r| std::cmp::Reverse(r.opened));
+    book.workspaces.truncate(50);
+    book.save(dirs)
+}
+
+/// Takes a workspace off the list; the folder is left alone.
+pub fn forget(dirs: &Dirs, path: &str) -> Result<()> {
+    let mut book = Book::load(dirs);
+    book.workspaces.retain(|r| r.path != path);
+    book.save(dirs)
+}
+
+/// Watches a folder until dropped.
+pub struct Watch {
+    _watcher: notify::RecommendedWatcher,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// Calls `changed` with workspace-relative paths, at most once in 200 ms. Of `.git` only HEAD, the index and branches
+/// count, of `.andon` only the store, so that a run's log lines do not wake the window.
+pub fn watch(root: &Path, changed: impl Fn(Vec<String>) + Send + 'static) -> Result<Watch> {
+    let pending: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let (tx, rx) = crossbeam_channel::bounded::<()>(1);
+    let collect = pending.clone();
+    let base = root.to_path_buf();
+    let handler = move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        if event.kind.is_access() {
+            return;
+        }
+        let Ok(mut set) = collect.lock() else { return };
+        let before = set.len();
+        set.extend(event.paths.iter().map(|p| fsx::relative(&base, p)).filter(|p| matters(p)));
+        if set.len() > before {
+            let _ = tx.try_send(());
+        }
+    };
+    let mut watcher = notify::recommended_watcher(handler).map_err(|e| not_watched(root, &e))?;
+    watcher.watch(root, RecursiveMode::Recursive).map_err(|e| not_watched(root, &e))?;
+    let gather = move || {
+        // Ends when the watcher, and with it the sender, is dropped.
+        while rx.recv().is_ok() {
+            thread::sleep(Duration::from_millis(200));
+            let paths = pending.lock().map(|mut s| std::mem::take(&mut *s)).unwrap_or_default();
+            if !paths.is_empty() {
+                changed(paths.into_iter().collect());
+            }
+        }
+    };
+    thread::Builder::new().name("andon-watch".to_owned()).spawn(gather).map_err(|e| not_watched(root, &e))?;
+    Ok(Watch { _watcher: watcher })
+}
+
+fn not_watched(root: &Path, cause: &(dyn std::error::Error + 'static)) -> Error {
+    Error::io(format!("Changes in {} are not noticed by themselves", root.display()))
+        .because(cause)
+        .hint("Press F5 to look again")
+}
+
+fn matters(path: &str) -> bool {
+    if let Some(rest) = path.strip_prefix(".git/") {
+        return rest == "HEAD" || rest == "index" || rest == "packed-refs" || rest.starts_with("refs/");
+    }
+    if let Some(rest) = path.strip_prefix(".andon/") {
+        return rest.starts_with("andon.db") && !rest.ends_with("-shm");
+    }
+    !path.split('/').any(|part| HIDDEN.contains(&part) || part.starts_with(".andon-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_opens_with_its_files_and_without_the_tools_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(home.path());
+        for sub in ["data", ".git/objects", "node_modules/x", "notebooks"] {
+            fs::create_dir_all(dir.path().join(sub)).unwrap();
+        }
+        fs::write(dir.path().join("data/a.csv"), "x\n1\n").unwrap();
+        fs::write(dir.path().join("notebooks/n.ipynb"), "{}").unwrap();
+        fs::write(dir.path().join("andon.toml"), "name = [").unwrap();
+        let opened = open(dir.path(), &dirs, &JobCtx::detached()).unwrap();
+        let paths: Vec<_> = opened.entries.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!(paths, ["data", "data/a.csv", "notebooks", "notebooks/n.ipynb", "andon.toml"]);
+        assert!(opened.config_error.is_some(), "a broken andon.toml is said, not fatal");
+        assert!(!opened.trusted);
+        remember(&dirs, &opened.root, |r| r.trusted = true).unwrap();
+        assert!(open(dir.path(), &dirs, &JobCtx::detached()).unwrap().trusted);
+        assert!(open(&dir.path().join("gone"), &dirs, &JobCtx::detached()).unwrap_err().hint.is_some());
+    }
+
+    #[test]
+    fn dot_andon_ignores_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        dot_andon(dir.path()).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join(".andon/.gitignore")).unwrap(), "*\n");
+        assert!(!dir.path().join(".gitignore").exists());
+    }
+
+    #[test]
+    fn changes_are_reported_once_and_noise_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join(".andon/runs")).unwrap();
+        let (tx, rx) = crossbeam_channel::bounded(16);
+        let _watch = watch(&root, move |paths| drop(tx.send(paths))).unwrap();
+        fs::write(root.join(".andon/runs/x.log"), "noise").unwrap();
+        fs::write(root.join("a.csv"), "x").unwrap();
+        let paths = rx.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(paths, ["a.csv"]);
+    }
+}

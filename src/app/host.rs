@@ -1,0 +1,149 @@
+//! Ties state, jobs and events together for whoever shows them: the window, `andon shot`, tests.
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Receiver;
+
+use super::{
+    AppState, Command, Cx, Effect, Env,
+    dispatch::{apply, dispatch},
+    env::{Envelope, Waker},
+    jobs::Jobs,
+    notify::Notice,
+};
+use crate::{
+    base::{Result, time::Clock},
+    engine::dirs::Dirs,
+};
+
+/// What only the shower of pixels can do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// Put text on the clipboard.
+    Copy(String),
+    /// Open an address with the system's program.
+    Open(String),
+    /// Show a notification of the desktop.
+    Desktop { title: String, body: String },
+    /// End the program.
+    Quit,
+}
+
+/// The running program.
+pub struct Host {
+    pub state: AppState,
+    pub env: Arc<Env>,
+    jobs: Jobs,
+    rx: Receiver<Envelope>,
+    clock: Arc<dyn Clock>,
+    timers: Vec<(Instant, Command)>,
+    requests: Vec<Request>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// A host with no workspace open.
+    pub fn new(dirs: Dirs, clock: Arc<dyn Clock>, waker: Arc<dyn Waker>) -> Result<Self> {
+        let (tx, rx) = crossbeam_channel::bounded(4096);
+        let env = Arc::new(Env::new(dirs, clock.clone()));
+        let jobs = Jobs::new(env.clone(), tx, waker);
+        let mut state = AppState::default();
+        state.shell.started = Some(clock.now());
+        Ok(Self { state, env, jobs, rx, clock, timers: Vec::new(), requests: Vec::new() })
+    }
+
+    /// Carries out a command.
+    pub fn send(&mut self, command: impl Into<Command>) {
+        let clock = self.clock.clone();
+        let effects = dispatch(&mut self.state, command.into(), &Cx { clock: &*clock });
+        self.carry_out(effects);
+    }
+
+    /// Folds waiting events into the state for at most `budget`. True when the state may have changed; more may wait.
+    pub fn drain(&mut self, budget: Duration) -> bool {
+        let until = Instant::now() + budget;
+        let clock = self.clock.clone();
+        let mut any = self.fire_timers();
+        while let Ok(envelope) = self.rx.try_recv() {
+            if envelope.generation == self.state.workspace.generation {
+                any = true;
+                let effects = apply(&mut self.state, envelope.event, &Cx { clock: &*clock });
+                self.carry_out(effects);
+            }
+            if Instant::now() > until {
+                break;
+            }
+        }
+        any
+    }
+
+    /// True when events wait for the next [`Host::drain`].
+    pub fn behind(&self) -> bool {
+        !self.rx.is_empty()
+    }
+
+    /// True when nothing runs and nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.jobs.is_idle() && self.rx.is_empty()
+    }
+
+    /// Drains until nothing runs or `limit` has passed; for tests and `andon shot`. True when all is done.
+    pub fn settle(&mut self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        while Instant::now() < until {
+            self.drain(Duration::from_millis(50));
+            if self.is_idle() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+
+    /// When the next timer fires.
+    pub fn next_timer(&self) -> Option<Instant> {
+        self.timers.iter().map(|t| t.0).min()
+    }
+
+    /// What the window has to do.
+    pub fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    fn fire_timers(&mut self) -> bool {
+        let now = Instant::now();
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.timers).into_iter().partition(|t| t.0 <= now);
+        self.timers = later;
+        let any = !due.is_empty();
+        due.into_iter().for_each(|(_, command)| self.send(command));
+        any
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Start(job) => self.jobs.start(job, self.state.workspace.generation),
+                Effect::Cancel(key) => self.jobs.cancel(&key),
+                Effect::Notice(notice) => self.notice(notice),
+                Effect::Desktop { title, body } => self.requests.push(Request::Desktop { title, body }),
+                Effect::Copy(text) => self.requests.push(Request::Copy(text)),
+                Effect::Open(url) => self.requests.push(Request::Open(url)),
+                Effect::After(delay, command) => self.timers.push((Instant::now() + delay, *command)),
+                Effect::Quit => self.requests.push(Request::Quit),
+            }
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let now = self.clock.now();
+        self.state.notices.push(notice, now);
+        self.timers.push((Instant::now() + Duration::from_millis(6_050), super::shell::Command::ExpireNotices.into()));
+    }
+}
