@@ -1,0 +1,87 @@
+# Sourced by .ci/test and .ci/run: finds or installs what the tests need and says plainly what cannot be had.
+#
+# Everything that can be made again lies below $ANDON_CACHE, outside the checkout:
+#   target/       cargo's output, when CI is set
+#   python-HASH/  a virtual environment with ipykernel, one for each version of tests/python/requirements.txt
+
+ANDON_CACHE=${ANDON_CACHE:-${HOME:-/root}/.cache/andon-ci}
+export ANDON_CACHE
+mkdir -p "$ANDON_CACHE"
+if [ -n "${CI:-}" ]; then
+  export CARGO_TARGET_DIR="$ANDON_CACHE/target"
+fi
+
+step() { printf '\n== %s\n' "$*"; }
+lacking() { printf 'CANNOT BE HAD: %s\n' "$*"; }
+
+# package, and the test that shows it is there already
+debian_packages() {
+  cat <<'LIST'
+git                 command -v git
+gcc                 command -v cc
+make                command -v make
+perl                command -v perl
+pkg-config          command -v pkg-config
+xvfb                command -v Xvfb
+xdotool             command -v xdotool
+libgl1              ldconfig -p | grep -q libGL.so.1
+libegl1             ldconfig -p | grep -q libEGL.so.1
+libgl1-mesa-dri     dpkg -s libgl1-mesa-dri
+libxkbcommon-x11-0  ldconfig -p | grep -q libxkbcommon-x11.so.0
+python3             command -v python3
+python3-venv        python3 -c "import ensurepip, venv"
+LIST
+}
+
+missing_packages() {
+  debian_packages | while read -r package test; do
+    sh -c "$test" >/dev/null 2>&1 || printf '%s\n' "$package"
+  done
+}
+
+install_packages() {
+  local missing
+  missing=$(missing_packages)
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    step "Installing" $missing
+    apt-get update -qq </dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing </dev/null
+    missing=$(missing_packages)
+  fi
+  for package in $missing; do
+    lacking "$package; install it with: sudo apt-get install $package (tests that need it fail by name)"
+  done
+}
+
+need_rust() {
+  if ! command -v cargo >/dev/null; then
+    lacking "cargo; install Rust from rustup.rs, then run this again"
+    exit 2
+  fi
+}
+
+# A folder with Python and ipykernel, or nothing and a clear line.
+python_environment() {
+  local requirements hash place building
+  requirements=tests/python/requirements.txt
+  hash=$( (python3 --version; cat "$requirements") 2>/dev/null | sha256sum | cut -c1-12)
+  place=$ANDON_CACHE/python-$hash
+  if [ ! -e "$place/ready" ]; then
+    step "Making the Python environment"
+    rm -rf "$place"
+    if python3 -m venv "$place" && "$place/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" </dev/null; then
+      touch "$place/ready"
+    else
+      lacking "a Python environment with ipykernel (the lines above say why); tests with a kernel fail by name"
+      return 0
+    fi
+  fi
+  export ANDON_TEST_PYTHON="$place/bin/python"
+  export JUPYTER_PATH="$place/share/jupyter${JUPYTER_PATH:+:$JUPYTER_PATH}"
+  export PATH="$place/bin:$PATH"
+}
+
+install_packages
+need_rust
+python_environment
