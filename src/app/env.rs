@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 use super::Event;
 use crate::{
     base::{Error, Result, time::Clock},
-    engine::{dirs::Dirs, workspace::Watch},
+    engine::{dirs::Dirs, kernel::Kernels, workspace::Watch},
 };
 
 /// Wakes whoever drains the events.
@@ -63,6 +63,8 @@ impl std::fmt::Debug for Out {
 pub struct Env {
     pub dirs: Dirs,
     pub clock: Arc<dyn Clock>,
+    /// Jupyter kernels; nothing runs until the first one is started.
+    pub kernels: Kernels,
     root: RwLock<Option<PathBuf>>,
     watch: Mutex<Option<Watch>>,
 }
@@ -70,7 +72,8 @@ pub struct Env {
 impl Env {
     /// An environment with no workspace open.
     pub fn new(dirs: Dirs, clock: Arc<dyn Clock>) -> Self {
-        Self { dirs, clock, root: RwLock::new(None), watch: Mutex::new(None) }
+        let kernels = Kernels::new(&dirs.cache, clock.clone());
+        Self { dirs, clock, kernels, root: RwLock::new(None), watch: Mutex::new(None) }
     }
     /// The opened workspace's folder.
     pub fn root(&self) -> Result<PathBuf> {

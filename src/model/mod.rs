@@ -4,6 +4,7 @@ pub mod diff;
 pub mod flow;
 pub mod git;
 pub mod json;
+pub mod kernel;
 pub mod ledger;
 pub mod notebook;
 pub mod output;

@@ -1,0 +1,317 @@
+//! Jupyter kernels: found, started, fed with cells, interrupted, and always ended.
+//!
+//! [`Kernels`] is the service of a window or a command; it owns the threads. [`Kernels::start`] gives a [`Session`],
+//! a cheap handle: its calls return at once and news comes through sinks, except where a name says otherwise.
+//! `discover` finds kernels, `environment` makes one, `driver` owns a session, `wire` its sockets, `process` its
+//! process.
+mod discover;
+mod driver;
+mod environment;
+mod process;
+mod wire;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use tokio::{runtime::Runtime, sync::mpsc};
+
+use crate::base::{Error, Result, error::Context, job::JobCtx, time::Clock};
+pub use crate::model::kernel::*;
+pub use environment::create_environment;
+
+/// Receives what a running cell reports. Called on the kernel's thread: must be quick.
+pub type Sink = Arc<dyn Fn(ExecEvent) + Send + Sync>;
+
+/// The longest a stop can take: request, SIGTERM, SIGKILL.
+const STOP_PATIENCE: Duration = Duration::from_secs(4);
+
+static NEXT_EXEC: AtomicU64 = AtomicU64::new(1);
+
+/// All kernels of a program. Costs nothing until the first one is started.
+pub struct Kernels {
+    runtime: Mutex<Option<Arc<Runtime>>>,
+    sessions: Mutex<Vec<Session>>,
+    clock: Arc<dyn Clock>,
+    cache: PathBuf,
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernels").finish_non_exhaustive()
+    }
+}
+
+impl Kernels {
+    /// `cache`: the person's cache folder, where what was found out about interpreters is kept.
+    pub fn new(cache: &Path, clock: Arc<dyn Clock>) -> Self {
+        Self { runtime: Mutex::default(), sessions: Mutex::default(), clock, cache: cache.join("interpreters.json") }
+    }
+
+    /// Finds kernels and interpreters for a workspace. Answers of interpreters are cached by path and time of change;
+    /// `refresh` asks all of them again.
+    pub fn discover(&self, root: Option<&Path>, refresh: bool, cx: &JobCtx) -> Result<Discovery> {
+        discover::discover(root, &self.cache, refresh, cx)
+    }
+
+    /// The kernel a notebook asks for, or an error that says what to do when there is none.
+    pub fn choose(
+        &self,
+        root: Option<&Path>,
+        name: Option<&str>,
+        display: Option<&str>,
+        language: Option<&str>,
+        cx: &JobCtx,
+    ) -> Result<KernelSpec> {
+        let found = self.discover(root, false, cx)?;
+        if let Some(spec) = found.for_notebook(name, display, language) {
+            return Ok(spec.clone());
+        }
+        let language = language.unwrap_or("python");
+        let error = Error::user(format!("No kernel for {language} was found"));
+        Err(match found.interpreters.first() {
+            _ if language != "python" => error.hint(format!("Install a Jupyter kernel for {language}")),
+            Some(python) => error
+                .because_of(format!("{} has no ipykernel", python.path.display()))
+                .hint("Make an environment (`python3 -m venv .venv && .venv/bin/pip install ipykernel`)"),
+            None => error
+                .because_of("there is no Python on this machine")
+                .hint("Install Python 3.9 or newer, then make an environment with ipykernel"),
+        })
+    }
+
+    /// Starts a kernel in `cwd` and returns at once; `notify` hears of every change of state. Cells given to the
+    /// session before it is ready wait for it.
+    pub fn start(
+        &self,
+        spec: &KernelSpec,
+        cwd: &Path,
+        notify: impl Fn(SessionEvent) + Send + Sync + 'static,
+    ) -> Result<Session> {
+        let runtime = self.runtime()?;
+        let (orders, rx) = mpsc::channel(4096);
+        let (started, first_start) = bounded(1);
+        let shared = Arc::new(driver::Shared {
+            state: Mutex::default(),
+            info: Mutex::default(),
+            pid: Mutex::default(),
+            notify: Box::new(notify),
+        });
+        let driver = driver::Driver::new(spec.clone(), cwd.to_path_buf(), rx, shared.clone(), self.clock.clone());
+        runtime.spawn(driver.run(started));
+        let session = Session(Arc::new(Handle { spec: spec.clone(), orders, shared, first_start }));
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|s| s.state() != SessionState::Closed);
+        sessions.push(session.clone());
+        Ok(session)
+    }
+
+    /// Starts a kernel and waits until it answers, it fails or `cx` is cancelled.
+    pub fn start_and_wait(&self, spec: &KernelSpec, cwd: &Path, cx: &JobCtx) -> Result<Session> {
+        let session = self.start(spec, cwd, |_| {})?;
+        session.wait_ready(cx).inspect_err(|_| session.shutdown())?;
+        Ok(session)
+    }
+
+    /// Stops every kernel and waits until all have ended, four seconds at most.
+    pub fn shutdown_all(&self) {
+        let sessions = std::mem::take(&mut *self.sessions.lock().unwrap_or_else(PoisonError::into_inner));
+        let ends: Vec<_> = sessions.iter().filter_map(Session::begin_shutdown).collect();
+        let deadline = Instant::now() + STOP_PATIENCE;
+        for end in ends {
+            let _ = end.recv_deadline(deadline);
+        }
+    }
+
+    fn runtime(&self) -> Result<Arc<Runtime>> {
+        let mut slot = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = slot.as_ref() {
+            return Ok(runtime.clone());
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("andon-kernel")
+            .enable_all()
+            .build()
+            .io(|| "Could not start the threads for kernels".to_owned())?;
+        Ok(slot.insert(Arc::new(runtime)).clone())
+    }
+}
+
+impl Drop for Kernels {
+    fn drop(&mut self) {
+        self.shutdown_all();
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(runtime) = runtime.and_then(Arc::into_inner) {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct Handle {
+    spec: KernelSpec,
+    orders: mpsc::Sender<driver::Order>,
+    shared: Arc<driver::Shared>,
+    first_start: crossbeam_channel::Receiver<Result<()>>,
+}
+
+/// A kernel that was started. Clones are the same session; it lives until [`Session::shutdown`].
+#[derive(Clone)]
+pub struct Session(Arc<Handle>);
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("spec", &self.0.spec.id).field("state", &self.state()).finish()
+    }
+}
+
+impl Session {
+    /// What it was started from.
+    pub fn spec(&self) -> &KernelSpec {
+        &self.0.spec
+    }
+    /// How it is now.
+    pub fn state(&self) -> SessionState {
+        self.0.shared.state()
+    }
+    /// What the kernel said about itself, once it has answered.
+    pub fn info(&self) -> Option<KernelInfo> {
+        self.0.shared.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    /// Process id while it runs.
+    pub fn pid(&self) -> Option<i32> {
+        *self.0.shared.pid.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// Resident memory of the kernel's process in bytes, where the system tells.
+    pub fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?)).ok()?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    }
+
+    fn order(&self, order: driver::Order) -> Result<()> {
+        self.0.orders.try_send(order).map_err(|e| match e {
+            mpsc::error::TrySendError::Closed(_) => Error::user("The kernel was stopped").hint("Start it again"),
+            mpsc::error::TrySendError::Full(_) => Error::user("Too many cells are waiting").hint("Wait or interrupt"),
+        })
+    }
+
+    /// Gives it a cell and returns at once. Cells run in order, one at a time; a cell that waits can be withdrawn.
+    /// The last event is always [`ExecEvent::Done`], whatever happens to the kernel.
+    pub fn execute(&self, code: &str, options: ExecOptions, sink: Sink) -> Result<ExecId> {
+        let id = ExecId(NEXT_EXEC.fetch_add(1, Ordering::Relaxed));
+        self.order(driver::Order::Execute(driver::Job { id, code: code.to_owned(), options, sink }))?;
+        Ok(id)
+    }
+
+    /// Executes and waits for the end. A cancelled `cx` interrupts the cell, and after five seconds kills the kernel.
+    pub fn run(&self, code: &str, options: ExecOptions, cx: &JobCtx, sink: Sink) -> Result<Outcome> {
+        let (tx, rx) = bounded(1);
+        let forward: Sink = Arc::new(move |event| {
+            let done = match &event {
+                ExecEvent::Done { outcome, .. } => Some(outcome.clone()),
+                _ => None,
+            };
+            sink(event);
+            if let Some(outcome) = done {
+                let _ = tx.try_send(outcome);
+            }
+        });
+        let id = self.execute(code, options, forward)?;
+        let mut cancelled: Option<Instant> = None;
+        loop {
+            match rx.recv_timeout(Duration::from_millis(50)) {
+                Ok(_) if cancelled.is_some() => return Err(Error::cancelled()),
+                Ok(outcome) => return Ok(outcome),
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::remote("The kernel was stopped")),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            match cancelled {
+                None if cx.cancel.is_cancelled() => {
+                    cancelled = Some(Instant::now());
+                    self.withdraw(Some(id));
+                    self.interrupt();
+                }
+                Some(at) if at.elapsed() > Duration::from_secs(5) => {
+                    self.kill();
+                    return Err(Error::cancelled());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes back a cell that still waits, or all of them.
+    pub fn withdraw(&self, id: Option<ExecId>) {
+        let _ = self.order(driver::Order::Withdraw(id));
+    }
+    /// Interrupts the running cell. The state tells when it was sent; when it does not help, [`Session::kill`].
+    pub fn interrupt(&self) {
+        let _ = self.order(driver::Order::Interrupt);
+    }
+    /// Ends the process at once; the session is dead then and can be restarted.
+    pub fn kill(&self) {
+        let _ = self.order(driver::Order::Kill);
+    }
+    /// Answers an `input()`.
+    pub fn answer(&self, text: &str) {
+        let _ = self.order(driver::Order::Answer(text.to_owned()));
+    }
+
+    /// A new process in place of the old one; returns at once, the state tells how it goes.
+    pub fn restart(&self) -> Result<()> {
+        let (tx, _rx) = bounded(1);
+        self.order(driver::Order::Restart(tx))
+    }
+
+    /// Waits for the first start.
+    pub fn wait_ready(&self, cx: &JobCtx) -> Result<()> {
+        loop {
+            cx.check()?;
+            match self.0.first_start.recv_timeout(Duration::from_millis(50)) {
+                Ok(result) => return result,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return match self.state() {
+                        SessionState::Failed { error } => Err(error),
+                        state if state.is_alive() => Ok(()),
+                        _ => Err(Error::remote("The kernel was stopped")),
+                    };
+                }
+            }
+        }
+    }
+
+    /// What can follow the cursor (in characters). Waits at most `patience`; none when the kernel is busy.
+    pub fn complete(&self, code: &str, cursor: usize, patience: Duration) -> Option<Completions> {
+        let (reply, rx) = bounded(1);
+        self.order(driver::Order::Complete { code: code.to_owned(), cursor, reply }).ok()?;
+        rx.recv_timeout(patience).ok()
+    }
+
+    /// What is known of the name at the cursor (in characters). Waits at most `patience`.
+    pub fn inspect(&self, code: &str, cursor: usize, patience: Duration) -> Option<Bundle> {
+        let (reply, rx) = bounded(1);
+        self.order(driver::Order::Inspect { code: code.to_owned(), cursor, reply }).ok()?;
+        rx.recv_timeout(patience).ok().filter(|b| !b.data.is_empty())
+    }
+
+    /// Stops the kernel: request, SIGTERM, SIGKILL. Waits until it has ended, four seconds at most.
+    pub fn shutdown(&self) {
+        if let Some(end) = self.begin_shutdown() {
+            let _ = end.recv_timeout(STOP_PATIENCE);
+        }
+    }
+
+    /// Asks it to stop and returns at once.
+    fn begin_shutdown(&self) -> Option<crossbeam_channel::Receiver<()>> {
+        let (tx, rx) = bounded(1);
+        self.order(driver::Order::Shutdown(tx)).ok().map(|()| rx)
+    }
+}
