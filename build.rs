@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("workspaces");
     println!("cargo::rerun-if-changed=workspaces");
     println!("cargo::rerun-if-changed=build.rs");
-    let mut code = String::from("pub(super) static SHIPPED: &[(&str, &[(&str, &[u8])])] = &[\n");
+    let mut code = String::from("static SHIPPED: &[(&str, Files)] = &[\n");
     let mut samples: Vec<PathBuf> = fs::read_dir(&root)?.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect();
     samples.sort();
     for sample in samples {

@@ -1,7 +1,10 @@
 //! Tests of the layers and of the command line: quick, no display, no Python.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 #[path = "cli/contract.rs"]
 mod contract;
 #[path = "cli/layering.rs"]
 mod layering;
+#[path = "cli/sample.rs"]
+mod sample;
 #[path = "cli/support.rs"]
 mod support;

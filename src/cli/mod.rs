@@ -9,6 +9,7 @@ pub mod profile;
 pub mod rerun;
 pub mod run;
 pub mod runs;
+pub mod sample;
 #[cfg(feature = "gui")]
 pub mod shot;
 pub mod sql;
@@ -50,6 +51,8 @@ pub enum Sub {
     /// Render a page to a PNG
     #[cfg(feature = "gui")]
     Shot(shot::Args),
+    /// List the sample workspaces, copy one, or make its data
+    Sample(sample::Args),
     /// Print the manual page
     #[command(hide = true)]
     Man,
@@ -70,6 +73,7 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Board(args) => board::run(&args),
         #[cfg(feature = "gui")]
         Sub::Shot(args) => shot::run(&args),
+        Sub::Sample(args) => sample::run(&args),
         Sub::Man => out::manual(),
     }
 }

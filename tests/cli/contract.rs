@@ -1,7 +1,8 @@
 //! What others script against: the names of the subcommands, their help, and the shape of an error.
 use crate::support::Home;
 
-const SUBCOMMANDS: &[&str] = &["open", "run", "runs", "rerun", "check", "sql", "profile", "diff", "board", "shot"];
+const SUBCOMMANDS: &[&str] =
+    &["open", "run", "runs", "rerun", "check", "sql", "profile", "diff", "board", "shot", "sample"];
 
 #[test]
 fn every_subcommand_of_the_contract_has_help() {

@@ -2,6 +2,8 @@
 //!
 //! A sample is a folder of `workspaces/`. Its files become the copy's files; its `.sample/` folder says how the copy
 //! gets its past: `sample.toml` (title, summary, commits), `history.ndjson` (runs and metrics), `ledger/` (the board).
+pub mod solar;
+
 use std::{
     fs,
     path::{Path, PathBuf},
