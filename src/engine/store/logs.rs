@@ -1,0 +1,100 @@
+//! Logs: one file an attempt, written line by line, read in pieces while it grows.
+use std::{
+    fs,
+    io::{BufWriter, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{Store, run_folder};
+use crate::{
+    base::{Result, error::Context, ids::RunId},
+    model::run::{Level, LogLine},
+};
+
+/// A piece of a log.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LogChunk {
+    pub lines: Vec<LogLine>,
+    /// Byte offset to read on from.
+    pub next: u64,
+    /// Bytes before the first line that were left out, when reading began near the end of a long log.
+    pub skipped_bytes: u64,
+}
+
+/// Writes the log of one attempt.
+#[derive(Debug)]
+pub struct LogWriter {
+    file: BufWriter<fs::File>,
+    /// Workspace path.
+    pub path: String,
+    pub lines: u64,
+    /// Number, from 1, of the first line at level error.
+    pub first_error: Option<u64>,
+}
+
+impl LogWriter {
+    /// Begins a log. An existing file of the same name is continued, never cut.
+    pub fn create(root: &Path, run: &RunId, task: &str, attempt: u32) -> Result<Self> {
+        let path = log_path(run, task, attempt);
+        let full = root.join(&path);
+        if let Some(dir) = full.parent() {
+            fs::create_dir_all(dir).io(|| format!("Could not make {}", dir.display()))?;
+        }
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&full)
+            .io(|| format!("Could not write the log {path}"))?;
+        Ok(Self { file: BufWriter::new(file), path, lines: 0, first_error: None })
+    }
+    /// Writes a line. It reaches the file with [`LogWriter::flush`] or when the buffer is full.
+    pub fn write(&mut self, line: &LogLine) -> Result<()> {
+        self.lines += 1;
+        if line.level == Level::Error && self.first_error.is_none() {
+            self.first_error = Some(self.lines);
+        }
+        writeln!(self.file, "{}", line.to_text()).io(|| format!("Could not write the log {}", self.path))
+    }
+    /// Hands what was written to the system, so that it outlives this process.
+    pub fn flush(&mut self) -> Result<()> {
+        self.file.flush().io(|| format!("Could not write the log {}", self.path))
+    }
+}
+
+/// Workspace path of an attempt's log.
+pub(super) fn log_path(run: &RunId, task: &str, attempt: u32) -> String {
+    format!("{}/{task}.{attempt}.log", run_folder(run))
+}
+
+impl Store {
+    /// Full path of a log or another file a run keeps.
+    pub fn kept(&self, relative: &str) -> PathBuf {
+        self.root().join(relative)
+    }
+
+    /// Reads whole lines of an attempt's log from byte `from`, at most `max_bytes`; from 0 on a longer log, its last
+    /// `max_bytes`. A log that does not exist yet is empty.
+    pub fn read_log(&self, run: &RunId, task: &str, attempt: u32, from: u64, max_bytes: u64) -> Result<LogChunk> {
+        let path = self.kept(&log_path(run, task, attempt));
+        let what = || format!("Could not read {}", path.display());
+        let mut file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(LogChunk::default()),
+            Err(e) => return Err(crate::base::Error::io(what()).because(&e)),
+        };
+        let size = file.metadata().io(what)?.len();
+        let start = if from == 0 && size > max_bytes { size - max_bytes } else { from.min(size) };
+        file.seek(SeekFrom::Start(start)).io(what)?;
+        let mut bytes = Vec::new();
+        file.take(max_bytes).read_to_end(&mut bytes).io(what)?;
+        // A cut first line is left out, a last line without its end is read next time.
+        let first = if start > from { bytes.iter().position(|b| *b == b'\n').map_or(0, |i| i + 1) } else { 0 };
+        let end = bytes.iter().rposition(|b| *b == b'\n').map_or(first, |i| i + 1);
+        let text = String::from_utf8_lossy(bytes.get(first..end).unwrap_or_default()).into_owned();
+        Ok(LogChunk {
+            lines: text.lines().map(LogLine::parse).collect(),
+            next: start + end as u64,
+            skipped_bytes: if start > from { start + first as u64 } else { 0 },
+        })
+    }
+}
