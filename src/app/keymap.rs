@@ -1,4 +1,5 @@
-//! The keys of the whole window; pages add their own while they have the focus.
+//! The keys of the whole window and of each page, for the list that `?` shows.
+use super::shell::Page;
 
 /// A key with what it does, for the list of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,4 +21,19 @@ pub const GLOBAL: &[KeyRow] = &[
     KeyRow { context: "Everywhere", key: "F5", does: "Refresh" },
     KeyRow { context: "Everywhere", key: "Esc", does: "One level back" },
     KeyRow { context: "Everywhere", key: "?", does: "Show the keys of this page" },
+];
+
+/// Keys of a page, then those that work everywhere.
+pub fn of_page(page: Page) -> Vec<KeyRow> {
+    let own: &[KeyRow] = match page {
+        Page::Home => HOME,
+        _ => &[],
+    };
+    own.iter().chain(GLOBAL).copied().collect()
+}
+
+const HOME: &[KeyRow] = &[
+    KeyRow { context: "Home", key: "J  K", does: "Next, previous row" },
+    KeyRow { context: "Home", key: "Enter", does: "Do what the row offers" },
+    KeyRow { context: "Home", key: "S", does: "Snooze the row until tomorrow" },
 ];

@@ -1,51 +1,253 @@
-//! The settings feature without pixels.
-use std::sync::Arc;
+//! The person's settings: theme, motion, what is asked before a run. Kept in settings.toml of the config folder.
+use std::{collections::BTreeMap, fs, sync::Arc};
 
-use super::{AppState, Cx, Effect, Env, Out, action::Action};
-use crate::base::{Result, job::JobCtx};
+use serde::{Deserialize, Serialize};
 
-/// What is known of it.
+use super::{AppState, Cx, Effect, Env, Job, Out, Policy, action::Action, notify::Notice};
+use crate::base::{Error, Result, fsx, job::JobCtx};
+
+/// What can be set. Unknown keys of the file are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `system`, `dark`, `light` or the name of a theme of one's own.
+    pub theme: String,
+    /// Nothing moves or fades.
+    pub reduced_motion: bool,
+    /// Notifications of the desktop when a run fails while the window is elsewhere.
+    pub desktop_notices: bool,
+    #[serde(flatten)]
+    pub other: toml::Table,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { theme: "dark".to_owned(), reduced_motion: false, desktop_notices: true, other: toml::Table::new() }
+    }
+}
+
+/// Part of the settings page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Section {
+    #[default]
+    Connections,
+    Workspace,
+    Git,
+    Kernels,
+    Appearance,
+    Keys,
+    Store,
+    About,
+}
+
+/// Settings and what the page shows.
 #[derive(Debug, Default)]
-pub struct State {}
+pub struct State {
+    pub values: Settings,
+    pub section: Section,
+    /// Themes of the person's own: name and TOML.
+    pub themes: BTreeMap<String, String>,
+    /// Files that could not be read.
+    pub problems: Vec<Error>,
+    pub facts: Option<Arc<Facts>>,
+}
 
-/// What a person can ask of it.
+impl State {
+    /// The theme to use now.
+    pub fn theme_name(&self, system_is_light: bool) -> String {
+        match self.values.theme.as_str() {
+            "system" => if system_is_light { "light" } else { "dark" }.to_owned(),
+            name => name.to_owned(),
+        }
+    }
+    /// The TOML of a theme of the person's own.
+    pub fn theme_source(&self, name: &str) -> Option<&str> {
+        self.themes.get(name).map(String::as_str)
+    }
+}
+
+/// What was measured of the workspace and the machine for the page.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Size of `.andon/`, bytes, and of its store.
+    pub andon_bytes: u64,
+    pub store_bytes: u64,
+    pub data_dir: String,
+    pub config_file: String,
+    /// `Some(sentence)`: no secret can be kept, and why.
+    pub keyring_problem: Option<String>,
+    pub keyring_ok: bool,
+    /// Name and mail commits are made under.
+    pub author: Option<String>,
+    pub remote: Option<String>,
+}
+
+/// What a person can ask.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Command {}
+pub enum Command {
+    Load,
+    Show(Section),
+    SetTheme(String),
+    SetReducedMotion(bool),
+    SetDesktopNotices(bool),
+    /// Looks at the store, the keyring and git again.
+    Measure,
+}
 
 /// What comes back.
 #[derive(Debug, Clone)]
-pub enum Event {}
+pub enum Event {
+    Loaded { values: Settings, themes: BTreeMap<String, String>, problems: Vec<Error> },
+    Measured(Arc<Facts>),
+}
 
-/// What runs off the window's thread.
+/// Work off the window's thread.
 #[derive(Debug, Clone)]
-pub enum Task {}
+pub enum Task {
+    Load,
+    Save(Settings),
+    Measure,
+}
 
 /// Handles a command; no I/O.
-pub fn command(_state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> {
-    match command {}
+pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> {
+    let values = &mut state.settings.values;
+    match command {
+        Command::Load => return vec![Job::io("settings.load", Task::Load).start()],
+        Command::Show(section) => {
+            state.settings.section = section;
+            return vec![Job::io("settings.measure", Task::Measure).start()];
+        }
+        Command::Measure => return vec![Job::io("settings.measure", Task::Measure).start()],
+        Command::SetTheme(theme) => values.theme = theme,
+        Command::SetReducedMotion(on) => values.reduced_motion = on,
+        Command::SetDesktopNotices(on) => values.desktop_notices = on,
+    }
+    vec![Job::io("settings.save", Task::Save(values.clone())).policy(Policy::Queue).start()]
 }
 
 /// Folds an event into the state; no I/O.
-pub fn event(_state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
-    match event {}
+pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
+    match event {
+        Event::Loaded { values, themes, problems } => {
+            state.settings.values = values;
+            state.settings.themes = themes;
+            let notices = problems.iter().map(|e| Effect::Notice(Notice::error(e))).collect();
+            state.settings.problems = problems;
+            notices
+        }
+        Event::Measured(facts) => {
+            state.settings.facts = Some(facts);
+            Vec::new()
+        }
+    }
 }
 
 /// Carries out a task; blocking allowed.
-pub fn run(task: Task, _env: &Arc<Env>, _cx: &JobCtx, _out: &Out) -> Result<()> {
-    match task {}
+pub fn run(task: Task, env: &Arc<Env>, _cx: &JobCtx, out: &Out) -> Result<()> {
+    let file = env.dirs.config.join("settings.toml");
+    match task {
+        Task::Load => {
+            let mut problems = Vec::new();
+            let mut values = Settings::default();
+            if file.exists() {
+                let read = fsx::read_text(&file).and_then(|text| {
+                    toml::from_str(&text).map_err(|e| {
+                        Error::config(format!(
+                            "{} cannot be read; the defaults are used and the file is left alone",
+                            file.display()
+                        ))
+                        .because(&e)
+                    })
+                });
+                match read {
+                    Ok(found) => values = found,
+                    Err(e) => problems.push(e),
+                }
+            }
+            let themes = own_themes(&env.dirs.config.join("themes"), &mut problems);
+            out.send(Event::Loaded { values, themes, problems });
+        }
+        Task::Save(values) => {
+            env.dirs.create()?;
+            let text = toml::to_string(&values).map_err(|e| Error::bug("Could not write the settings").because(&e))?;
+            fsx::write_atomic(&file, text.as_bytes())?;
+        }
+        Task::Measure => out.send(Event::Measured(Arc::new(measure(env)))),
+    }
+    Ok(())
 }
 
-/// A workspace was opened: loads what the page needs.
+fn own_themes(dir: &std::path::Path, problems: &mut Vec<Error>) -> BTreeMap<String, String> {
+    let Ok(list) = fs::read_dir(dir) else { return BTreeMap::new() };
+    let mut all = BTreeMap::new();
+    for path in list.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "toml")) {
+        match fsx::read_text(&path) {
+            Ok(text) => {
+                let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+                all.insert(name, text);
+            }
+            Err(e) => problems.push(e),
+        }
+    }
+    all
+}
+
+fn measure(env: &Env) -> Facts {
+    let mut facts = Facts {
+        data_dir: env.dirs.data.display().to_string(),
+        config_file: env.dirs.config.join("settings.toml").display().to_string(),
+        ..Facts::default()
+    };
+    match crate::engine::secrets::probe() {
+        Ok(()) => facts.keyring_ok = true,
+        Err(e) => facts.keyring_problem = Some(e.to_string()),
+    }
+    if let Ok(root) = env.root() {
+        facts.andon_bytes = size_below(&root.join(".andon"), 0);
+        facts.store_bytes = fs::metadata(root.join(".andon/andon.db")).map_or(0, |m| m.len());
+        if let Ok(repo) = git2::Repository::discover(&root) {
+            facts.author = repo
+                .signature()
+                .ok()
+                .map(|s| format!("{} <{}>", s.name().unwrap_or_default(), s.email().unwrap_or_default()));
+            facts.remote = repo.find_remote("origin").ok().and_then(|r| r.url().map(str::to_owned).ok());
+        }
+    }
+    facts
+}
+
+fn size_below(dir: &std::path::Path, depth: usize) -> u64 {
+    let Ok(list) = fs::read_dir(dir) else { return 0 };
+    let size = |e: fs::DirEntry| match e.metadata() {
+        Ok(m) if m.is_dir() && depth < 8 => size_below(&e.path(), depth + 1),
+        Ok(m) => m.len(),
+        Err(_) => 0,
+    };
+    list.flatten().map(size).sum()
+}
+
+/// A workspace was opened.
 pub fn opened(_state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Files below the root changed on disk (workspace-relative, `/`).
+/// Files changed on disk.
 pub fn files_changed(_state: &mut AppState, _paths: &[String], _cx: &Cx) -> Vec<Effect> {
     Vec::new()
 }
 
-/// What the palette offers from here.
-pub fn actions(_state: &AppState) -> Vec<Action> {
-    Vec::new()
+/// What the palette offers.
+pub fn actions(state: &AppState) -> Vec<Action> {
+    let current = state.settings.values.theme.as_str();
+    let mut names = vec!["dark", "light", "system"];
+    names.extend(state.settings.themes.keys().map(String::as_str));
+    names
+        .into_iter()
+        .map(|name| {
+            Action::new("View", format!("Use the {name} theme"), Command::SetTheme(name.to_owned()))
+                .icon("palette")
+                .only_if(name != current, "It is in use")
+        })
+        .collect()
 }

@@ -172,6 +172,28 @@ fn back(shell: &mut State) {
     shell.show_jobs = false;
 }
 
+/// The shipped samples.
+pub fn samples() -> &'static [crate::engine::sample::Sample] {
+    static ALL: std::sync::LazyLock<Vec<crate::engine::sample::Sample>> =
+        std::sync::LazyLock::new(crate::engine::sample::list);
+    &ALL
+}
+
+/// The branch checked out, for the bars.
+pub fn branch(_state: &AppState) -> Option<String> {
+    None
+}
+
+/// How many rows of Home are red.
+pub fn red_count(state: &AppState) -> usize {
+    home::red_count(state)
+}
+
+/// What the page has to say in the status bar.
+pub fn status_facts(_state: &AppState) -> Vec<String> {
+    Vec::new()
+}
+
 /// Everything the palette can offer now.
 pub fn actions(state: &AppState) -> Vec<Action> {
     let mut all = Vec::new();

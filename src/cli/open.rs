@@ -17,5 +17,5 @@ pub fn run(args: &Args) -> i32 {
 
 /// Opens the window on `path`, or on the sample workspace.
 pub fn window(path: Option<PathBuf>) -> i32 {
-    out::finish(false, crate::ui::run(path).map(|()| 0))
+    out::finish(false, crate::ui::run::run(crate::ui::run::Start { path, ..Default::default() }).map(|()| 0))
 }

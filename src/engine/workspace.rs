@@ -50,6 +50,7 @@ pub struct Opened {
 
 /// Reads a folder.
 pub fn open(path: &Path, dirs: &Dirs, cx: &JobCtx) -> Result<Opened> {
+    let path = &tilde(path);
     let root = path.canonicalize().map_err(|e| {
         Error::user(format!("Could not open {}", path.display()))
             .because(&e)
@@ -68,6 +69,14 @@ pub fn open(path: &Path, dirs: &Dirs, cx: &JobCtx) -> Result<Opened> {
     let key = root.to_string_lossy().into_owned();
     let trusted = Book::load(dirs).workspaces.iter().any(|r| r.path == key && r.trusted);
     Ok(Opened { root, config, config_error, entries, cut, is_repo, trusted })
+}
+
+/// A leading `~` is the home folder, as in a shell.
+fn tilde(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_path_buf(),
+    }
 }
 
 fn read_config(root: &Path) -> Result<Config> {

@@ -8,19 +8,16 @@ pub mod home;
 pub mod notebook;
 pub mod quality;
 pub mod review;
+pub mod run;
 pub mod runs;
 pub mod settings;
+pub mod shell;
 pub mod theme;
 pub mod widgets;
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 
-use crate::{
-    app::{AppState, dispatch::Command},
-    base::Result,
-};
+use crate::app::{AppState, Command};
 use theme::Theme;
 
 /// What a page gets to draw itself.
@@ -38,9 +35,4 @@ impl PageCx<'_> {
     pub fn send(&mut self, command: impl Into<Command>) {
         self.send.push(command.into());
     }
-}
-
-/// Opens the window.
-pub fn run(_path: Option<PathBuf>) -> Result<()> {
-    Ok(())
 }

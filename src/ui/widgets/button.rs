@@ -1,5 +1,5 @@
 //! Buttons, links, segmented switches.
-use egui::{Align2, CornerRadius, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, WidgetType, vec2};
+use egui::{Align2, CornerRadius, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2};
 
 use crate::ui::theme::{CONTROL, Theme, icon, mix};
 
@@ -102,7 +102,7 @@ impl<'a> Btn<'a> {
         let (rect, response) = ui.allocate_exact_size(vec2(width, self.height), sense);
         let name = self.name.unwrap_or(if icon_only { self.icon.unwrap_or("button") } else { self.label });
         let enabled = self.disabled.is_none();
-        response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, enabled, name));
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
         if ui.is_rect_visible(rect) {
             let (fill, line, text) = self.colours(theme, &response);
             let painter = ui.painter();
@@ -183,7 +183,7 @@ pub fn icon_button(ui: &mut Ui, theme: &Theme, icon: &str, name: &str) -> Respon
 pub fn link(ui: &mut Ui, theme: &Theme, label: &str) -> Response {
     let galley = ui.painter().layout_no_wrap(label.to_owned(), theme.font(CONTROL), theme.accent);
     let (rect, response) = ui.allocate_exact_size(galley.size(), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Link, true, label));
+    response.widget_info(|| WidgetInfo::labeled(Role::Link, true, label));
     let painter = ui.painter();
     painter.galley(rect.min, galley, theme.accent);
     if response.hovered() || response.has_focus() {
@@ -205,9 +205,9 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, theme: &Theme, current: T, ch
     for ((value, name), galley) in choices.iter().zip(labels) {
         let rect = egui::Rect::from_min_size(egui::pos2(x, frame.top()), vec2(galley.size().x + 16.0, 24.0));
         x = rect.right();
-        let response = ui.interact(rect, ui.id().with(("segment", *name)), Sense::click());
+        let response = ui.interact(rect, ui.scope_id().with(("segment", *name)), Sense::click());
         let on = *value == current;
-        response.widget_info(|| WidgetInfo::selected(WidgetType::RadioButton, true, on, *name));
+        response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, on, *name));
         let painter = ui.painter();
         let fill = if on {
             theme.sel
@@ -237,7 +237,7 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, theme: &Theme, current: T, ch
 pub fn switch(ui: &mut Ui, theme: &Theme, on: bool, label: &str) -> bool {
     let galley = ui.painter().layout_no_wrap(label.to_owned(), theme.font(13.0), theme.text);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(36.0 + galley.size().x, 24.0), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(WidgetType::Switch, true, on, label));
+    response.widget_info(|| WidgetInfo::selected(Role::Switch, true, on, label));
     let track = egui::Rect::from_min_size(egui::pos2(rect.left(), rect.center().y - 8.0), vec2(28.0, 16.0));
     let painter = ui.painter();
     let (fill, knob) = if on { (theme.accent, theme.on) } else { (theme.panel, theme.border) };

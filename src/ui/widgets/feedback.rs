@@ -1,7 +1,7 @@
 //! States, tags, progress, errors in place, empty states.
 use egui::{
-    Align, Align2, CornerRadius, Frame, Layout, Margin, Rect, Response, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
-    WidgetType, vec2,
+    Align, Align2, CornerRadius, Frame, Layout, Margin, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui,
+    WidgetInfo, vec2,
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use super::Btn;
 /// A state mark of `size` points as a widget.
 pub fn mark(ui: &mut Ui, theme: &Theme, mark: Mark, size: f32) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(size, size), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, mark.word()));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, mark.word()));
     paint_mark(ui.painter(), theme, mark, rect.center(), size);
     response
 }
@@ -37,7 +37,7 @@ fn chip(ui: &mut Ui, theme: &Theme, state: Option<Mark>, text: &str) -> Response
     let galley = ui.painter().layout_no_wrap(text.to_owned(), theme.medium(SMALL), ink);
     let lead = if state.is_some() { 16.0 } else { 0.0 };
     let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 12.0 + lead, 20.0), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, text));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
     ui.painter().rect_filled(rect, 4.0, fill);
     if let Some(m) = state {
         paint_mark(ui.painter(), theme, m, egui::pos2(rect.left() + 12.0, rect.center().y), 12.0);
@@ -60,7 +60,7 @@ pub fn tag_mark(ui: &mut Ui, theme: &Theme, state: Mark, text: &str) -> Response
 pub fn progress_bar(ui: &mut Ui, theme: &Theme, share: Option<f32>, width: f32) {
     let (rect, response) = ui.allocate_exact_size(vec2(width, 4.0), Sense::hover());
     response.widget_info(|| {
-        let mut info = WidgetInfo::labeled(WidgetType::ProgressIndicator, true, "Progress");
+        let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, "Progress");
         info.value = share.map(f64::from);
         info
     });

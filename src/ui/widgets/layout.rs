@@ -23,7 +23,7 @@ pub fn left_panel<R>(
     width: f32,
     contents: impl FnOnce(&mut Ui) -> R,
 ) -> InnerResponse<R> {
-    side(ui, theme, Panel::left(egui::Id::new(id)), width, contents)
+    side(ui, theme, Panel::left(egui::Id::unique(id)), width, contents)
 }
 
 /// The inspector at the right of a page, on `panel`, resizable.
@@ -34,7 +34,7 @@ pub fn right_panel<R>(
     width: f32,
     contents: impl FnOnce(&mut Ui) -> R,
 ) -> InnerResponse<R> {
-    side(ui, theme, Panel::right(egui::Id::new(id)), width, contents)
+    side(ui, theme, Panel::right(egui::Id::unique(id)), width, contents)
 }
 
 fn side<R>(

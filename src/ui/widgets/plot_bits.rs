@@ -1,12 +1,12 @@
 //! Small plots inside rows: sparklines and bars.
-use egui::{Color32, Pos2, Rect, Shape, Stroke, Ui, WidgetInfo, WidgetType, pos2};
+use egui::{Color32, Pos2, Rect, Role, Shape, Stroke, Ui, WidgetInfo, pos2};
 
 use crate::ui::theme::Theme;
 
 /// A line of values over equal steps; `None` is a gap. `last` colours the final point, if given.
 pub fn spark(ui: &mut Ui, theme: &Theme, name: &str, values: &[Option<f64>], size: egui::Vec2, last: Option<Color32>) {
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
     let known = values.iter().flatten().copied().filter(|v| v.is_finite());
     let (min, max) = known.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
     if values.is_empty() || min > max {
@@ -50,7 +50,7 @@ fn flush(ui: &Ui, piece: &mut Vec<Pos2>, stroke: Stroke) {
 /// Bars of equal width; each with its own colour. Heights are shares of the largest value.
 pub fn bars(ui: &mut Ui, name: &str, values: &[(f64, Color32)], size: egui::Vec2) {
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
     let max = values.iter().map(|v| v.0).fold(0.0, f64::max);
     if values.is_empty() || max <= 0.0 {
         return;

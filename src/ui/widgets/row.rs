@@ -1,5 +1,5 @@
 //! Rows of lists, keys and one-line fields.
-use egui::{Align, Layout, Rect, Response, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, WidgetType, vec2};
+use egui::{Align, Layout, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2};
 
 use crate::ui::theme::{CONTROL, Theme};
 
@@ -63,7 +63,7 @@ impl<'a> Row<'a> {
         let width = ui.available_width();
         let (rect, response) = ui.allocate_exact_size(vec2(width, self.height), Sense::click());
         let selected = self.selected || self.soft;
-        response.widget_info(|| WidgetInfo::selected(WidgetType::ListItem, true, selected, self.name));
+        response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, selected, self.name));
         if !ui.is_rect_visible(rect) {
             return response;
         }
