@@ -167,8 +167,8 @@ impl Notebook {
     /// A notebook without cells, as nbformat writes one.
     pub fn new_empty() -> Self {
         let text = "{\n \"cells\": [],\n \"metadata\": {},\n \"nbformat\": 4,\n \"nbformat_minor\": 5\n}\n";
-        let head = Bytes::from(&text.as_bytes()[..12]);
-        let tail = Bytes::from(&text.as_bytes()[12..]);
+        let head = Bytes::from(&text.as_bytes()[..13]);
+        let tail = Bytes::from(&text.as_bytes()[13..]);
         Self {
             envelope: Envelope { head, tail, minor: 5, metadata: Bytes::from(&b"{}"[..]) },
             cells: Vec::new(),
