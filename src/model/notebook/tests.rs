@@ -280,7 +280,10 @@ fn metadata_changes_touch_nothing_else() {
     let mut nb = small();
     nb.set_metadata(r#"{"kernelspec": {"name": "x"}}"#).unwrap();
     let out = text(&nb);
-    assert!(out.contains(" \"metadata\": {\n  \"kernelspec\": {\n   \"name\": \"x\"\n  }\n },\n \"nbformat\": 4"), "{out}");
+    assert!(
+        out.contains(" \"metadata\": {\n  \"kernelspec\": {\n   \"name\": \"x\"\n  }\n },\n \"nbformat\": 4"),
+        "{out}"
+    );
     nb.set_cell_metadata(keys(&nb)[0], r#"{"tags": ["a"]}"#).unwrap();
     assert_eq!(nb.cells()[0].tags(), ["a"]);
     assert!(nb.set_metadata("[1]").is_err());
@@ -469,7 +472,10 @@ fn a_thousand_cells_are_quick() {
         )
     };
     let cells: Vec<_> = (0..1_000).map(cell).collect();
-    let file = format!("{{\n \"cells\": [\n{}\n ],\n \"metadata\": {{}},\n \"nbformat\": 4,\n \"nbformat_minor\": 5\n}}\n", cells.join(",\n"));
+    let file = format!(
+        "{{\n \"cells\": [\n{}\n ],\n \"metadata\": {{}},\n \"nbformat\": 4,\n \"nbformat_minor\": 5\n}}\n",
+        cells.join(",\n")
+    );
     let start = std::time::Instant::now();
     let nb = Notebook::parse(file.as_bytes()).unwrap();
     let took = start.elapsed();
