@@ -37,3 +37,9 @@ const HOME: &[KeyRow] = &[
     KeyRow { context: "Home", key: "Enter", does: "Do what the row offers" },
     KeyRow { context: "Home", key: "S", does: "Snooze the row until tomorrow" },
 ];
+
+/// All keys of all pages.
+pub fn all() -> Vec<KeyRow> {
+    let pages = Page::ALL.into_iter().flat_map(|page| of_page(page).into_iter().filter(|r| r.context != "Everywhere"));
+    GLOBAL.iter().copied().chain(pages).collect()
+}

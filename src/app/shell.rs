@@ -184,6 +184,11 @@ pub fn branch(_state: &AppState) -> Option<String> {
     None
 }
 
+/// Kernels found: name and what starts them.
+pub fn kernels(_state: &AppState) -> Vec<(String, String)> {
+    Vec::new()
+}
+
 /// How many rows of Home are red.
 pub fn red_count(state: &AppState) -> usize {
     home::red_count(state)

@@ -94,7 +94,8 @@ pub enum Command {
 /// What comes back.
 #[derive(Debug, Clone)]
 pub enum Event {
-    Opened(Arc<engine::Opened>),
+    /// A folder, and a file below it to show.
+    Opened(Arc<engine::Opened>, Option<String>),
     Failed {
         path: String,
         error: Error,
@@ -225,7 +226,7 @@ pub fn open_file(state: &mut AppState, path: &str, cx: &Cx) -> Vec<Effect> {
 /// Folds an event into the state; no I/O.
 pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
-        Event::Opened(opened) => return opened_event(state, &opened, cx),
+        Event::Opened(opened, document) => return opened_event(state, &opened, document, cx),
         Event::Failed { path, error } => {
             state.workspace.opening = None;
             state.workspace.error = Some(error.clone());
@@ -265,11 +266,11 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     Vec::new()
 }
 
-fn opened_event(state: &mut AppState, opened: &engine::Opened, cx: &Cx) -> Vec<Effect> {
+fn opened_event(state: &mut AppState, opened: &engine::Opened, document: Option<String>, cx: &Cx) -> Vec<Effect> {
     // A new folder starts from nothing but what belongs to the person.
     let generation = state.workspace.generation + 1;
     let recents = std::mem::take(&mut state.workspace.recents);
-    let then_open = state.workspace.then_open.take();
+    let then_open = state.workspace.then_open.take().or(document);
     let (mut shell, settings) = (std::mem::take(&mut state.shell), std::mem::take(&mut state.settings));
     let same_page = state.workspace.root.is_none() && shell.page != Page::Home;
     shell.palette = None;
@@ -349,7 +350,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
 }
 
 fn open(path: &Path, env: &Arc<Env>, cx: &JobCtx, out: &Out) {
-    match engine::open(path, &env.dirs, cx) {
+    let (folder, document) = engine::folder_of(path);
+    match engine::open(&folder, &env.dirs, cx) {
         Ok(opened) => {
             let now = env.clock.now().as_second();
             let name = opened.config.name.clone();
@@ -363,7 +365,7 @@ fn open(path: &Path, env: &Arc<Env>, cx: &JobCtx, out: &Out) {
                 tracing::warn!("{e}");
             }
             env.set_root(Some(opened.root.clone()));
-            out.send(Event::Opened(Arc::new(opened)));
+            out.send(Event::Opened(Arc::new(opened), document));
         }
         Err(error) => out.send(Event::Failed { path: path.display().to_string(), error }),
     }
@@ -426,19 +428,22 @@ mod tests {
 
     fn opened(trusted: bool) -> Event {
         let entry = |path: &str, kind, depth| Entry { path: path.into(), kind, size: 1, modified: 0, depth };
-        Event::Opened(Arc::new(engine::Opened {
-            root: "/w/demo".into(),
-            config: Config::default(),
-            config_error: None,
-            entries: vec![
-                entry("data", FileKind::Folder, 0),
-                entry("data/sub", FileKind::Folder, 1),
-                entry("data/sub/a.csv", FileKind::Data, 2),
-            ],
-            cut: false,
-            is_repo: true,
-            trusted,
-        }))
+        Event::Opened(
+            Arc::new(engine::Opened {
+                root: "/w/demo".into(),
+                config: Config::default(),
+                config_error: None,
+                entries: vec![
+                    entry("data", FileKind::Folder, 0),
+                    entry("data/sub", FileKind::Folder, 1),
+                    entry("data/sub/a.csv", FileKind::Data, 2),
+                ],
+                cut: false,
+                is_repo: true,
+                trusted,
+            }),
+            None,
+        )
     }
 
     #[test]

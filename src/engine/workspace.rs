@@ -71,6 +71,20 @@ pub fn open(path: &Path, dirs: &Dirs, cx: &JobCtx) -> Result<Opened> {
     Ok(Opened { root, config, config_error, entries, cut, is_repo, trusted })
 }
 
+/// The folder to open for a path: itself, or for a file the nearest workspace above it and the file below that.
+pub fn folder_of(path: &Path) -> (PathBuf, Option<String>) {
+    let path = tilde(path);
+    let Ok(full) = path.canonicalize() else { return (path, None) };
+    if full.is_dir() {
+        return (full, None);
+    }
+    let is_workspace = |d: &&Path| d.join("andon.toml").is_file() || d.join(".git").exists();
+    let Some(parent) = full.parent() else { return (full, None) };
+    let root = parent.ancestors().find(is_workspace).unwrap_or(parent).to_path_buf();
+    let document = fsx::relative(&root, &full);
+    (root, Some(document))
+}
+
 /// A leading `~` is the home folder, as in a shell.
 fn tilde(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::home_dir()) {
@@ -281,6 +295,17 @@ mod tests {
         remember(&dirs, &opened.root, |r| r.trusted = true).unwrap();
         assert!(open(dir.path(), &dirs, &JobCtx::detached()).unwrap().trusted);
         assert!(open(&dir.path().join("gone"), &dirs, &JobCtx::detached()).unwrap_err().hint.is_some());
+    }
+
+    #[test]
+    fn a_file_opens_the_workspace_around_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("data")).unwrap();
+        fs::write(root.join("andon.toml"), "").unwrap();
+        fs::write(root.join("data/a.csv"), "x").unwrap();
+        assert_eq!(folder_of(&root.join("data/a.csv")), (root.clone(), Some("data/a.csv".to_owned())));
+        assert_eq!(folder_of(&root.join("data")), (root.join("data"), None));
     }
 
     #[test]

@@ -1,11 +1,65 @@
-//! The settings page.
-use egui::Ui;
+//! The settings page: sections at the left, the chosen one in the middle.
+mod sections;
+
+use egui::{ScrollArea, Ui};
 
 use super::PageCx;
+use crate::{
+    app::settings::{Command, Section},
+    ui::widgets::{left_panel, nav_row, page_head},
+};
 
 /// What only the page itself needs to remember.
 #[derive(Debug, Default)]
-pub struct View {}
+pub struct View {
+    asked: bool,
+}
+
+const SECTIONS: &[(Section, &str, &str)] = &[
+    (Section::Connections, "plug", "Connections"),
+    (Section::Workspace, "shield", "Workspace and trust"),
+    (Section::Git, "git-branch", "Git"),
+    (Section::Kernels, "cpu", "Kernels and environments"),
+    (Section::Appearance, "palette", "Appearance and notices"),
+    (Section::Keys, "keyboard", "Keys"),
+    (Section::Store, "hard-drive", "Local store"),
+    (Section::About, "info", "About"),
+];
 
 /// Draws the page.
-pub fn page_ui(_ui: &mut Ui, _cx: &mut PageCx<'_>, _view: &mut View) {}
+pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    if !std::mem::replace(&mut view.asked, true) {
+        cx.send(Command::Measure);
+    }
+    let theme = cx.theme;
+    let current = cx.state.settings.section;
+    left_panel(ui, theme, "settings-nav", 232.0, |ui| {
+        page_head(ui, theme, "Settings", "", |_| ());
+        ui.add_space(4.0);
+        for (section, icon, title) in SECTIONS {
+            ui.scope(|ui| {
+                if nav_row(ui, theme, icon, title, "", 0, *section == current).clicked() {
+                    cx.send(Command::Show(*section));
+                }
+            });
+            ui.add_space(4.0);
+        }
+    });
+    let title = SECTIONS.iter().find(|s| s.0 == current).map_or("", |s| s.2);
+    page_head(ui, theme, title, "", |_| ());
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        egui::Frame::NONE.inner_margin(16).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 8.0;
+            match current {
+                Section::Connections => sections::connections_ui(ui, cx),
+                Section::Workspace => sections::workspace_ui(ui, cx),
+                Section::Git => sections::git_ui(ui, cx),
+                Section::Kernels => sections::kernels_ui(ui, cx),
+                Section::Appearance => sections::appearance_ui(ui, cx),
+                Section::Keys => sections::keys_ui(ui, cx),
+                Section::Store => sections::store_ui(ui, cx),
+                Section::About => sections::about_ui(ui, cx),
+            }
+        });
+    });
+}

@@ -127,7 +127,8 @@ fn samples_ui(ui: &mut Ui, cx: &mut PageCx<'_>, width: f32) {
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &sample.title));
             let fill = if response.hovered() { theme.hover } else { theme.panel };
             ui.painter().rect(rect, 6.0, fill, theme.hairline(), egui::StrokeKind::Inside);
-            let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink(16.0)));
+            let mut child =
+                ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink(16.0)).layout(Layout::top_down(Align::Min)));
             child.spacing_mut().item_spacing.y = 4.0;
             child.label(theme.strong(sample.title.as_str()));
             child.add(egui::Label::new(theme.small(sample.summary.as_str())).wrap());
