@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::dirs::Dirs;
+use super::{dirs::Dirs, store::Store};
 use crate::base::{Error, Result, error::Context, fsx, job::JobCtx, text};
 
 include!(concat!(env!("OUT_DIR"), "/samples.rs"));
@@ -55,9 +55,12 @@ struct CommitRecipe {
     /// Files of the sample this commit adds or brings up to date; a trailing `/` takes a folder. The last commit takes what is left.
     #[serde(default)]
     files: Vec<String>,
-    /// Folder below `.sample/` whose files are committed in their place: an earlier version of them.
+    /// Folder below `.sample/` whose files are committed in their place: another version of them.
     #[serde(default)]
-    earlier: Option<String>,
+    version: Option<String>,
+    /// Commits the files of `version` on a branch of this name instead, which starts where `main` is then.
+    #[serde(default)]
+    branch: Option<String>,
 }
 
 type Files = &'static [(&'static str, &'static [u8])];
@@ -91,7 +94,7 @@ pub fn open(dirs: &Dirs, name: &str, cx: &JobCtx) -> Result<PathBuf> {
         .tempdir_in(&samples)
         .io(|| format!("Could not make a folder in {}", samples.display()))?;
     cx.progress(None, format!("Copying the sample {name}"));
-    build(building.path(), files, cx)?;
+    build(building.path(), name, files, cx)?;
     match fs::rename(building.path(), &place) {
         Ok(()) => {
             // The folder has moved: there is nothing left to remove.
@@ -136,40 +139,43 @@ fn hidden(files: Files, path: &str) -> Option<&'static [u8]> {
     files.iter().find(|(p, _)| p.strip_prefix(".sample/") == Some(path)).map(|(_, b)| *b)
 }
 
-fn build(root: &Path, files: Files, cx: &JobCtx) -> Result<()> {
-    let recipe = recipe(&fsx::relative(Path::new(""), root), files)?;
-    let repo = git2::Repository::init_opts(
-        root,
-        git2::RepositoryInitOptions::new().initial_head("main").external_template(false),
-    )
-    .io(|| "Could not make the sample a git repository".to_owned())?;
-    let mut parent: Option<git2::Oid> = None;
-    let last = recipe.commit.len().saturating_sub(1);
+fn build(root: &Path, name: &str, files: Files, cx: &JobCtx) -> Result<()> {
+    let recipe = recipe(name, files)?;
+    let init = || {
+        git2::Repository::init_opts(
+            root,
+            git2::RepositoryInitOptions::new().initial_head("main").external_template(false),
+        )
+    };
+    let repo = init().io(|| "Could not make the sample a git repository".to_owned())?;
+    let last = recipe.commit.iter().rposition(|c| c.branch.is_none());
     for (i, commit) in recipe.commit.iter().enumerate() {
         cx.check()?;
-        for (path, bytes) in visible(files) {
-            let taken =
-                i == last || commit.files.iter().any(|f| f == path || (f.ends_with('/') && path.starts_with(f)));
-            if taken {
-                put(root, path, bytes)?;
-            }
+        let version: Vec<(&str, &[u8])> = commit.version.iter().flat_map(|v| version(files, v)).collect();
+        if let Some(branch) = &commit.branch {
+            record_aside(&repo, commit, branch, &version)?;
+            continue;
         }
-        if let Some(earlier) = &commit.earlier {
-            let prefix = format!(".sample/{earlier}/");
-            for (path, bytes) in files.iter().filter_map(|(p, b)| Some((p.strip_prefix(prefix.as_str())?, *b))) {
-                put(root, path, bytes)?;
-            }
-        }
-        parent = Some(record(&repo, commit, parent)?);
-    }
-    if parent.is_none() {
-        for (path, bytes) in visible(files) {
+        let taken = |path: &str| commit.files.iter().any(|f| f == path || (f.ends_with('/') && path.starts_with(f)));
+        for (path, bytes) in visible(files).filter(|(p, _)| Some(i) == last || taken(p)).chain(version) {
             put(root, path, bytes)?;
         }
+        record(&repo, commit)?;
     }
-    let note = format!("Copied {}", text::count(visible(files).count() as u64, "file"));
-    cx.progress(None, note);
+    if let Some(history) = hidden(files, "history.ndjson") {
+        cx.progress(None, "Reading the history of runs".to_owned());
+        Store::open(root)?.import(&mut &history[..])?;
+    }
+    cx.progress(None, format!("Copied {}", text::count(visible(files).count() as u64, "file")));
     Ok(())
+}
+
+/// The files of a folder of the recipe, by their place in the copy.
+fn version<'a>(files: Files, name: &'a str) -> impl Iterator<Item = (&'static str, &'static [u8])> + 'a {
+    files.iter().filter_map(move |(path, bytes)| {
+        let inside = path.strip_prefix(".sample/")?.strip_prefix(name)?.strip_prefix('/')?;
+        Some((inside, *bytes))
+    })
 }
 
 fn put(root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
@@ -180,20 +186,48 @@ fn put(root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
     fs::write(&target, bytes).io(|| format!("Could not write {}", target.display()))
 }
 
-/// Commits all that lies in the folder, by its author at its time.
-fn record(repo: &git2::Repository, commit: &CommitRecipe, parent: Option<git2::Oid>) -> Result<git2::Oid> {
-    let inner = || -> std::result::Result<git2::Oid, git2::Error> {
+/// Commits all that lies in the folder.
+fn record(repo: &git2::Repository, commit: &CommitRecipe) -> Result<()> {
+    let inner = || -> std::result::Result<(), git2::Error> {
         let mut index = repo.index()?;
         index.add_all(["*"], git2::IndexAddOption::DEFAULT, None)?;
         index.write()?;
         let tree = repo.find_tree(index.write_tree()?)?;
-        let time = git2::Time::new(commit.at.as_second(), 0);
-        let who = git2::Signature::new(&commit.author, &commit.email, &time)?;
-        let parents = parent.map(|id| repo.find_commit(id)).transpose()?;
-        let parents: Vec<&git2::Commit<'_>> = parents.iter().collect();
-        repo.commit(Some("HEAD"), &who, &who, &commit.message, &tree, &parents)
+        let parent = repo.head().ok().map(|h| h.peel_to_commit()).transpose()?;
+        write_commit(repo, "HEAD", commit, &tree, parent.as_ref())
     };
     inner().io(|| format!("Could not commit “{}” in the sample", commit.message))
+}
+
+/// Commits `version` on top of a branch, without a checkout.
+fn record_aside(repo: &git2::Repository, commit: &CommitRecipe, branch: &str, version: &[(&str, &[u8])]) -> Result<()> {
+    let inner = || -> std::result::Result<(), git2::Error> {
+        let reference = format!("refs/heads/{branch}");
+        let parent = match repo.find_reference(&reference) {
+            Ok(there) => there.peel_to_commit()?,
+            Err(_) => repo.head()?.peel_to_commit()?,
+        };
+        let mut update = git2::build::TreeUpdateBuilder::new();
+        for (path, bytes) in version {
+            update.upsert(*path, repo.blob(bytes)?, git2::FileMode::Blob);
+        }
+        let tree = repo.find_tree(update.create_updated(repo, &parent.tree()?)?)?;
+        write_commit(repo, &reference, commit, &tree, Some(&parent))
+    };
+    inner().io(|| format!("Could not commit “{}” in the sample", commit.message))
+}
+
+/// By its author at its time, so that every copy has the same commits and the history of runs can name them.
+fn write_commit(
+    repo: &git2::Repository,
+    reference: &str,
+    commit: &CommitRecipe,
+    tree: &git2::Tree<'_>,
+    parent: Option<&git2::Commit<'_>>,
+) -> std::result::Result<(), git2::Error> {
+    let who = git2::Signature::new(&commit.author, &commit.email, &git2::Time::new(commit.at.as_second(), 0))?;
+    let parents: Vec<&git2::Commit<'_>> = parent.into_iter().collect();
+    repo.commit(Some(reference), &who, &who, &commit.message, tree, &parents).map(|_| ())
 }
 
 #[cfg(test)]
