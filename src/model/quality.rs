@@ -5,6 +5,8 @@
 //! is a share of what is left, `unique` marks every copy, `regex` searches.
 mod parse;
 mod result;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

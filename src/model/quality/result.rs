@@ -121,7 +121,7 @@ pub(crate) fn number(value: f64, digits: usize) -> String {
     }
     let size = value.abs();
     if size != 0.0 && !(1e-3..1e15).contains(&size) {
-        return format!("{value:.2e}");
+        return format!("{value:.2e}").replacen('-', if value < 0.0 { "\u{2212}" } else { "-" }, 1);
     }
     let fixed = format!("{size:.digits$}");
     let (whole, part) = fixed.split_once('.').unwrap_or((&fixed, ""));
