@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use result::{CheckRecord, CheckResult, Status, SuiteResult, Unit};
+pub use result::{CheckPoint, CheckResult, Status, SuiteResult, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Error, Result};

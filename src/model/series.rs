@@ -1,7 +1,7 @@
 //! Values over time: points, gaps, and fewer points that look the same.
 use std::ops::Range;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::RunId;
@@ -64,6 +64,17 @@ impl Series {
     pub fn xy(&self, axis: Axis) -> Vec<(f64, f64)> {
         self.points.iter().map(|p| (seconds(p.time(axis)), p.value)).collect()
     }
+}
+
+/// An instant from the words of a file: a time stamp with its zone, a date and time (UTC), or a date (its start, UTC).
+pub fn instant(words: &str) -> Option<Timestamp> {
+    let words = words.trim();
+    if let Ok(at) = words.parse::<Timestamp>() {
+        return Some(at);
+    }
+    // A date alone parses as a date and time at midnight too, which is what is meant.
+    let at = words.parse::<civil::DateTime>().or_else(|_| words.replacen(' ', "T", 1).parse::<civil::DateTime>());
+    at.ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp())
 }
 
 /// Seconds since 1970 with their fraction.

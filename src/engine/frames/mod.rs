@@ -1,6 +1,6 @@
 //! Tables on disk and in memory: opening any format, pages of rows, sorting and filtering without holding the table.
 //!
-//! Polars is named only in this folder, in `engine::sql` and in `engine::profile`.
+//! Polars is named only in this folder, in `engine::sql`, `engine::profile` and `engine::quality`.
 mod cells;
 mod csv;
 mod exec;
@@ -15,6 +15,7 @@ use std::path::Path;
 
 pub(crate) use cells::{columns_of, kind_of, page_of};
 pub(crate) use exec::{Collected, Fail, collect, collect_bounded, detach, explain};
+pub(crate) use files::expand;
 pub use files::{FORMATS, is_data_file, list_data_files, nearest_files};
 pub(crate) use scan::{Overrides, Scan, misfit_column, scan};
 pub use source::{Source, View};

@@ -2,10 +2,12 @@
 use jiff::{civil, tz::TimeZone};
 use polars::prelude::*;
 
-use super::instant;
 use crate::{
     base::{Error, Result, text},
-    model::quality::{Bounds, Check, Expected, Kind, Scalar, Stat},
+    model::{
+        quality::{Bounds, Check, Expected, Kind, Scalar, Stat},
+        series::instant,
+    },
 };
 
 /// How a check is asked.
@@ -106,7 +108,9 @@ pub(super) fn ask(check: &Check, schema: &Schema) -> Result<Ask> {
         Kind::Freshness { .. } => match dtype {
             DataType::Date | DataType::Datetime(..) | DataType::String => Ask::Newest { value: base.max() },
             other => {
-                return Err(mismatch(name, other, "a date or a time").hint("Check the freshness of a date or time column"));
+                return Err(
+                    mismatch(name, other, "a date or a time").hint("Check the freshness of a date or time column")
+                );
             }
         },
         _ => Ask::Apart,
@@ -149,7 +153,11 @@ fn family(dtype: &DataType) -> &'static str {
 /// The column with values that are not numbers turned into missing ones, which is what they mean in data.
 fn value_of(name: &str, dtype: &DataType) -> Expr {
     let column = col(PlSmallStr::from_str(name));
-    if dtype.is_float() { when(column.clone().is_nan()).then(lit(NULL)).otherwise(column.clone()).alias(name) } else { column }
+    if dtype.is_float() {
+        when(column.clone().is_nan()).then(lit(NULL)).otherwise(column.clone()).alias(name)
+    } else {
+        column
+    }
 }
 
 fn as_text(name: &str, base: &Expr, dtype: &DataType) -> Result<Expr> {
@@ -272,7 +280,10 @@ fn set(name: &str, dtype: &DataType, values: &[Scalar]) -> Result<Series> {
             let series = Series::new(label, days?);
             series.cast(dtype).map_err(|e| crate::engine::frames::explain("The set does not fit", &e))
         }
-        _ => Err(Error::user(format!("The column {name} holds {}; a set can hold text, numbers, dates or true and false", family(dtype)))),
+        _ => Err(Error::user(format!(
+            "The column {name} holds {}; a set can hold text, numbers, dates or true and false",
+            family(dtype)
+        ))),
     }
 }
 

@@ -12,7 +12,7 @@ mod words;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{Timestamp, civil};
 use polars::prelude::*;
 
 use self::{
@@ -20,8 +20,11 @@ use self::{
     open::Rows,
 };
 use crate::{
-    base::{Error, Result, fsx, job::JobCtx, text},
-    model::quality::{Check, CheckResult, Kind, Status, Suite, SuiteResult, Unit, quote_text},
+    base::{Error, Result, fsx, ids, job::JobCtx, text},
+    model::{
+        quality::{Bounds, Check, CheckResult, Kind, Scalar, Status, Suite, SuiteResult, quote_text},
+        series::instant,
+    },
 };
 
 /// Failing values shown of a check.
@@ -54,39 +57,37 @@ pub fn evaluate(root: &Path, suite: &Suite, params: &BTreeMap<String, String>, c
     let suite = &resolved.suite;
     let (at, started) = (cx.clock.now(), std::time::Instant::now());
     cx.progress(None, format!("Checking {}", suite.data));
-    let mut rows = 0;
-    let checks = match Rows::open(root, suite, cx) {
-        Ok(source) => {
-            let run = Run { root, suite, source: &source, at, cx };
-            let (results, count) = run.all()?;
-            rows = count;
-            results
-        }
+    let (checks, rows) = match all_checks(root, suite, at, cx) {
+        Ok(all) => all,
         Err(e) if e.is_cancelled() => return Err(e),
-        Err(e) => suite.checks.iter().map(|c| failed_to_run(c, e.clone())).collect(),
+        Err(e) => (suite.checks.iter().map(|c| failed_to_run(c, e.clone())).collect(), 0),
     };
     Ok(SuiteResult {
+        evaluation: ids::random(12),
         suite: suite.name.clone(),
         path: suite.path.clone(),
         data: suite.data.clone(),
         params: resolved.params.clone(),
         at,
-        data_time: suite.data_time.as_deref().and_then(instant),
+        data_time: suite.data_time.clone(),
         rows,
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         checks,
     })
 }
 
-/// An instant from a date (its start, UTC), a date and time (UTC) or a time stamp with its zone.
-fn instant(words: &str) -> Option<Timestamp> {
-    let words = words.trim();
-    if let Ok(at) = words.parse::<Timestamp>() {
-        return Some(at);
+/// Evaluates the checks; an error is one of the rows themselves. A value far down a large text file that does not fit
+/// the type guessed for its column makes that column text, and everything is asked again.
+fn all_checks(root: &Path, suite: &Suite, at: Timestamp, cx: &JobCtx) -> Result<(Vec<CheckResult>, u64)> {
+    let mut as_text = Vec::new();
+    loop {
+        let source = Rows::open(root, suite, &as_text, cx)?;
+        let results = Run { root, suite, source: &source, at, cx }.all();
+        match source.misfit() {
+            Some(column) if !as_text.contains(&column) => as_text.push(column),
+            _ => return results,
+        }
     }
-    // A date alone parses as a date and time at midnight too, which is what is meant.
-    let at = words.parse::<civil::DateTime>().or_else(|_| words.replacen(' ', "T", 1).parse::<civil::DateTime>());
-    at.ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp())
 }
 
 /// A result that says why there is none.
@@ -152,16 +153,20 @@ impl Run<'_> {
     /// Reads every figure that fits into one pass. On failure each check is asked alone.
     fn one_pass(&self, asks: &[Result<Ask>]) -> Result<(u64, Vec<Result<Figures>>)> {
         let mut exprs = vec![self.source.rows().alias("rows")];
-        exprs.extend(asks.iter().enumerate().filter_map(|(i, a)| Some((i, a.as_ref().ok()?))).flat_map(|(i, a)| a.exprs(i)));
+        exprs.extend(
+            asks.iter().enumerate().filter_map(|(i, a)| Some((i, a.as_ref().ok()?))).flat_map(|(i, a)| a.exprs(i)),
+        );
         match self.source.collect(self.source.frame().select(exprs), self.cx) {
             Ok(frame) => {
                 let rows = ask::count(&frame, "rows");
-                let read = |(i, a): (usize, &Result<Ask>)| Ok(a.as_ref().map(|a| a.read(i, &frame)).unwrap_or_default());
+                let read =
+                    |(i, a): (usize, &Result<Ask>)| Ok(a.as_ref().map(|a| a.read(i, &frame)).unwrap_or_default());
                 Ok((rows, asks.iter().enumerate().map(read).collect()))
             }
-            Err(e) if e.is_cancelled() => Err(e),
+            Err(e) if e.is_cancelled() || self.source.misfit().is_some() => Err(e),
             Err(_) => {
-                let frame = self.source.collect(self.source.frame().select([self.source.rows().alias("rows")]), self.cx)?;
+                let frame =
+                    self.source.collect(self.source.frame().select([self.source.rows().alias("rows")]), self.cx)?;
                 let mut figures = Vec::with_capacity(asks.len());
                 for (i, ask) in asks.iter().enumerate() {
                     let exprs = ask.as_ref().map(|a| a.exprs(i)).unwrap_or_default();
@@ -316,9 +321,8 @@ fn end_of_day(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second() + 86_400).unwrap_or(at)
 }
 
-/// What a unit needs to be judged by bounds, for [`words`].
-fn bounds_of(unit: Unit, bounds: &crate::model::quality::Bounds) -> (Option<f64>, Option<f64>) {
-    let _ = unit;
-    let number = |b: &Option<crate::model::quality::Scalar>| b.as_ref().and_then(crate::model::quality::Scalar::number);
+/// Bounds that are numbers.
+fn numbers(bounds: &Bounds) -> (Option<f64>, Option<f64>) {
+    let number = |b: &Option<Scalar>| b.as_ref().and_then(Scalar::number);
     (number(&bounds.min), number(&bounds.max))
 }

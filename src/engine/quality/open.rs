@@ -1,5 +1,10 @@
 //! The rows of a suite, and what is read from them for people.
-use std::{fs, path::Path, time::SystemTime};
+use std::{
+    fs,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
 
 use jiff::Timestamp;
 use polars::prelude::*;
@@ -14,6 +19,8 @@ use crate::{
 pub(super) struct Rows {
     frame: LazyFrame,
     pub schema: SchemaRef,
+    /// A column that turned out not to hold what was guessed.
+    misfit: Mutex<Option<String>>,
 }
 
 /// Another table, for look-ups.
@@ -24,16 +31,17 @@ pub(super) struct Other {
 
 impl Rows {
     /// Opens the file, glob or folder and applies the filter.
-    pub(super) fn open(root: &Path, suite: &Suite, cx: &JobCtx) -> Result<Self> {
-        let Other { frame, schema } = scan(root, &suite.data, cx)?;
-        let Some(filter) = &suite.filter else { return Ok(Self { frame, schema }) };
+    pub(super) fn open(root: &Path, suite: &Suite, as_text: &[String], cx: &JobCtx) -> Result<Self> {
+        let Other { frame, schema } = scan_with(root, &suite.data, as_text, cx)?;
+        let misfit = Mutex::default();
+        let Some(filter) = &suite.filter else { return Ok(Self { frame, schema, misfit }) };
         let unreadable = |e: &PolarsError| {
             frames::explain(&format!("The condition where = {filter:?} of {} cannot be applied", suite.path), e)
         };
         let condition = polars::sql::sql_expr(filter).map_err(|e| unreadable(&e))?;
         let mut filtered = frame.filter(condition);
         filtered.collect_schema().map_err(|e| unreadable(&e))?;
-        Ok(Self { frame: filtered, schema })
+        Ok(Self { frame: filtered, schema, misfit })
     }
     /// A lazy view of the rows.
     pub(super) fn frame(&self) -> LazyFrame {
@@ -48,15 +56,34 @@ impl Rows {
     }
     /// Reads; a cancelled job comes back at once.
     pub(super) fn collect(&self, lf: LazyFrame, cx: &JobCtx) -> Result<DataFrame> {
-        frames::collect(lf, cx).map_err(|e| e.into_error("The check cannot be evaluated"))
+        frames::collect(lf, cx).map_err(|e| {
+            if let frames::Fail::Engine(error) = &e
+                && let Some(column) = frames::misfit_column(error)
+            {
+                *self.misfit.lock().unwrap_or_else(PoisonError::into_inner) = Some(column);
+            }
+            e.into_error("The check cannot be evaluated")
+        })
+    }
+    /// The column whose values did not fit the type guessed from the head of the file.
+    pub(super) fn misfit(&self) -> Option<String> {
+        self.misfit.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// Opens a table below the workspace by its workspace path; a glob or a folder is one table.
 pub(super) fn scan(root: &Path, path: &str, cx: &JobCtx) -> Result<Other> {
+    scan_with(root, path, &[], cx)
+}
+
+fn scan_with(root: &Path, path: &str, as_text: &[String], cx: &JobCtx) -> Result<Other> {
     cx.check()?;
     let full = fsx::inside(root, path)?;
-    let mut frame = frames::scan(&full, &frames::Overrides::default()).map_err(|e| in_words(root, path, e))?.lf;
+    let mut overrides = frames::Overrides::default();
+    if !as_text.is_empty() {
+        overrides.extend(frames::expand(&full)?.into_iter().map(|file| (file, as_text.to_vec())));
+    }
+    let mut frame = frames::scan(&full, &overrides).map_err(|e| in_words(root, path, e))?.lf;
     let schema = frame.collect_schema().map_err(|e| frames::explain(&format!("Could not read {path}"), &e))?;
     Ok(Other { frame, schema })
 }
@@ -76,10 +103,11 @@ fn in_words(root: &Path, path: &str, error: Error) -> Error {
 
 /// When a file was last written; the newest of several.
 pub(super) fn modified(root: &Path, path: &str) -> Result<Timestamp> {
-    let files = frames::files_of(&fsx::inside(root, path)?)?;
+    let files = frames::expand(&fsx::inside(root, path)?)?;
     let mut newest = SystemTime::UNIX_EPOCH;
     for file in files {
-        let time = fs::metadata(&file).and_then(|m| m.modified()).io(|| format!("Could not read {}", file.display()))?;
+        let time =
+            fs::metadata(&file).and_then(|m| m.modified()).io(|| format!("Could not read {}", file.display()))?;
         newest = newest.max(time);
     }
     Timestamp::try_from(newest).io(|| format!("{path} has no usable time of its last change"))

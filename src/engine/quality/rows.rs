@@ -79,7 +79,9 @@ pub(super) fn custom(suite: &Suite, query: &str) -> String {
 }
 
 fn range(column: &str, bounds: &Bounds) -> String {
-    let low = bounds.min.as_ref().map(|v| format!("{column} {} {}", if bounds.strict_min { ">" } else { ">=" }, v.sql()));
-    let high = bounds.max.as_ref().map(|v| format!("{column} {} {}", if bounds.strict_max { "<" } else { "<=" }, v.sql()));
+    let low =
+        bounds.min.as_ref().map(|v| format!("{column} {} {}", if bounds.strict_min { ">" } else { ">=" }, v.sql()));
+    let high =
+        bounds.max.as_ref().map(|v| format!("{column} {} {}", if bounds.strict_max { "<" } else { "<=" }, v.sql()));
     low.into_iter().chain(high).collect::<Vec<_>>().join(" AND ")
 }

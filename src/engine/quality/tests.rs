@@ -99,7 +99,9 @@ fn missing_values_sets_patterns_and_keys() {
     assert_eq!(r.unexpected_count, 3, "a search, not a full match: {}", r.message);
     let r = flights("kind = \"regex\"\ncolumn = \"delay\"\npattern = \"^-?[0-9]+$\"");
     assert_eq!(r.status, Status::Passed, "numbers are matched as text");
-    let r = flights("kind = \"foreign_key\"\ncolumn = \"origin\"\nreferences = \"data/airports.csv\"\nreferences_column = \"iata\"");
+    let r = flights(
+        "kind = \"foreign_key\"\ncolumn = \"origin\"\nreferences = \"data/airports.csv\"\nreferences_column = \"iata\"",
+    );
     assert_eq!((r.unexpected_count, r.examples.as_slice()), (1, ["ZZZ".to_owned()].as_slice()));
     assert_eq!(r.message, "origin is not in iata of data/airports.csv in 1 of 6 values (16.7 %)");
 }
@@ -123,7 +125,9 @@ fn rows_figures_columns_and_age() {
     let r = flights("kind = \"freshness\"\ncolumn = \"day\"\nmax_age = \"24h\"\nas_of = 2026-11-17");
     assert_eq!((r.observed, r.status), (Some(0.0), Status::Passed));
     assert_eq!(flights("kind = \"freshness\"\nmax_age = \"1h\"").status, Status::Passed, "the file itself is new");
-    let r = flights("kind = \"schema\"\ntypes = { flight = \"int\", carrier = \"text\", delay = \"text\", tail = \"text\" }\nallow_extra = true");
+    let r = flights(
+        "kind = \"schema\"\ntypes = { flight = \"int\", carrier = \"text\", delay = \"text\", tail = \"text\" }\nallow_extra = true",
+    );
     assert_eq!(r.examples, ["delay holds int, not text", "tail is missing"]);
     let r = flights("kind = \"schema\"\ncolumns = [\"flight\", \"carrier\", \"origin\", \"delay\", \"day\"]");
     assert_eq!(r.examples, ["seats is not expected"]);
@@ -221,8 +225,14 @@ min = 0
     assert_eq!(words[0], (Status::Error, "There is no column dealy (Did you mean delay?)"));
     assert_eq!(words[1], (Status::Error, "The column carrier holds text, not numbers"));
     assert_eq!(words[2].0, Status::Passed);
-    assert!(words[3].1.contains("There is no file data/airprots.csv") && words[3].1.contains("airports.csv"), "{words:?}");
-    assert_eq!(words[4].1, "flight holds int, but iata of data/airports.csv holds text (Both columns must hold the same type of value)");
+    assert!(
+        words[3].1.contains("There is no file data/airprots.csv") && words[3].1.contains("airports.csv"),
+        "{words:?}"
+    );
+    assert_eq!(
+        words[4].1,
+        "flight holds int, but iata of data/airports.csv holds text (Both columns must hold the same type of value)"
+    );
     assert_eq!(words[5].1, "The column carrier holds text, not numbers");
     assert!(!result.passed());
 }
@@ -233,8 +243,15 @@ fn a_missing_or_broken_file_is_never_a_pass() {
     let check = "kind = \"not_null\"\ncolumn = \"x\"";
     let r = one(dir.path(), "data/fligths.csv", check);
     assert_eq!(r.status, Status::Error);
-    assert!(r.message.contains("There is no file data/fligths.csv") && r.message.contains("data/flights.csv"), "{}", r.message);
-    assert_eq!(one(dir.path(), "../outside.csv", check).message, "../outside.csv leads out of the workspace (Use a path below the workspace folder)");
+    assert!(
+        r.message.contains("There is no file data/fligths.csv") && r.message.contains("data/flights.csv"),
+        "{}",
+        r.message
+    );
+    assert_eq!(
+        one(dir.path(), "../outside.csv", check).message,
+        "../outside.csv leads out of the workspace (Use a path below the workspace folder)"
+    );
     for (name, bytes) in [
         ("binary.csv", &b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0"[..]),
         ("empty.csv", b""),
@@ -247,7 +264,10 @@ fn a_missing_or_broken_file_is_never_a_pass() {
         assert_eq!(r.status, Status::Error, "{name}: {}", r.message);
         assert!(r.message.contains(name), "{}", r.message);
     }
-    let r = run(dir.path(), &format!("data = \"data/flights.csv\"\nwhere = \"no_such = 1\"\n[[check]]\nid = \"a\"\n{check}"));
+    let r = run(
+        dir.path(),
+        &format!("data = \"data/flights.csv\"\nwhere = \"no_such = 1\"\n[[check]]\nid = \"a\"\n{check}"),
+    );
     assert_eq!(r.status(), Status::Error);
     assert!(r.checks[0].message.contains("no_such"), "{}", r.checks[0].message);
 }
@@ -319,7 +339,8 @@ fn many_rows_are_counted_exactly_and_a_cancelled_check_comes_back() {
     assert_eq!(r.message, "id occurs more than once in 600 of 300,000 values (0.2 %)");
     let cancelled = cx();
     cancelled.cancel.cancel();
-    let suite = Suite::parse("t", "data = \"data/many.parquet\"\n[[check]]\nid = \"a\"\nkind = \"unique\"\ncolumn = \"id\"");
+    let suite =
+        Suite::parse("t", "data = \"data/many.parquet\"\n[[check]]\nid = \"a\"\nkind = \"unique\"\ncolumn = \"id\"");
     assert!(evaluate(dir.path(), &suite.unwrap(), &BTreeMap::new(), &cancelled).unwrap_err().is_cancelled());
 }
 
@@ -330,7 +351,8 @@ fn globs_are_one_table_and_check_files_are_listed_with_their_mistakes() {
     assert_eq!(one(dir.path(), "data/flights*.csv", "kind = \"row_count\"\nmin = 12").status, Status::Passed);
     fs::create_dir_all(dir.path().join("checks")).unwrap();
     fs::write(dir.path().join("checks/b.toml"), "data = 7").unwrap();
-    fs::write(dir.path().join("checks/a.toml"), "data = \"x\"\n[[check]]\nid = \"a\"\nkind = \"row_count\"\nmin = 1").unwrap();
+    fs::write(dir.path().join("checks/a.toml"), "data = \"x\"\n[[check]]\nid = \"a\"\nkind = \"row_count\"\nmin = 1")
+        .unwrap();
     fs::write(dir.path().join("checks/notes.md"), "x").unwrap();
     let all = list(dir.path());
     assert_eq!((all.len(), all[0].0.as_str(), all[0].1.is_ok(), all[1].1.is_err()), (2, "checks/a.toml", true, true));

@@ -1,7 +1,7 @@
 //! Verdicts and what they say.
 use jiff::Timestamp;
 
-use super::bounds_of;
+use super::numbers;
 use crate::{
     base::text,
     model::quality::{Bounds, Check, CheckResult, Kind, Status, Unit, percent, span_words},
@@ -51,7 +51,7 @@ pub(super) fn share(check: &Check, result: &CheckResult, sample: u64) -> String 
 
 /// Judges a figure by its bounds. Nothing observed never passes, whatever the bounds.
 pub(super) fn judge_bounds(check: &Check, bounds: &Bounds, result: &mut CheckResult) {
-    (result.low, result.high) = bounds_of(result.unit, bounds);
+    (result.low, result.high) = numbers(bounds);
     let what = match &check.kind {
         Kind::Stat { stat, .. } => format!("{} of {}", stat.word(), check.columns.join(", ")),
         _ => "number of rows".to_owned(),
@@ -76,7 +76,13 @@ pub(super) fn judge_bounds(check: &Check, bounds: &Bounds, result: &mut CheckRes
 }
 
 /// Judges the age of the newest value.
-pub(super) fn judge_age(check: &Check, newest: Option<Timestamp>, as_of: Timestamp, max: u64, result: &mut CheckResult) {
+pub(super) fn judge_age(
+    check: &Check,
+    newest: Option<Timestamp>,
+    as_of: Timestamp,
+    max: u64,
+    result: &mut CheckResult,
+) {
     result.high = Some(max as f64 / 3600.0);
     let what = check.columns.first().map_or_else(|| "the file".to_owned(), |c| format!("the newest {c}"));
     let Some(newest) = newest else {

@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use serde_json::{Value, json};
+
 use super::{Severity, percent};
-use crate::base::{Error, ids::RunId, text, time};
+use crate::{
+    base::{Error, ids::RunId, text, time},
+    model::{run::CheckRecord, series::instant},
+};
 
 /// How a check ended. Colour and shape follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,7 +37,7 @@ impl Status {
             (false, Severity::Critical) => Self::Failed,
         }
     }
-    /// The word for people, also in the store.
+    /// The word for people.
     pub fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -42,9 +47,20 @@ impl Status {
             Self::Error => "error",
         }
     }
-    /// From the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Passed, Self::Info, Self::Warning, Self::Failed, Self::Error].into_iter().find(|s| s.word() == word)
+    /// The name in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "pass",
+            Self::Info => "info",
+            Self::Warning => "warn",
+            Self::Failed => "fail",
+            Self::Error => "error",
+        }
+    }
+    /// From the name in the store; one that is not known is an error, never a pass.
+    pub fn parse(name: &str) -> Self {
+        let all = [Self::Passed, Self::Info, Self::Warning, Self::Failed];
+        all.into_iter().find(|s| s.name() == name).unwrap_or(Self::Error)
     }
     /// True for what fails a task or a command: a failed or impossible check.
     pub fn stops(self) -> bool {
@@ -182,6 +198,8 @@ fn last_value(status: Status, kind: &str, unit: Unit, observed: Option<f64>, une
 /// The outcome of a suite.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SuiteResult {
+    /// Random id that joins its results in the store.
+    pub evaluation: String,
     pub suite: String,
     /// Workspace path of the check file.
     pub path: String,
@@ -189,8 +207,8 @@ pub struct SuiteResult {
     pub data: String,
     pub params: BTreeMap<String, String>,
     pub at: Timestamp,
-    /// The instant the data is of.
-    pub data_time: Option<Timestamp>,
+    /// The date or instant the data is of, as the suite or a parameter has it.
+    pub data_time: Option<String>,
     /// Rows looked at.
     pub rows: u64,
     pub duration_ms: u64,
@@ -233,41 +251,42 @@ impl SuiteResult {
         let record = |c: &CheckResult| CheckRecord {
             run: run.cloned(),
             task: task.map(str::to_owned),
-            suite: self.suite.clone(),
-            path: self.path.clone(),
+            evaluation: self.evaluation.clone(),
+            suite: self.path.clone(),
             check: c.id.clone(),
-            kind: c.kind.clone(),
-            status: c.status,
-            severity: c.severity,
-            unit: c.unit,
-            observed: c.observed,
-            low: c.low,
-            high: c.high,
-            share: c.share,
-            unexpected: c.unexpected_count,
-            missing: c.missing_count,
-            elements: c.element_count,
-            examples: c.examples.clone(),
-            rows_sql: c.rows_sql.clone(),
+            dataset: self.data.clone(),
+            state: c.status.name().to_owned(),
+            severity: c.severity.word().to_owned(),
+            value: c.observed.filter(|v| v.is_finite()),
+            failed_rows: Some(c.unexpected_count),
+            total_rows: Some(c.element_count),
             message: c.message.clone(),
             at: self.at,
-            data_time: self.data_time,
+            data_time: self.data_time.clone(),
+            detail: json!({
+                "name": self.suite, "kind": c.kind, "columns": c.columns, "unit": c.unit, "low": c.low, "high": c.high,
+                "missing": c.missing_count, "share": c.share, "examples": c.examples, "rows_sql": c.rows_sql,
+            }),
         };
         self.checks.iter().map(record).collect()
     }
 }
 
-/// One result of one check as the store keeps it: a point of its history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckRecord {
+/// One result in the history of a check: a [`CheckRecord`] with its details read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckPoint {
     /// The run that evaluated it; none when it was evaluated by hand.
     pub run: Option<RunId>,
     pub task: Option<String>,
+    pub evaluation: String,
+    /// Name of the suite.
     pub suite: String,
     /// Workspace path of the check file.
     pub path: String,
     pub check: String,
     pub kind: String,
+    pub columns: Vec<String>,
+    pub data: String,
     pub status: Status,
     pub severity: Severity,
     pub unit: Unit,
@@ -278,7 +297,6 @@ pub struct CheckRecord {
     pub unexpected: u64,
     pub missing: u64,
     pub elements: u64,
-    #[serde(default)]
     pub examples: Vec<String>,
     pub rows_sql: Option<String>,
     pub message: String,
@@ -286,7 +304,43 @@ pub struct CheckRecord {
     pub data_time: Option<Timestamp>,
 }
 
-impl CheckRecord {
+impl CheckPoint {
+    /// Reads a row of the store. Details another version left out take their defaults.
+    pub fn of(record: &CheckRecord) -> Self {
+        let detail = |key: &str| record.detail.get(key).unwrap_or(&Value::Null);
+        let words = |key: &str| -> Vec<String> {
+            let all = detail(key).as_array().map(Vec::as_slice).unwrap_or_default();
+            all.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        };
+        let stem = || record.suite.rsplit('/').next().unwrap_or_default().trim_end_matches(".toml").to_owned();
+        let severities = [Severity::Info, Severity::Warning, Severity::Critical];
+        Self {
+            run: record.run.clone(),
+            task: record.task.clone(),
+            evaluation: record.evaluation.clone(),
+            suite: detail("name").as_str().map_or_else(stem, str::to_owned),
+            path: record.suite.clone(),
+            check: record.check.clone(),
+            kind: detail("kind").as_str().unwrap_or_default().to_owned(),
+            columns: words("columns"),
+            data: record.dataset.clone(),
+            status: Status::parse(&record.state),
+            severity: severities.into_iter().find(|s| s.word() == record.severity).unwrap_or_default(),
+            unit: detail("unit").as_str().map(Unit::parse).unwrap_or_default(),
+            observed: record.value,
+            low: detail("low").as_f64(),
+            high: detail("high").as_f64(),
+            share: detail("share").as_f64(),
+            unexpected: record.failed_rows.unwrap_or(0),
+            missing: detail("missing").as_u64().unwrap_or(0),
+            elements: record.total_rows.unwrap_or(0),
+            examples: words("examples"),
+            rows_sql: detail("rows_sql").as_str().map(str::to_owned),
+            message: record.message.clone(),
+            at: record.at,
+            data_time: record.data_time.as_deref().and_then(instant),
+        }
+    }
     /// `delays.dep_delay_in_range`.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.suite, self.check)

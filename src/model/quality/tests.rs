@@ -49,7 +49,10 @@ references_column = "iata"
     assert_eq!((suite.name.as_str(), suite.checks.len(), suite.checks[1].line), ("delays", 3, 17));
     assert_eq!(suite.checks[0].sentence(), "dep_delay is between -60 and 1440, in at least 98.5 % of the values");
     assert_eq!(suite.checks[1].severity, Severity::Warning);
-    assert_eq!(suite.checks[2].kind, Kind::ForeignKey { data: "data/airports.csv".into(), columns: vec!["iata".into()] });
+    assert_eq!(
+        suite.checks[2].kind,
+        Kind::ForeignKey { data: "data/airports.csv".into(), columns: vec!["iata".into()] }
+    );
     let resolved = suite.resolve(&BTreeMap::from([("date".to_owned(), "2026-11-17".to_owned())])).unwrap();
     assert_eq!(resolved.suite.data, "data/flights_2026-11-17.parquet");
     assert_eq!(resolved.suite.data_time.as_deref(), Some("2026-11-17"));
@@ -62,9 +65,15 @@ fn a_mistyped_key_is_named_with_its_line_and_the_nearest_one() {
     assert_eq!(e.what, "checks/delays.toml:7: unknown key mosty of a check of kind in_range");
     assert_eq!(e.hint.as_deref(), Some("Did you mean mostly?"));
     let e = parse("data = \"d.csv\"\nchecks = []").unwrap_err();
-    assert_eq!((e.what.as_str(), e.hint.as_deref()), ("checks/delays.toml:2: unknown key checks", Some("Did you mean check?")));
+    assert_eq!(
+        (e.what.as_str(), e.hint.as_deref()),
+        ("checks/delays.toml:2: unknown key checks", Some("Did you mean check?"))
+    );
     let e = one("kind = \"notnull\"\ncolumn = \"x\"").unwrap_err();
-    assert!(e.what.contains(":2: unknown kind notnull") && e.hint.as_deref() == Some("Did you mean not_null?"), "{e:?}");
+    assert!(
+        e.what.contains(":2: unknown kind notnull") && e.hint.as_deref() == Some("Did you mean not_null?"),
+        "{e:?}"
+    );
     let e = one("kind = \"unique\"\ncolumn = \"x\"\nmin = 3").unwrap_err();
     assert!(e.what.contains("unknown key min of a check of kind unique"), "{e}");
 }
@@ -88,7 +97,10 @@ fn every_mistake_has_words() {
         ("kind = \"freshness\"\nmax_age = \"soon\"", "the age \"soon\" cannot be read"),
         ("kind = \"schema\"", "needs the key column"),
         ("kind = \"schema\"\ntypes = { a = \"itn\" }", "unknown type itn of the column a"),
-        ("kind = \"foreign_key\"\ncolumns = [\"x\", \"y\"]\nreferences = \"r.csv\"\nreferences_column = \"k\"", "compares 2 columns with 1"),
+        (
+            "kind = \"foreign_key\"\ncolumns = [\"x\", \"y\"]\nreferences = \"r.csv\"\nreferences_column = \"k\"",
+            "compares 2 columns with 1",
+        ),
         ("kind = \"sql\"", "needs the key query"),
         ("kind = \"unique\"\ncolumn = \"x\"\nseverity = \"fatal\"", "unknown severity fatal"),
     ];
@@ -135,4 +147,48 @@ fn values_read_well() {
     assert_eq!(Unit::Value.show(-1234.5), "\u{2212}1,234.5");
     assert_eq!(Unit::Value.show(0.000_01), "1.00e-5");
     assert_eq!(Unit::Value.show(-0.0001), "\u{2212}1.00e-4");
+}
+
+#[test]
+fn a_result_survives_the_store_and_an_unknown_state_is_no_pass() {
+    let result = SuiteResult {
+        evaluation: "e1".into(),
+        suite: "delays".into(),
+        path: "checks/delays.toml".into(),
+        data: "data/d.csv".into(),
+        params: BTreeMap::new(),
+        at: "2026-11-17T06:10:00Z".parse().unwrap(),
+        data_time: Some("2026-11-16".into()),
+        rows: 100,
+        duration_ms: 3,
+        checks: vec![CheckResult {
+            id: "range".into(),
+            kind: "in_range".into(),
+            columns: vec!["delay".into()],
+            severity: Severity::Warning,
+            status: Status::Warning,
+            unit: Unit::Share,
+            observed: Some(0.93),
+            low: Some(0.985),
+            high: None,
+            element_count: 100,
+            missing_count: 4,
+            unexpected_count: 7,
+            share: Some(0.93),
+            examples: vec!["1284".into()],
+            rows_sql: Some("SELECT 1".into()),
+            message: "bad".into(),
+            error: None,
+        }],
+    };
+    let mut record = result.records(None, Some("check")).remove(0);
+    assert_eq!((record.state.as_str(), record.evaluation.as_str()), ("warn", "e1"));
+    let point = CheckPoint::of(&record);
+    assert_eq!((point.full_name().as_str(), point.low, point.sample_size()), ("delays.range", Some(0.985), 96));
+    assert_eq!((point.unit, point.status, point.last_value().as_str()), (Unit::Share, Status::Warning, "93 %"));
+    assert_eq!(point.data_time.unwrap().to_string(), "2026-11-16T00:00:00Z");
+    record.state = "odd".into();
+    record.detail = serde_json::Value::Null;
+    let point = CheckPoint::of(&record);
+    assert_eq!((point.status, point.suite.as_str()), (Status::Error, "delays"));
 }
