@@ -22,7 +22,13 @@ impl Repo {
         if base == compare {
             return Ok(ChangedFiles::default());
         }
-        if self.git.is_bare() && (*base == Rev::WorkingTree || *compare == Rev::WorkingTree) {
+        if *base == Rev::WorkingTree {
+            let mut turned = self.changed_files(compare, base, cx)?;
+            turned.files.iter_mut().for_each(turn);
+            turned.files.sort_by(|a, b| a.path.cmp(&b.path));
+            return Ok(turned);
+        }
+        if self.git.is_bare() && *compare == Rev::WorkingTree {
             return Err(Error::user("This repository is bare: it has no files to work on")
                 .hint("Compare two commits, or open a clone of it"));
         }
@@ -33,12 +39,8 @@ impl Repo {
             options.disable_pathspec_match(true).pathspec(self.prefix.trim_end_matches('/'));
         }
         let (old, new) = (self.tree_at(base)?, self.tree_at(compare)?);
-        let mut diff = match (base, compare) {
-            (_, Rev::WorkingTree) => self.git.diff_tree_to_workdir_with_index(old.as_ref(), Some(&mut options)),
-            (Rev::WorkingTree, _) => {
-                options.reverse(true);
-                self.git.diff_tree_to_workdir_with_index(new.as_ref(), Some(&mut options))
-            }
+        let mut diff = match compare {
+            Rev::WorkingTree => self.git.diff_tree_to_workdir_with_index(old.as_ref(), Some(&mut options)),
             _ => self.git.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options)),
         }
         .git(what)?;
@@ -118,6 +120,18 @@ impl Repo {
             }
             Err(e) => Err(Error::io(format!("Could not read {}", file.display())).because(&e)),
         }
+    }
+}
+
+/// The same change seen from the other side.
+fn turn(file: &mut ChangedFile) {
+    file.change = match file.change {
+        Change::Added => Change::Deleted,
+        Change::Deleted => Change::Added,
+        other => other,
+    };
+    if let Some(old) = file.old_path.as_mut() {
+        std::mem::swap(old, &mut file.path);
     }
 }
 

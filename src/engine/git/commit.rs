@@ -59,7 +59,7 @@ impl Repo {
     /// signing run as `git commit` runs them.
     pub fn commit(&self, message: &str, paths: &[String], cx: &JobCtx) -> Result<CommitInfo> {
         self.need_work_tree()?;
-        let message = git2::message_prettify(message, None).git(|| "The message cannot be used".into())?;
+        let message = git2::message_prettify(message.trim(), None).git(|| "The message cannot be used".into())?;
         if message.trim().is_empty() {
             return Err(Error::user("A commit needs a message").hint("Say in a line what changed and why"));
         }
