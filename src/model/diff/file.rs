@@ -1,0 +1,155 @@
+//! Any file: a notebook by cells, text by lines, an image as a picture, the rest by size.
+use std::sync::Arc;
+
+use super::{Document, NotebookDiff};
+use crate::{
+    base::{fsx::hash, text},
+    model::textdiff::TextDiff,
+};
+
+/// Longest text that is compared by lines.
+const MAX_TEXT: usize = 64_000_000;
+
+/// An image as stored, not decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    pub mime: String,
+    pub bytes: Vec<u8>,
+    /// Names the content, for textures.
+    pub hash: u64,
+    /// Width and height in pixels, where the header tells.
+    pub size: Option<(u32, u32)>,
+}
+
+impl Picture {
+    /// An image of this mime type.
+    pub fn new(mime: &str, bytes: Vec<u8>) -> Self {
+        let size = png_size(&bytes);
+        Self { mime: mime.to_owned(), hash: hash(&bytes), bytes, size }
+    }
+    /// `PNG, 640 × 480, 21 kB`.
+    pub fn words(&self) -> String {
+        let kind = self.mime.trim_start_matches("image/").to_uppercase();
+        let size = self.size.map(|(w, h)| format!(", {w} \u{d7} {h}")).unwrap_or_default();
+        format!("{kind}{size}, {}", text::bytes(self.bytes.len() as u64))
+    }
+}
+
+fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return None;
+    }
+    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    Some((number(16)?, number(20)?))
+}
+
+/// What is compared.
+#[derive(Debug, Clone)]
+pub enum FileShape {
+    Notebook(Arc<NotebookDiff>),
+    Text(Arc<TextDiff>),
+    Image { old: Option<Arc<Picture>>, new: Option<Arc<Picture>> },
+    /// Sizes of what cannot be shown.
+    Binary { old: Option<u64>, new: Option<u64>, same: bool },
+    /// Neither side has the file.
+    Missing,
+}
+
+/// The comparison of one file.
+#[derive(Debug, Clone)]
+pub struct FileDiff {
+    pub shape: FileShape,
+    /// Why it is not shown as what its name says.
+    pub note: Option<String>,
+    pub same_bytes: bool,
+}
+
+impl FileDiff {
+    /// Lines or cell lines added and removed.
+    pub fn lines(&self) -> Option<(u64, u64)> {
+        match &self.shape {
+            FileShape::Notebook(n) => Some((n.summary.lines_added, n.summary.lines_removed)),
+            FileShape::Text(t) => Some((u64::from(t.added), u64::from(t.removed))),
+            _ => None,
+        }
+    }
+    /// True when a reader sees no difference, noise aside.
+    pub fn is_quiet(&self) -> bool {
+        match &self.shape {
+            FileShape::Notebook(n) => n.is_quiet(),
+            FileShape::Text(t) => t.is_same(),
+            FileShape::Image { old, new } => old.as_ref().map(|p| p.hash) == new.as_ref().map(|p| p.hash),
+            FileShape::Binary { same, .. } => *same,
+            FileShape::Missing => true,
+        }
+    }
+}
+
+/// True for a notebook's name.
+pub fn is_notebook(path: &str) -> bool {
+    extension(path) == "ipynb"
+}
+
+fn extension(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').map(|(_, e)| e.to_lowercase()).unwrap_or_default()
+}
+
+/// Compares a file; none is a side on which it does not exist.
+pub fn compare_files(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> FileDiff {
+    let same_bytes = old == new;
+    let mut note = None;
+    if is_notebook(path) && (old.is_some() || new.is_some()) {
+        match notebook(path, old.clone(), new.clone()) {
+            Ok(diff) => {
+                return FileDiff { shape: FileShape::Notebook(Arc::new(diff)), note, same_bytes };
+            }
+            Err(e) => note = Some(format!("Shown as text: {e}")),
+        }
+    }
+    let mime = match extension(path).as_str() {
+        "png" => Some("image/png"),
+        "jpg" | "jpeg" => Some("image/jpeg"),
+        "gif" => Some("image/gif"),
+        "webp" => Some("image/webp"),
+        _ => None,
+    };
+    if let (Some(mime), true) = (mime, old.is_some() || new.is_some()) {
+        let picture = |bytes: Option<Vec<u8>>| bytes.map(|b| Arc::new(Picture::new(mime, b)));
+        return FileDiff { shape: FileShape::Image { old: picture(old), new: picture(new) }, note, same_bytes };
+    }
+    let size = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|b| b.len() as u64);
+    let sizes = (size(&old), size(&new));
+    if sizes == (None, None) {
+        return FileDiff { shape: FileShape::Missing, note, same_bytes };
+    }
+    let large = sizes.0.max(sizes.1).unwrap_or(0) > MAX_TEXT as u64;
+    if large {
+        note = Some(format!("Larger than {}: not compared by lines", text::bytes(MAX_TEXT as u64)));
+    }
+    match (large, as_text(old), as_text(new)) {
+        (false, Some(a), Some(b)) => {
+            FileDiff { shape: FileShape::Text(Arc::new(TextDiff::new(a, b))), note, same_bytes }
+        }
+        _ => FileDiff { shape: FileShape::Binary { old: sizes.0, new: sizes.1, same: same_bytes }, note, same_bytes },
+    }
+}
+
+fn notebook(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> crate::base::Result<NotebookDiff> {
+    let parse = |bytes: Option<Vec<u8>>| match bytes {
+        // An empty file is a notebook that nobody has begun.
+        Some(bytes) if !bytes.iter().all(u8::is_ascii_whitespace) => Document::parse(path, bytes),
+        _ => Ok(Document::empty()),
+    };
+    Ok(NotebookDiff::new(Arc::new(parse(old)?), Arc::new(parse(new)?)))
+}
+
+/// UTF-8 without NUL, byte order mark taken off; none for anything else.
+fn as_text(bytes: Option<Vec<u8>>) -> Option<String> {
+    let bytes = bytes.unwrap_or_default();
+    if memchr::memchr(0, bytes.get(..bytes.len().min(8_000)).unwrap_or_default()).is_some() {
+        return None;
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
