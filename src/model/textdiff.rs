@@ -395,8 +395,7 @@ fn inside_word(old: &str, o: Range<usize>, new: &str, n: Range<usize>) -> (Range
 fn middle(old: &str, new: &str) -> (Range<usize>, Range<usize>) {
     let head: usize = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
     let (x, y) = (old.get(head..).unwrap_or_default(), new.get(head..).unwrap_or_default());
-    let tail: usize =
-        x.chars().rev().zip(y.chars().rev()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    let tail: usize = x.chars().rev().zip(y.chars().rev()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
     (head..old.len() - tail, head..new.len() - tail)
 }
 

@@ -64,7 +64,9 @@ pub(super) fn align(old: &Document, new: &Document) -> Matching {
     let mut m = Matching { to_new: vec![None; a.len()], to_old: vec![None; b.len()], ids_kept: false };
     let solid = |c: &CellView| !c.is_tiny();
     unique(&mut m, a, b, |c| {
-        solid(c).then(|| mix(&[c.kind as u64, c.source_hash, c.outputs_hash, c.count.unwrap_or(-1) as u64, c.metadata_hash]))
+        solid(c).then(|| {
+            mix(&[c.kind as u64, c.source_hash, c.outputs_hash, c.count.unwrap_or(-1) as u64, c.metadata_hash])
+        })
     });
     unique(&mut m, a, b, |c| solid(c).then(|| mix(&[c.kind as u64, c.source_hash, c.outputs_hash])));
     m.ids_kept = ids_kept(&m, a, b);

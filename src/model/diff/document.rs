@@ -86,7 +86,14 @@ pub struct Document {
 
 /// Cell metadata that tools write by themselves.
 const VOLATILE_CELL: [&str; 9] = [
-    "execution", "ExecuteTime", "papermill", "collapsed", "scrolled", "heading_collapsed", "jupyter", "pycharm",
+    "execution",
+    "ExecuteTime",
+    "papermill",
+    "collapsed",
+    "scrolled",
+    "heading_collapsed",
+    "jupyter",
+    "pycharm",
     "executionInfo",
 ];
 /// Notebook metadata that tools write by themselves.
@@ -94,7 +101,14 @@ const VOLATILE_NOTEBOOK: [&str; 5] = ["widgets", "papermill", "language_info", "
 
 /// Mime types from the one that says most to the one that says least.
 const RICHEST: [&str; 9] = [
-    "image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml", "text/html", "text/markdown", "text/latex",
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/svg+xml",
+    "text/html",
+    "text/markdown",
+    "text/latex",
     "text/plain",
 ];
 
@@ -330,8 +344,7 @@ pub(super) fn canonical(value: Value<'_>, form: Form, out: &mut Vec<u8>) {
             out.push(b']');
         }
         (Kind::Object, _) => {
-            let mut members: Vec<_> =
-                value.members().map(|m| (m.key.as_wtf8().unwrap_or_default(), m.value)).collect();
+            let mut members: Vec<_> = value.members().map(|m| (m.key.as_wtf8().unwrap_or_default(), m.value)).collect();
             members.sort_by(|a, b| a.0.cmp(&b.0));
             out.push(b'{');
             for (key, value) in members {

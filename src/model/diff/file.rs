@@ -48,9 +48,16 @@ fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
 pub enum FileShape {
     Notebook(Arc<NotebookDiff>),
     Text(Arc<TextDiff>),
-    Image { old: Option<Arc<Picture>>, new: Option<Arc<Picture>> },
+    Image {
+        old: Option<Arc<Picture>>,
+        new: Option<Arc<Picture>>,
+    },
     /// Sizes of what cannot be shown.
-    Binary { old: Option<u64>, new: Option<u64>, same: bool },
+    Binary {
+        old: Option<u64>,
+        new: Option<u64>,
+        same: bool,
+    },
     /// Neither side has the file.
     Missing,
 }

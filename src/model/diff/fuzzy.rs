@@ -160,13 +160,7 @@ struct Rarity {
 }
 
 impl Rarity {
-    fn of(
-        m: &Matching,
-        a: &[CellView],
-        x: &HashMap<usize, Bag>,
-        y: &HashMap<usize, Bag>,
-        total: usize,
-    ) -> Self {
+    fn of(m: &Matching, a: &[CellView], x: &HashMap<usize, Bag>, y: &HashMap<usize, Bag>, total: usize) -> Self {
         let mut counts: HashMap<u64, u32> = HashMap::new();
         for f in x.values().chain(y.values()).flat_map(|bag| &bag.features) {
             *counts.entry(*f).or_default() += 1;

@@ -33,7 +33,10 @@ pub enum OutputDetail {
     /// Text of any kind: streams, tracebacks, pretty JSON, markup.
     Text(Arc<TextDiff>),
     Table(Arc<TableDiff>),
-    Image { old: Option<Arc<Picture>>, new: Option<Arc<Picture>> },
+    Image {
+        old: Option<Arc<Picture>>,
+        new: Option<Arc<Picture>>,
+    },
 }
 
 /// A pair of outputs, or one without a partner.

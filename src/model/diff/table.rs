@@ -91,9 +91,8 @@ impl TableDiff {
             let new = j.and_then(|j| b.get(j)).cloned();
             let (kind, changed) = match (&old, &new) {
                 (Some(x), Some(y)) => {
-                    let differs = |c: usize| {
-                        self.columns.get(c).is_some_and(|c| c.1 == RowKind::Same) && x.get(c) != y.get(c)
-                    };
+                    let differs =
+                        |c: usize| self.columns.get(c).is_some_and(|c| c.1 == RowKind::Same) && x.get(c) != y.get(c);
                     let changed: Vec<bool> = (0..self.columns.len()).map(differs).collect();
                     if changed.contains(&true) { (RowKind::Changed, changed) } else { (RowKind::Same, Vec::new()) }
                 }
