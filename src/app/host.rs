@@ -10,6 +10,7 @@ use super::{
     AppState, Command, Cx, Effect, Env,
     dispatch::{apply, dispatch},
     env::{Envelope, Waker},
+    home,
     jobs::Jobs,
     notify::Notice,
 };
@@ -64,6 +65,7 @@ impl Host {
         let clock = self.clock.clone();
         let effects = dispatch(&mut self.state, command.into(), &Cx { clock: &*clock });
         self.carry_out(effects);
+        home::refresh(&mut self.state, &Cx { clock: &*clock });
     }
 
     /// Folds waiting events into the state for at most `budget`. True when the state may have changed; more may wait.
@@ -80,6 +82,9 @@ impl Host {
             if Instant::now() > until {
                 break;
             }
+        }
+        if any {
+            home::refresh(&mut self.state, &Cx { clock: &*clock });
         }
         any
     }

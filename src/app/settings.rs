@@ -201,7 +201,7 @@ fn measure(env: &Env) -> Facts {
     };
     match crate::engine::secrets::probe() {
         Ok(()) => facts.keyring_ok = true,
-        Err(e) => facts.keyring_problem = Some(e.to_string()),
+        Err(e) => facts.keyring_problem = Some(e.what),
     }
     if let Ok(root) = env.root() {
         facts.andon_bytes = size_below(&root.join(".andon"), 0);

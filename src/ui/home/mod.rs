@@ -1,11 +1,117 @@
-//! The home page.
-use egui::Ui;
+//! Home, the andon board: what needs a person, pipelines at a glance, what is new, totals.
+mod rows;
+mod side;
+
+use egui::{Align, Frame, Key, Layout, Modifiers, Panel, ScrollArea, Ui};
 
 use super::PageCx;
+use crate::{
+    app::home::{Command, Filter, Level},
+    ui::widgets::{Btn, kbd, link, page_head, right_panel, section_head, segmented},
+};
 
 /// What only the page itself needs to remember.
 #[derive(Debug, Default)]
-pub struct View {}
+pub struct View {
+    /// The keyboard moved the focus: scroll it into view once.
+    follow: bool,
+}
 
 /// Draws the page.
-pub fn page_ui(_ui: &mut Ui, _cx: &mut PageCx<'_>, _view: &mut View) {}
+pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    keys(ui, cx, view);
+    let theme = cx.theme;
+    let red = cx.state.home.rows.iter().filter(|r| r.level == Level::Red).count();
+    let other = cx.state.home.rows.iter().filter(|r| matches!(r.level, Level::Amber | Level::Grey)).count();
+    let note = match (red, other) {
+        (0, 0) => "nothing needs you".to_owned(),
+        (0, n) => format!("{n} need attention"),
+        (r, 0) => format!("{r} red"),
+        (r, n) => format!("{r} red, {n} need attention"),
+    };
+    page_head(ui, theme, "Home", &note, |ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let choices =
+                [(Filter::All, "All"), (Filter::Runs, "Runs"), (Filter::Data, "Data"), (Filter::Flow, "Flow")];
+            if let Some(filter) = segmented(ui, theme, cx.state.home.filter, &choices) {
+                cx.send(Command::SetFilter(filter));
+            }
+        });
+    });
+    if !cx.state.shell.hide_inspector {
+        let width = if ui.available_width() < 1050.0 { 280.0 } else { 364.0 };
+        right_panel(ui, theme, "home-side", width, |ui| side::side_ui(ui, cx));
+    }
+    if !cx.state.home.totals.is_empty() {
+        Panel::bottom("home-totals").exact_size(104.0).frame(Frame::NONE).show(ui, |ui| rows::totals_ui(ui, cx));
+    }
+    section_head(ui, theme, "Needs a person", "red first, then newest", |ui| {
+        if ui.available_width() > 380.0 {
+            for (key, word) in [("S", "snooze"), ("Enter", "act"), ("J  K", "move")] {
+                ui.label(theme.small(word));
+                kbd(ui, theme, key);
+            }
+        }
+    });
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        rows::rows_ui(ui, cx, view.follow);
+        snoozed_ui(ui, cx);
+    });
+    view.follow = false;
+}
+
+fn snoozed_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
+    let theme = cx.theme;
+    if cx.state.home.snoozed == 0 && !cx.state.home.show_snoozed {
+        return;
+    }
+    ui.horizontal(|ui| {
+        ui.set_height(40.0);
+        ui.add_space(38.0);
+        if cx.state.home.show_snoozed {
+            if link(ui, theme, "Hide snoozed").clicked() {
+                cx.send(Command::ShowSnoozed(false));
+            }
+            if Btn::new("End all snoozes").quiet().show(ui, theme).clicked() {
+                cx.send(Command::WakeAll);
+            }
+        } else {
+            ui.label(theme.muted(format!("{} snoozed until tomorrow", cx.state.home.snoozed)));
+            if link(ui, theme, "Show").clicked() {
+                cx.send(Command::ShowSnoozed(true));
+            }
+        }
+    });
+}
+
+fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    if ui.ctx().egui_wants_keyboard_input() || cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some() {
+        return;
+    }
+    let rows = cx.state.home.visible().count();
+    let focused = cx.state.home.focused;
+    let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+    if (pressed(Key::J) || pressed(Key::ArrowDown)) && focused + 1 < rows {
+        cx.send(Command::Focus(focused + 1));
+        view.follow = true;
+    }
+    if (pressed(Key::K) || pressed(Key::ArrowUp)) && focused > 0 {
+        cx.send(Command::Focus(focused - 1));
+        view.follow = true;
+    }
+    if rows == 0 {
+        return;
+    }
+    if pressed(Key::Enter) {
+        cx.send(Command::Act);
+    }
+    if pressed(Key::R) {
+        cx.send(Command::Rerun);
+    }
+    if pressed(Key::S)
+        && let Some(key) = cx.state.home.visible().nth(focused).map(|r| r.key.clone())
+    {
+        cx.send(Command::Snooze(key));
+    }
+}
