@@ -317,8 +317,6 @@ fn odd_numbers_are_judged_as_what_they_are() {
     assert_eq!(r.unexpected_count, 1, "compared as whole numbers");
     assert_eq!(check("kind = \"in_range\"\ncolumn = \"nothing\"\nmin = 0").status, Status::Passed);
     assert_eq!(check("kind = \"mean\"\ncolumn = \"nothing\"\nmin = 0").status, Status::Failed);
-    let name = "'odd name \"x\" ''y'''";
-    let _ = name;
     let r = check("kind = \"in_set\"\ncolumn = \"odd name \\\"x\\\" 'y'\"\nvalues = [\"a\", \"it's\"]");
     assert_eq!(r.unexpected_count, 3, "{}", r.message);
     let r = check("kind = \"regex\"\ncolumn = \"odd name \\\"x\\\" 'y'\"\npattern = \"^[a-z']+$\"");
