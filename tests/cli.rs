@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 #[path = "cli/contract.rs"]
 mod contract;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/layering.rs"]
 mod layering;
 #[path = "cli/sample.rs"]

@@ -385,7 +385,9 @@ fn inside_word(old: &str, o: Range<usize>, new: &str, n: Range<usize>) -> (Range
     let numeric = |s: &str| s.starts_with(|c: char| c.is_ascii_digit());
     let (a, b) = middle(x, y);
     let kept = x.len() - a.len();
-    if numeric(x) || numeric(y) || kept * 2 < x.len().max(y.len()) {
+    // Short words read better whole: `me[di]an` says less than `[median]`.
+    let longest = x.len().max(y.len());
+    if numeric(x) || numeric(y) || longest < 8 || kept * 3 < longest * 2 {
         return (o, n);
     }
     (o.start + a.start..o.start + a.end, n.start + b.start..n.start + b.end)

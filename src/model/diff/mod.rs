@@ -155,6 +155,19 @@ impl NotebookDiff {
         let notes = notes(&old, &new, &matching, &cells);
         Self { old, new, cells, summary, metadata, notes }
     }
+    /// The same comparison with outputs taken as noise.
+    pub fn without_outputs(&self) -> Self {
+        let mut all = self.clone();
+        for row in all.cells.iter_mut().filter(|r| !r.outputs.is_empty()) {
+            row.outputs.clear();
+            row.noise = true;
+            if row.change == CellChange::Changed && !row.edited() {
+                row.change = CellChange::Rerun;
+            }
+        }
+        all.summary = summarise(&all.cells, &all.old, &all.new);
+        all
+    }
     /// True when a reader sees no difference at all, noise aside.
     pub fn is_quiet(&self) -> bool {
         self.summary.is_quiet() && self.metadata.is_empty()

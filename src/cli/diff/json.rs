@@ -1,0 +1,127 @@
+//! The comparison as a document for scripts: schema `andon.diff/1`.
+use serde_json::{Value, json};
+
+use super::Compared;
+use crate::model::{
+    diff::{
+        CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputDetail, OutputDiff, Picture, TableDiff,
+    },
+    textdiff::{RowKind, Stretch, TextDiff},
+};
+
+/// One file. Cells, lines and outputs are numbered from 1, as people count.
+pub(super) fn file(file: &Compared) -> Value {
+    let mut body = json!({
+        "path": file.path,
+        "old": file.old,
+        "new": file.new,
+        "same": file.diff.is_quiet(),
+        "identical": file.diff.same_bytes,
+        "note": file.diff.note,
+    });
+    let more = match &file.diff.shape {
+        FileShape::Notebook(diff) => json!({ "kind": "notebook", "notebook": notebook(diff) }),
+        FileShape::Text(diff) => json!({ "kind": "text", "text": text(diff) }),
+        FileShape::Image { old, new } => {
+            json!({ "kind": "image", "image": { "old": picture(old.as_deref()), "new": picture(new.as_deref()) } })
+        }
+        FileShape::Binary { old, new, .. } => json!({ "kind": "binary", "bytes": { "old": old, "new": new } }),
+        FileShape::Missing => json!({ "kind": "missing" }),
+    };
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more);
+    }
+    body
+}
+
+fn notebook(diff: &NotebookDiff) -> Value {
+    let cells: Vec<Value> =
+        diff.cells.iter().filter(|c| c.change != CellChange::Same || c.moved).map(|c| cell(diff, c)).collect();
+    json!({ "summary": diff.summary, "notes": diff.notes, "metadata": diff.metadata, "cells": cells })
+}
+
+fn cell(diff: &NotebookDiff, row: &CellDiff) -> Value {
+    let whole = match row.change {
+        CellChange::Added => diff.new_cell(row),
+        CellChange::Removed => diff.old_cell(row),
+        _ => None,
+    };
+    json!({
+        "old": row.old.map(|n| n + 1),
+        "new": row.new.map(|n| n + 1),
+        "id": diff.cell(row).and_then(|c| c.id.as_deref()),
+        "type": diff.cell(row).map(|c| c.kind),
+        "title": diff.cell(row).map(CellView::title),
+        "change": row.change,
+        "moved": row.moved,
+        "block": row.block,
+        "type_before": row.retyped.map(|r| r.0),
+        "source": row.source.as_deref().map(text),
+        "text": whole.map(|c| &*c.source),
+        "outputs": row.outputs.iter().map(output).collect::<Vec<_>>(),
+        "metadata": row.metadata,
+        "attachments": row.attachments,
+        "split_from": row.link.and_then(|l| if let Link::SplitFrom(n) = l { Some(n + 1) } else { None }),
+        "joined_into": row.link.and_then(|l| if let Link::JoinedInto(n) = l { Some(n + 1) } else { None }),
+    })
+}
+
+fn text(diff: &TextDiff) -> Value {
+    let mut lines = Vec::new();
+    for stretch in diff.stretches(0) {
+        let Stretch::Show(range) = stretch else { continue };
+        for row in diff.rows.get(range).unwrap_or_default().iter().filter(|r| r.kind != RowKind::Same) {
+            let old = row.old.map(|n| diff.old.line(n as usize));
+            let new = row.new.map(|n| diff.new.line(n as usize));
+            lines.push(json!({
+                "kind": row.kind,
+                "old_line": row.old.map(|n| n + 1),
+                "new_line": row.new.map(|n| n + 1),
+                "old": old,
+                "new": new,
+                "old_words": row.old_words.iter().map(|r| [r.start, r.end]).collect::<Vec<_>>(),
+                "new_words": row.new_words.iter().map(|r| [r.start, r.end]).collect::<Vec<_>>(),
+            }));
+        }
+    }
+    json!({ "added": diff.added, "removed": diff.removed, "notes": diff.notes, "lines": lines })
+}
+
+fn output(output: &OutputDiff) -> Value {
+    let detail = match &output.detail {
+        OutputDetail::Same => Value::Null,
+        OutputDetail::Text(diff) => json!({ "text": text(diff) }),
+        OutputDetail::Table(diff) => json!({ "table": table(diff) }),
+        OutputDetail::Image { old, new } => {
+            json!({ "image": { "old": picture(old.as_deref()), "new": picture(new.as_deref()) } })
+        }
+    };
+    json!({
+        "old": output.old.map(|n| n + 1),
+        "new": output.new.map(|n| n + 1),
+        "change": output.change,
+        "class": output.class,
+        "detail": detail,
+    })
+}
+
+fn table(diff: &TableDiff) -> Value {
+    let rows: Vec<Value> = diff
+        .rows
+        .iter()
+        .filter(|r| r.kind != RowKind::Same)
+        .map(|r| json!({ "kind": r.kind, "old": r.old, "new": r.new, "changed": r.changed }))
+        .collect();
+    let columns: Vec<Value> = diff.columns.iter().map(|(n, k)| json!({ "name": n, "kind": k })).collect();
+    json!({
+        "columns": columns, "rows": rows, "changed": diff.changed, "added": diff.added, "removed": diff.removed,
+        "total": diff.rows.len(),
+    })
+}
+
+fn picture(picture: Option<&Picture>) -> Value {
+    picture.map_or(
+        Value::Null,
+        |p| json!({ "mime": p.mime, "bytes": p.bytes.len(), "xxh3": format!("{:016x}", p.hash), "size": p.size }),
+    )
+}

@@ -1,0 +1,175 @@
+//! `andon diff`: two versions of a file, notebooks by cells.
+mod json;
+mod print;
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+use super::out::{Common, context, document, finish, say};
+use crate::{
+    base::{Error, Result, fsx, job::JobCtx},
+    engine::git::Repo,
+    model::{
+        diff::{FileDiff, FileShape, compare_files},
+        git::Rev,
+    },
+};
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Arguments of `andon diff`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without revisions the last commit is compared with the files on disk; without a path, all files that differ.
+  andon diff analysis.ipynb                 HEAD against the file on disk
+  andon diff HEAD~2 analysis.ipynb          an older commit against the file on disk
+  andon diff main fix/units analysis.ipynb  two branches
+  andon diff old.ipynb new.ipynb            two files
+Exit code: 0 the same (cells that were only run again do not count), 1 different, 2 trouble.")]
+pub struct Args {
+    /// [A [B]] PATH: revisions and the file, or two files
+    #[arg(value_name = "A|B|PATH", num_args = 0..=3)]
+    pub what: Vec<String>,
+    /// Lines around a change
+    #[arg(long, short = 'U', default_value_t = 3, value_name = "N")]
+    pub context: usize,
+    /// Compare sources only
+    #[arg(long)]
+    pub no_outputs: bool,
+    /// Use colour
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub color: Colour,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// One compared file with the names of its sides.
+pub(super) struct Compared {
+    pub path: String,
+    pub old: String,
+    pub new: String,
+    pub diff: FileDiff,
+}
+
+/// Runs it and gives the exit code.
+pub fn run(args: &Args) -> i32 {
+    finish(args.common.json, execute(args, &context(false)))
+}
+
+fn execute(args: &Args, cx: &JobCtx) -> Result<i32> {
+    let mut files = compare(args, cx)?;
+    if args.no_outputs {
+        files.iter_mut().for_each(without_outputs);
+    }
+    let same = files.iter().all(|f| f.diff.is_quiet());
+    if args.common.json {
+        let files: Vec<_> = files.iter().map(json::file).collect();
+        document("andon.diff/1", json!({ "same": same, "files": files }));
+        return Ok(i32::from(!same));
+    }
+    let colour = match args.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    for file in &files {
+        print::file(file, args.context, colour);
+    }
+    if files.is_empty() {
+        say("Nothing differs");
+    }
+    Ok(i32::from(!same))
+}
+
+fn compare(args: &Args, cx: &JobCtx) -> Result<Vec<Compared>> {
+    let here = std::env::current_dir().map_err(|e| Error::io("The present folder is gone").because(&e))?;
+    let [a, b, path] = match args.what.as_slice() {
+        [] => return all(args, cx),
+        [path] => [None, None, Some(path)],
+        [a, b] if here.join(a).is_file() && here.join(b).is_file() => return two_files(&here, a, b).map(|f| vec![f]),
+        [a, path] => [Some(a), None, Some(path)],
+        [a, b, path] => [Some(a), Some(b), Some(path)],
+        _ => return Err(Error::user("At most two revisions and one path can be given")),
+    };
+    let path = path.cloned().unwrap_or_default();
+    let full = here.join(&path);
+    let root = match &args.common.workspace {
+        Some(_) => args.common.root()?,
+        None => nearest_folder(&full).and_then(|d| super::out::workspace_above(&d)).unwrap_or(here),
+    };
+    let repo = Repo::open(&root)?;
+    if full.is_dir() {
+        return Err(Error::user(format!("{path} is a folder")).hint("Give a file, or no path for all that differ"));
+    }
+    let below = below_root(repo.root(), &full, &path, args.common.workspace.is_some())?;
+    let base = a.map_or_else(Rev::head, |a| Rev::At(a.clone()));
+    let compare = b.map_or(Rev::WorkingTree, |b| Rev::At(b.clone()));
+    one(&repo, &base, &compare, &below, &below).map(|f| vec![f])
+}
+
+fn nearest_folder(path: &Path) -> Option<PathBuf> {
+    path.ancestors().skip(1).find(|d| d.is_dir()).and_then(|d| d.canonicalize().ok())
+}
+
+/// The path below the workspace; with `--workspace` a path that is not found here is meant from there.
+fn below_root(root: &Path, full: &Path, given: &str, from_root: bool) -> Result<String> {
+    if from_root && !full.exists() && !Path::new(given).is_absolute() {
+        fsx::inside(root, given)?;
+        return Ok(given.trim_start_matches("./").to_owned());
+    }
+    let folder = nearest_folder(full).unwrap_or_default();
+    let rest = full.ancestors().skip(1).find(|d| d.is_dir()).and_then(|d| full.strip_prefix(d).ok());
+    let full = folder.join(rest.unwrap_or(full));
+    if !full.starts_with(root) {
+        return Err(Error::user(format!("{given} is not in the workspace {}", root.display())));
+    }
+    Ok(fsx::relative(root, &full))
+}
+
+fn one(repo: &Repo, base: &Rev, compare: &Rev, before: &str, path: &str) -> Result<Compared> {
+    let (old, new) = (repo.read(base, before)?, repo.read(compare, path)?);
+    let diff = compare_files(path, old, new);
+    if matches!(diff.shape, FileShape::Missing) {
+        return Err(Error::user(format!("There is no {path}, neither at {base} nor in the {compare}"))
+            .hint("Revisions come first, the path last: andon diff HEAD~1 PATH"));
+    }
+    Ok(Compared { path: path.to_owned(), old: base.to_string(), new: compare.to_string(), diff })
+}
+
+fn all(args: &Args, cx: &JobCtx) -> Result<Vec<Compared>> {
+    let repo = Repo::open(&args.common.root()?)?;
+    let (base, compare) = (Rev::head(), Rev::WorkingTree);
+    let changed = repo.changed_files(&base, &compare, cx)?;
+    let mut files = Vec::new();
+    for file in &changed.files {
+        cx.check()?;
+        files.push(one(&repo, &base, &compare, file.before(), &file.path)?);
+    }
+    if changed.more > 0 {
+        say(&format!("{} more files differ and are not shown", changed.more));
+    }
+    Ok(files)
+}
+
+fn two_files(here: &Path, a: &str, b: &str) -> Result<Compared> {
+    let (old, new) = (fsx::read(&here.join(a))?, fsx::read(&here.join(b))?);
+    let diff = compare_files(b, Some(old), Some(new));
+    Ok(Compared { path: b.to_owned(), old: a.to_owned(), new: b.to_owned(), diff })
+}
+
+/// Forgets what differs in outputs alone.
+fn without_outputs(file: &mut Compared) {
+    if let FileShape::Notebook(diff) = &file.diff.shape {
+        file.diff.shape = FileShape::Notebook(std::sync::Arc::new(diff.without_outputs()));
+    }
+}
