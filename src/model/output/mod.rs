@@ -1,0 +1,306 @@
+//! What a cell puts out, as it is shown: a lossy, bounded view of nbformat's outputs.
+//!
+//! [`view`] reads stored outputs, [`Collector`] follows a cell that runs. The notebook itself keeps the JSON; nothing
+//! here is written back, except by [`Collector::to_nbformat`] for fresh outputs. `text` is the terminal, `html` the
+//! reader of HTML, `table` and `image` what their names say.
+mod collect;
+pub mod html;
+mod image;
+pub mod table;
+pub mod text;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use self::{
+    collect::{Collector, error_json, stream_json},
+    image::{Image, MAX_SIDE, Pixels},
+    table::Table,
+    text::{Ink, Line, Style, Text},
+};
+use crate::base::text::bytes;
+
+/// Pictures that are drawn.
+const RASTER: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
+/// One output, ready to be drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Streams and plain text.
+    Text(Text),
+    Table(Box<Table>),
+    /// HTML that is more than one table.
+    Page(Vec<html::Block>),
+    Image(Image),
+    Markdown(Arc<str>),
+    Json(Arc<Value>),
+    Error(Failure),
+    Note(Note),
+}
+
+/// An exception with its traceback.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    pub ename: String,
+    pub evalue: String,
+    pub traceback: Text,
+}
+
+impl Failure {
+    /// `ZeroDivisionError: division by zero`, on one line.
+    pub fn summary(&self) -> String {
+        let value = self.evalue.lines().next().unwrap_or_default().trim();
+        match (self.ename.is_empty(), value.is_empty()) {
+            (true, _) => value.to_owned(),
+            (false, true) => self.ename.clone(),
+            _ => format!("{}: {value}", self.ename),
+        }
+    }
+}
+
+/// Something that is not drawn, named, with what is shown instead.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// A sentence without a full stop: `Plotly figure, not drawn`.
+    pub what: String,
+    /// Size of what is not drawn.
+    pub bytes: usize,
+    /// The plain text the tool gave with it, or what could be read of it.
+    pub fallback: Option<Box<Output>>,
+}
+
+impl Output {
+    /// Reads one output in nbformat's JSON. Never fails: what cannot be read becomes a note.
+    pub fn from_json(raw: &str) -> Self {
+        match serde_json::from_str::<Value>(raw) {
+            Ok(value) => Self::from_value(&value),
+            Err(e) => Self::note(format!("An output that is no valid JSON ({e})"), raw.len(), None),
+        }
+    }
+
+    /// Reads one output that is parsed already.
+    pub fn from_value(output: &Value) -> Self {
+        let text = |key: &str| output.get(key).map(joined).unwrap_or_default();
+        match output.get("output_type").and_then(Value::as_str) {
+            Some("stream") => {
+                let mut view = Text::stream(text("name") == "stderr");
+                view.feed(&text("text"));
+                Self::Text(view)
+            }
+            Some("error") => {
+                let lines = output.get("traceback").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+                let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+                Self::error(&text("ename"), &text("evalue"), &lines.join("\n"))
+            }
+            Some("display_data" | "execute_result" | "update_display_data") => {
+                let empty = Map::new();
+                let object = |key: &str| output.get(key).and_then(Value::as_object).unwrap_or(&empty);
+                Self::from_bundle(object("data"), object("metadata"))
+            }
+            other => {
+                let what = format!("An output of an unknown type ({})", other.unwrap_or("none"));
+                Self::note(what, output.to_string().len(), None)
+            }
+        }
+    }
+
+    /// Chooses the richest type of a bundle that can be drawn.
+    pub fn from_bundle(data: &Map<String, Value>, metadata: &Map<String, Value>) -> Self {
+        let text = |mime: &str| data.get(mime).map(joined);
+        if let Some(table) = data.get("application/vnd.dataresource+json").and_then(table::from_dataresource) {
+            return Self::Table(Box::new(table));
+        }
+        for mime in RASTER {
+            if let Some(Value::String(_) | Value::Array(_)) = data.get(mime) {
+                return Self::Image(Image::new(mime, &text(mime).unwrap_or_default(), metadata.get(mime)));
+            }
+        }
+        // Named before HTML: the HTML beside these is only a script that loads the rest.
+        if let Some((what, size)) = undrawn(data) {
+            return Self::note(what, size, fallback(data));
+        }
+        if let Some(source) = text("text/html")
+            && let Some(output) = Self::from_html(&source, data)
+        {
+            return output;
+        }
+        if let Some(source) = text("text/markdown") {
+            return Self::Markdown(source.into());
+        }
+        if let Some(source) = text("text/latex") {
+            return Self::note("Formula, shown as LaTeX".into(), source.len(), Some(Self::Text(Text::parse(&source))));
+        }
+        let json = data.iter().find(|(mime, _)| *mime == "application/json" || *mime == "application/geo+json");
+        if let Some((_, value)) = json {
+            return Self::Json(Arc::new(value.clone()));
+        }
+        if let Some(source) = text("text/plain") {
+            return Self::Text(Text::parse(&source));
+        }
+        match data.iter().next() {
+            Some((mime, value)) => Self::note(format!("Output of type {mime}, not drawn"), size_of(value), None),
+            None => Self::note("An empty output".into(), 0, None),
+        }
+    }
+
+    fn from_html(source: &str, data: &Map<String, Value>) -> Option<Self> {
+        if source.len() > html::MAX_HTML {
+            return Some(Self::note("HTML that is too large to be read".into(), source.len(), fallback(data)));
+        }
+        let spec = if source.contains("vegaEmbed") {
+            Some("Vega-Lite chart inside HTML")
+        } else if source.contains("Plotly.newPlot") {
+            Some("Plotly figure inside HTML")
+        } else {
+            None
+        };
+        if let Some(what) = spec {
+            return Some(Self::note(format!("{what}, not drawn"), source.len(), fallback(data)));
+        }
+        let mut page = html::parse(source);
+        if page.blocks.is_empty() {
+            if page.left_out.is_empty() {
+                return None;
+            }
+            let what = format!("HTML with {}, which is not run", page.left_out.join(" and "));
+            return Some(Self::note(what, source.len(), fallback(data)));
+        }
+        if let [html::Block::Table(_)] = page.blocks.as_slice()
+            && let Some(html::Block::Table(table)) = page.blocks.pop()
+        {
+            return Some(Self::Table(Box::new(table)));
+        }
+        let heavy = page.left_out.iter().any(|w| w != "a picture from elsewhere");
+        let blocks = Self::Page(page.blocks);
+        if heavy {
+            let what = format!("HTML with {}, which is not run", page.left_out.join(" and "));
+            return Some(Self::note(what, source.len(), Some(blocks)));
+        }
+        Some(blocks)
+    }
+
+    /// An exception.
+    pub fn error(ename: &str, evalue: &str, traceback: &str) -> Self {
+        Self::Error(Failure { ename: ename.into(), evalue: evalue.into(), traceback: Text::parse(traceback) })
+    }
+
+    fn note(what: String, bytes: usize, fallback: Option<Self>) -> Self {
+        Self::Note(Note { what, bytes, fallback: fallback.map(Box::new) })
+    }
+
+    /// The output as text, for the clipboard and for searching.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Text(text) => text.plain(),
+            Self::Table(table) => table.to_tsv(),
+            Self::Page(blocks) => {
+                let parts = blocks.iter().map(|b| match b {
+                    html::Block::Text(text) => text.plain(),
+                    html::Block::Table(table) => table.to_tsv(),
+                    html::Block::Image(_) => "[picture]".into(),
+                });
+                parts.collect::<Vec<_>>().join("\n")
+            }
+            Self::Image(image) => match image.pixels {
+                Some((w, h)) => format!("[{} {w} × {h}]", image.mime),
+                None => format!("[{}]", image.mime),
+            },
+            Self::Markdown(source) => source.to_string(),
+            Self::Json(value) => serde_json::to_string_pretty(value).unwrap_or_default(),
+            Self::Error(failure) if failure.traceback.is_empty() => failure.summary(),
+            Self::Error(failure) => failure.traceback.plain(),
+            Self::Note(note) => match &note.fallback {
+                Some(fallback) => fallback.to_text(),
+                None => note.what.clone(),
+            },
+        }
+    }
+}
+
+/// Reads a cell's outputs; neighbours of one stream become one text, as their tools meant them.
+pub fn view<'a>(outputs: impl IntoIterator<Item = &'a str>) -> Vec<Output> {
+    let mut out: Vec<Output> = Vec::new();
+    for raw in outputs {
+        let Ok(value) = serde_json::from_str::<Value>(raw) else {
+            out.push(Output::from_json(raw));
+            continue;
+        };
+        if value.get("output_type").and_then(Value::as_str) == Some("stream") {
+            let stderr = value.get("name").and_then(Value::as_str) == Some("stderr");
+            if let Some(Output::Text(last)) = out.last_mut()
+                && last.stderr == stderr
+                && last.is_stream()
+            {
+                last.feed(&value.get("text").map(joined).unwrap_or_default());
+                continue;
+            }
+            let mut text = Text::stream(stderr);
+            text.feed(&value.get("text").map(joined).unwrap_or_default());
+            out.push(Output::Text(text));
+            continue;
+        }
+        // The connected renderer's loader holds nothing but a script.
+        let output = Output::from_value(&value);
+        let loader =
+            matches!(&output, Output::Note(n) if n.fallback.is_none() && n.what.starts_with("HTML with a script"));
+        if !(loader && value.pointer("/data").and_then(Value::as_object).is_some_and(|d| d.len() == 1)) {
+            out.push(output);
+        }
+    }
+    out
+}
+
+/// A string, or a list of strings as notebooks store long ones.
+fn joined(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(Value::as_str).collect(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn size_of(value: &Value) -> usize {
+    value.as_str().map_or_else(|| value.to_string().len(), str::len)
+}
+
+/// The richer thing a bundle holds that is not drawn yet, in words.
+fn undrawn(data: &Map<String, Value>) -> Option<(String, usize)> {
+    data.iter().find_map(|(mime, value)| {
+        let what = match mime.as_str() {
+            "application/vnd.jupyter.widget-view+json" => "Widget, shown without its live state".to_owned(),
+            "application/vnd.plotly.v1+json" => {
+                let kinds: Vec<&str> = value
+                    .pointer("/data")
+                    .and_then(Value::as_array)
+                    .map(|traces| traces.iter().filter_map(|t| t.get("type")?.as_str()).take(3).collect())
+                    .unwrap_or_default();
+                if kinds.is_empty() {
+                    "Plotly figure, not drawn".to_owned()
+                } else {
+                    format!("Plotly figure ({}), not drawn", kinds.join(", "))
+                }
+            }
+            m if m.starts_with("application/vnd.vegalite") => "Vega-Lite chart, not drawn".to_owned(),
+            m if m.starts_with("application/vnd.vega") => "Vega chart, not drawn".to_owned(),
+            m if m.starts_with("application/vnd.bokeh") => "Bokeh figure, which needs a browser".to_owned(),
+            m if m.starts_with("application/vnd.holoviews") && !data.contains_key("text/html") => {
+                "HoloViews figure, which needs a browser".to_owned()
+            }
+            "application/javascript" if data.len() <= 2 => "JavaScript, which is not run".to_owned(),
+            "image/svg+xml" => format!("Vector picture ({}), not drawn", bytes(size_of(value) as u64)),
+            _ => return None,
+        };
+        Some((what, size_of(value)))
+    })
+}
+
+/// What to show instead of something that is not drawn.
+fn fallback(data: &Map<String, Value>) -> Option<Output> {
+    let text = data.get("text/plain").map(joined).filter(|t| !t.trim().is_empty())?;
+    Some(Output::Text(Text::parse(&text)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,417 @@
+//! Tables read from HTML and from typed JSON, as pages of ready-to-show cells.
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::model::table::{Cell, Column, Kind, Page};
+
+/// Cells beyond this are counted, not kept.
+const MAX_CELLS: usize = 500_000;
+/// The widest span that is believed.
+const MAX_SPAN: usize = 1_000;
+
+/// A table as an output shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    pub page: Page,
+    /// Leading columns that name the rows, as a data frame's index does.
+    pub index_columns: usize,
+    /// Rows of the head as they were written; the names in `page` join them.
+    pub head: Vec<Vec<String>>,
+    pub caption: Option<String>,
+    /// `1000 rows × 2 columns`, `shape: (3, 2)`: what the tool said about the whole.
+    pub note: Option<String>,
+    /// Rows that were too many to keep.
+    pub dropped_rows: usize,
+}
+
+impl Table {
+    /// Rows and columns separated by tabs, with the head, for the clipboard.
+    pub fn to_tsv(&self) -> String {
+        let clean = |text: &str| text.replace(['\t', '\n', '\r'], " ");
+        let mut lines = Vec::with_capacity(self.page.rows.len() + 1);
+        lines.push(self.page.columns.iter().map(|c| clean(&c.name)).collect::<Vec<_>>().join("\t"));
+        lines.extend(self.page.rows.iter().map(|row| {
+            let cells = row.iter().map(|cell| match cell {
+                Cell::Null => String::new(),
+                cell => clean(&cell.show(false)),
+            });
+            cells.collect::<Vec<_>>().join("\t")
+        }));
+        lines.join("\n")
+    }
+
+    /// polars writes the types of the columns below their names.
+    pub(super) fn second_head_is_types(&mut self) {
+        if self.head.len() != 2 {
+            return;
+        }
+        let (Some(names), Some(types)) = (self.head.first(), self.head.get(1)) else { return };
+        let columns = names.iter().zip(types).map(|(name, dtype)| Column::new(name, dtype, kind_of_polars(dtype)));
+        self.page.columns = columns.collect();
+    }
+}
+
+fn kind_of_polars(dtype: &str) -> Kind {
+    match dtype {
+        "f32" | "f64" => Kind::Float,
+        "bool" => Kind::Bool,
+        "date" => Kind::Date,
+        "time" => Kind::Time,
+        "str" | "cat" | "enum" => Kind::Text,
+        t if t.starts_with("datetime") => Kind::Datetime,
+        t if t.starts_with("duration") => Kind::Duration,
+        t if t.starts_with("decimal") => Kind::Float,
+        t if t.starts_with(['i', 'u']) && t[1..].bytes().all(|b| b.is_ascii_digit()) => Kind::Int,
+        _ => Kind::Other,
+    }
+}
+
+struct RawCell {
+    text: String,
+    head: bool,
+    columns: usize,
+    rows: usize,
+}
+
+#[derive(Default)]
+struct RawRow {
+    cells: Vec<RawCell>,
+    in_head: bool,
+}
+
+/// Takes the tags of a table as they come.
+#[derive(Default)]
+pub(super) struct Builder {
+    rows: Vec<RawRow>,
+    caption: String,
+    in_head: bool,
+    cell_open: bool,
+    cells: usize,
+    dropped: usize,
+}
+
+impl Builder {
+    pub(super) fn open(&mut self, tag: &str, columns: usize, rows: usize) {
+        match tag {
+            "thead" => self.in_head = true,
+            "tbody" | "tfoot" => {
+                self.in_head = false;
+                self.cell_open = false;
+            }
+            "tr" => self.row(),
+            _ => {
+                if self.rows.is_empty() {
+                    self.row();
+                }
+                self.cells += 1;
+                self.cell_open = self.cells <= MAX_CELLS;
+                if let Some(row) = self.rows.last_mut().filter(|_| self.cell_open) {
+                    row.cells.push(RawCell {
+                        text: String::new(),
+                        head: tag == "th",
+                        columns: columns.clamp(1, MAX_SPAN),
+                        rows: rows.clamp(1, MAX_SPAN),
+                    });
+                }
+            }
+        }
+    }
+
+    fn row(&mut self) {
+        self.cell_open = false;
+        if self.cells >= MAX_CELLS {
+            self.dropped += 1;
+        } else {
+            self.rows.push(RawRow { cells: Vec::new(), in_head: self.in_head });
+        }
+    }
+
+    pub(super) fn close(&mut self, tag: &str) {
+        self.cell_open = false;
+        if tag == "thead" {
+            self.in_head = false;
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str, caption: bool, keep_space: bool) {
+        let target = if caption {
+            &mut self.caption
+        } else if self.cell_open {
+            match self.rows.last_mut().and_then(|r| r.cells.last_mut()) {
+                Some(cell) => &mut cell.text,
+                None => return,
+            }
+        } else {
+            return;
+        };
+        if keep_space {
+            target.push_str(text);
+            return;
+        }
+        for part in text.split_inclusive(|c: char| c.is_ascii_whitespace()) {
+            let word = part.trim_end_matches(|c: char| c.is_ascii_whitespace());
+            target.push_str(word);
+            if word.len() < part.len() && !target.is_empty() && !target.ends_with(' ') {
+                target.push(' ');
+            }
+        }
+    }
+
+    /// The cells' texts, for a table inside a cell.
+    pub(super) fn into_text(self) -> String {
+        let rows = self.rows.iter().map(|r| {
+            let cells: Vec<&str> = r.cells.iter().map(|c| c.text.trim()).collect();
+            cells.join(" ")
+        });
+        rows.collect::<Vec<_>>().join("; ")
+    }
+
+    pub(super) fn finish(self) -> Option<Table> {
+        let caption = Some(self.caption.trim().to_owned()).filter(|c| !c.is_empty());
+        let declared = self.rows.iter().take_while(|r| r.in_head).count();
+        let bold = self.rows.iter().take_while(|r| !r.cells.is_empty() && r.cells.iter().all(|c| c.head)).count();
+        let head_rows = if declared > 0 { declared } else { bold.min(self.rows.len().saturating_sub(1)) };
+        // Columns of row names: heads at the beginning of rows of the body.
+        let body = self.rows.get(head_rows..).unwrap_or_default();
+        let index_columns = body.iter().map(leading_heads).max().unwrap_or(0);
+        let grid = spread(&self.rows);
+        let width = grid.iter().map(Vec::len).max().unwrap_or(0);
+        if width == 0 {
+            return None;
+        }
+        let cell = |row: &Vec<Place>, i: usize| row.get(i).map_or("", |p| p.text.as_str()).to_owned();
+        let head: Vec<Vec<String>> =
+            grid.iter().take(head_rows).map(|row| (0..width).map(|i| cell(row, i)).collect()).collect();
+        let rows: Vec<&Vec<Place>> = grid.iter().skip(head_rows).collect();
+        let columns: Vec<Column> = (0..width)
+            .map(|i| {
+                let values = rows.iter().filter_map(|r| r.get(i)).map(|p| p.text.as_str());
+                let kind = kind_of(values);
+                Column::new(name_of(&head, i), "", kind)
+            })
+            .collect();
+        let cells = rows.iter().map(|row| {
+            let place = |i: usize| row.get(i).filter(|p| !p.repeated);
+            (0..width).map(|i| place(i).map_or(Cell::Text(String::new()), |p| Cell::Text(p.text.clone()))).collect()
+        });
+        let rows: Vec<Vec<Cell>> = cells.collect();
+        let total_rows = rows.len() as u64;
+        let page = Page { columns: columns.into(), first_row: 0, rows, total_rows };
+        Some(Table {
+            page,
+            index_columns: index_columns.min(width),
+            head,
+            caption,
+            note: None,
+            dropped_rows: self.dropped,
+        })
+    }
+}
+
+fn leading_heads(row: &RawRow) -> usize {
+    if row.cells.iter().all(|c| c.head) {
+        return 0;
+    }
+    row.cells.iter().take_while(|c| c.head).map(|c| c.columns).sum()
+}
+
+#[derive(Clone, Default)]
+struct Place {
+    text: String,
+    /// Below or beside the cell that spans it.
+    repeated: bool,
+}
+
+/// Lays cells out on a grid, spans filled in.
+fn spread(rows: &[RawRow]) -> Vec<Vec<Place>> {
+    let mut grid: Vec<Vec<Place>> = Vec::with_capacity(rows.len());
+    // For each column: how many rows below are still taken, and by what.
+    let mut taken: Vec<(usize, Place)> = Vec::new();
+    for row in rows {
+        let mut out: Vec<Place> = Vec::new();
+        let mut cells = row.cells.iter();
+        let mut next = cells.next();
+        loop {
+            let column = out.len();
+            if let Some((left, place)) = taken.get_mut(column).filter(|(left, _)| *left > 0) {
+                *left -= 1;
+                out.push(Place { repeated: true, ..place.clone() });
+                continue;
+            }
+            let Some(cell) = next else {
+                // What hangs over from above may lie further to the right.
+                if taken.iter().skip(column).any(|(left, _)| *left > 0) {
+                    out.push(Place::default());
+                    continue;
+                }
+                break;
+            };
+            let text = cell.text.trim().to_owned();
+            for i in 0..cell.columns {
+                // The head keeps the text over all columns it spans, since it names each of them.
+                let place = Place { text: text.clone(), repeated: i > 0 };
+                if cell.rows > 1 {
+                    if taken.len() <= column + i {
+                        taken.resize(column + i + 1, (0, Place::default()));
+                    }
+                    if let Some(slot) = taken.get_mut(column + i) {
+                        *slot = (cell.rows - 1, place.clone());
+                    }
+                }
+                out.push(place);
+            }
+            next = cells.next();
+        }
+        grid.push(out);
+    }
+    grid
+}
+
+/// Joins the rows of the head: `q1 · min`.
+fn name_of(head: &[Vec<String>], column: usize) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for row in head {
+        let part = row.get(column).map_or("", String::as_str);
+        if !part.is_empty() && parts.last() != Some(&part) {
+            parts.push(part);
+        }
+    }
+    parts.join(" \u{b7} ")
+}
+
+/// Right-aligned when every value reads as a number.
+fn kind_of<'a>(values: impl Iterator<Item = &'a str>) -> Kind {
+    let (mut numbers, mut whole) = (0, true);
+    for value in values {
+        match value {
+            "" | "NaN" | "nan" | "None" | "null" | "<NA>" | "NaT" | "..." | "…" | "inf" | "-inf" => continue,
+            _ => {}
+        }
+        let plain: String = value.chars().filter(|c| !matches!(c, ',' | '_' | '%' | ' ')).collect();
+        if plain.replace('\u{2212}', "-").parse::<f64>().is_err() {
+            return Kind::Text;
+        }
+        whole &= plain.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        numbers += 1;
+    }
+    match (numbers, whole) {
+        (0, _) => Kind::Text,
+        (_, true) => Kind::Int,
+        _ => Kind::Float,
+    }
+}
+
+/// `application/vnd.dataresource+json`: typed fields and records.
+pub(super) fn from_dataresource(value: &Value) -> Option<Table> {
+    let fields = value.pointer("/schema/fields")?.as_array()?;
+    let keys: Vec<String> = value
+        .pointer("/schema/primaryKey")
+        .map(|k| match k {
+            Value::String(s) => vec![s.clone()],
+            Value::Array(list) => list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
+            _ => Vec::new(),
+        })
+        .unwrap_or_default();
+    let column = |field: &Value| {
+        let name = field.get("name").map_or(String::new(), plain);
+        let dtype = field.get("type").and_then(Value::as_str).unwrap_or("any").to_owned();
+        let kind = match dtype.as_str() {
+            "integer" => Kind::Int,
+            "number" => Kind::Float,
+            "boolean" => Kind::Bool,
+            "datetime" => Kind::Datetime,
+            "date" => Kind::Date,
+            "time" => Kind::Time,
+            "duration" => Kind::Duration,
+            "string" => Kind::Text,
+            _ => Kind::Other,
+        };
+        Column::new(name, dtype, kind)
+    };
+    let columns: Arc<[Column]> = fields.iter().map(column).collect();
+    let records = value.get("data")?.as_array()?;
+    let limit = MAX_CELLS / columns.len().max(1);
+    let row = |record: &Value| -> Vec<Cell> {
+        columns.iter().map(|c| record.get(&c.name).map_or(Cell::Null, to_cell)).collect()
+    };
+    let rows: Vec<Vec<Cell>> = records.iter().take(limit).map(row).collect();
+    let head = vec![columns.iter().map(|c| c.name.clone()).collect()];
+    let index_columns = columns.iter().take_while(|c| keys.contains(&c.name)).count();
+    let page = Page { columns, first_row: 0, total_rows: rows.len() as u64, rows };
+    let dropped_rows = records.len().saturating_sub(limit);
+    Some(Table { page, index_columns, head, caption: None, note: None, dropped_rows })
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn to_cell(value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::Null,
+        Value::Bool(b) => Cell::Bool(*b),
+        Value::String(s) => Cell::Text(s.clone()),
+        Value::Number(n) => match (n.as_i64(), n.as_u64(), n.as_f64()) {
+            (Some(v), ..) => Cell::Int(v),
+            (None, Some(v), _) => Cell::UInt(v),
+            (None, None, Some(v)) => Cell::Float(v),
+            _ => Cell::Text(n.to_string()),
+        },
+        other => Cell::Text(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::html::{Block, parse};
+    use super::*;
+
+    fn table(html: &str) -> Table {
+        let found = parse(html).blocks.into_iter().find_map(|b| match b {
+            Block::Table(t) => Some(t),
+            _ => None,
+        });
+        found.expect("a table")
+    }
+
+    #[test]
+    fn spans_are_laid_out_and_heads_joined() {
+        let t = table(
+            "<table><thead><tr><th></th><th colspan=2>q1</th></tr><tr><th></th><th>min</th><th>max</th></tr></thead>\
+             <tbody><tr><th rowspan=2>N</th><td>1</td><td>2</td></tr><tr><td>3</td><td>4.5</td></tr></tbody></table>",
+        );
+        let names: Vec<_> = t.page.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["", "q1 · min", "q1 · max"]);
+        assert_eq!(t.index_columns, 1);
+        assert_eq!(t.page.columns[1].kind, Kind::Int);
+        assert_eq!(t.page.columns[2].kind, Kind::Float);
+        assert_eq!(t.to_tsv(), "\tq1 · min\tq1 · max\nN\t1\t2\n\t3\t4.5");
+    }
+
+    #[test]
+    fn unclosed_and_uneven_rows_are_filled() {
+        let t = table("<table><tr><th>a<th>b<tr><td>1<tr><td>2<td>3<td>4");
+        assert_eq!(t.page.columns.len(), 3);
+        assert_eq!(t.page.rows.len(), 2);
+        assert_eq!(t.to_tsv(), "a\tb\t\n1\t\t\n2\t3\t4");
+    }
+
+    #[test]
+    fn a_span_of_a_million_costs_little() {
+        let t = table("<table><tr><td colspan=1000000 rowspan=1000000>x</td></tr><tr><td>y</td></tr></table>");
+        assert!(t.page.columns.len() <= 2 * MAX_SPAN + 2);
+    }
+
+    #[test]
+    fn typed_records_keep_their_types() {
+        let t = from_dataresource(&serde_json::json!({
+            "schema": {"fields": [{"name": "index", "type": "integer"}, {"name": "x", "type": "number"}], "primaryKey": ["index"]},
+            "data": [{"index": 0, "x": 1.5}, {"index": 1, "x": null}]
+        }))
+        .unwrap();
+        assert_eq!(t.index_columns, 1);
+        assert_eq!(t.page.rows[1], [Cell::Int(1), Cell::Null]);
+        assert_eq!(t.page.columns[1].kind, Kind::Float);
+    }
+}
