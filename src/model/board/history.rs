@@ -1,0 +1,103 @@
+//! The ledger as the events of the flow measures: every figure can be traced to its operations.
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Board, ColumnKind};
+use crate::model::{
+    flow::{self, Event, EventKind},
+    ledger::{Action, Op, id_of, kind},
+};
+
+/// Card events from operations in ledger order.
+pub fn events<'a>(ops: impl IntoIterator<Item = &'a Op>) -> Vec<Event> {
+    /// What is known of a card on the way.
+    #[derive(Default)]
+    struct Seen {
+        placed: bool,
+        deleted: bool,
+        blocked: bool,
+    }
+    let mut cards: BTreeMap<&str, Seen> = BTreeMap::new();
+    let mut out = Vec::new();
+    for op in ops.into_iter().filter(|o| kind(&o.subject) == "card") {
+        let card = id_of(&op.subject);
+        let seen = cards.entry(card).or_default();
+        let mut push = |kind: EventKind| {
+            let id = format!("{}{}", op.id, kind.name());
+            out.push(Event { id, ms: op.hlc.ms, seq: i64::from(op.hlc.count), card: card.to_owned(), kind });
+        };
+        match &op.action {
+            Action::Delete { .. } if !seen.deleted => {
+                seen.deleted = true;
+                push(EventKind::Delete);
+            }
+            Action::Restore { .. } if seen.deleted => {
+                seen.deleted = false;
+                push(EventKind::Restore);
+            }
+            Action::Set { field, item: None, value, .. } => {
+                if seen.deleted {
+                    seen.deleted = false;
+                    push(EventKind::Restore);
+                }
+                match field.as_str() {
+                    "place" => {
+                        let Some(to) = value.get("column").and_then(Value::as_str).map(str::to_owned) else { continue };
+                        if seen.placed {
+                            push(EventKind::Move { from: None, to });
+                        } else {
+                            seen.placed = true;
+                            push(EventKind::Create { to });
+                        }
+                    }
+                    "blocked" if !value.is_null() && !seen.blocked => {
+                        seen.blocked = true;
+                        push(EventKind::Block);
+                    }
+                    "blocked" if value.is_null() && seen.blocked => {
+                        seen.blocked = false;
+                        push(EventKind::Unblock);
+                    }
+                    "estimate" => push(EventKind::Points(value.as_f64().unwrap_or(0.0))),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The board's columns and rules for the flow measures over the days `from` to `to`.
+pub fn config(
+    board: &Board,
+    tz: jiff::tz::TimeZone,
+    now: jiff::Timestamp,
+    from: jiff::civil::Date,
+    to: jiff::civil::Date,
+) -> flow::Config {
+    flow::Config {
+        tz,
+        now,
+        columns: board
+            .columns
+            .iter()
+            .map(|c| flow::Column {
+                id: c.id.clone(),
+                active: c.kind == ColumnKind::Active,
+                done: c.kind == ColumnKind::Done,
+                wip: c.wip,
+            })
+            .collect(),
+        start_column: board.start.clone(),
+        reset_on_backflow: false,
+        sle_percent: board.sle_percent,
+        sle_days: None,
+        forecast_days: 14,
+        forecast_items: 0,
+        from,
+        to,
+        sprint: None,
+    }
+}
