@@ -127,7 +127,9 @@ impl Host {
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.timers).into_iter().partition(|t| t.0 <= now);
         self.timers = later;
         let any = !due.is_empty();
-        due.into_iter().for_each(|(_, command)| self.send(command));
+        for (_, command) in due {
+            self.send(command);
+        }
         any
     }
 

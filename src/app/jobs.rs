@@ -124,7 +124,9 @@ impl Jobs {
             Policy::Replace => {
                 table.io.retain(|q| q.job.key != job.key);
                 table.cpu.retain(|q| q.job.key != job.key);
-                table.live.iter().filter(|l| l.key == job.key).for_each(|l| l.cancel.cancel());
+                for live in table.live.iter().filter(|l| l.key == job.key) {
+                    live.cancel.cancel();
+                }
             }
             _ => {}
         }
@@ -160,7 +162,9 @@ impl Jobs {
         let mut table = self.shared.table();
         table.io.retain(|q| q.job.key != key);
         table.cpu.retain(|q| q.job.key != key);
-        table.live.iter().filter(|l| l.key == key).for_each(|l| l.cancel.cancel());
+        for live in table.live.iter().filter(|l| l.key == key) {
+            live.cancel.cancel();
+        }
     }
 
     /// Asks everything to end; used when the workspace is closed or the program ends.
@@ -168,7 +172,9 @@ impl Jobs {
         let mut table = self.shared.table();
         table.io.clear();
         table.cpu.clear();
-        table.live.iter().for_each(|l| l.cancel.cancel());
+        for live in &table.live {
+            live.cancel.cancel();
+        }
     }
 
     /// True when nothing waits or runs.

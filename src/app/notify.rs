@@ -99,7 +99,9 @@ impl Notices {
         });
         self.shown = stay;
         let any = !gone.is_empty();
-        gone.into_iter().for_each(|n| self.archive(n));
+        for notice in gone {
+            self.archive(notice);
+        }
         any
     }
     fn archive(&mut self, notice: Notice) {

@@ -147,7 +147,9 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::ToggleNotices => shell.show_notices = !shell.show_notices,
         Command::ToggleJobs => shell.show_jobs = !shell.show_jobs,
         Command::CancelJob(key) => {
-            state.jobs.iter_mut().filter(|j| j.key == key).for_each(|j| j.cancelling = true);
+            for job in state.jobs.iter_mut().filter(|j| j.key == key) {
+                job.cancelling = true;
+            }
             return vec![Effect::Cancel(key)];
         }
         Command::DismissNotice(index) => state.notices.dismiss(index),

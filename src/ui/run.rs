@@ -247,7 +247,9 @@ impl eframe::App for Window {
         let mut cx = PageCx { state: &self.host.state, theme: &self.theme, send: &mut send, now };
         shell::window_ui(ui, &mut cx, &mut self.views);
         let any = !send.is_empty();
-        send.into_iter().for_each(|command| self.host.send(command));
+        for command in send {
+            self.host.send(command);
+        }
         let ctx = ui.ctx();
         self.carry_out(ctx);
         if any {
