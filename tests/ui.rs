@@ -1,5 +1,7 @@
 //! Tests of the pages, drawn without a display and found by role and label.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 #![cfg(feature = "gui")]
+#[path = "ui/shell.rs"]
+mod shell;
 #[path = "ui/support.rs"]
 mod support;

@@ -4,7 +4,7 @@
 mod gather;
 mod memory;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -250,6 +250,3 @@ pub fn actions(state: &AppState) -> Vec<Action> {
 pub fn red_count(state: &AppState) -> usize {
     state.home.rows.iter().filter(|r| r.level == Level::Red).count()
 }
-
-/// Rows by key, to keep those mended since the last visit.
-pub(super) type Known = BTreeMap<String, Row>;
