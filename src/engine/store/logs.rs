@@ -62,7 +62,7 @@ impl LogWriter {
 }
 
 /// Workspace path of an attempt's log.
-pub(super) fn log_path(run: &RunId, task: &str, attempt: u32) -> String {
+pub fn log_path(run: &RunId, task: &str, attempt: u32) -> String {
     format!("{}/{task}.{attempt}.log", run_folder(run))
 }
 

@@ -27,7 +27,7 @@ mod write;
 
 pub use begin::{Begun, Rerun};
 pub use lease::{Lease, process_started};
-pub use logs::{LogChunk, LogWriter};
+pub use logs::{LogChunk, LogWriter, log_path};
 pub use ndjson::Imported;
 pub use read::RunQuery;
 pub use records::{CheckQuery, MetricQuery};

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     base::{Error, Result, error::Context, ids::RunId},
-    model::run::{CheckRecord, MetricPoint, Run, RunState, TaskState},
+    model::{
+        quality::CheckRecord,
+        run::{MetricPoint, Run, RunState, TaskState},
+    },
 };
 
 /// What an import added; everything else was there already.
