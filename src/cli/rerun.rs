@@ -1,10 +1,58 @@
-//! `andon rerun`
-use super::out::{Common, finish};
-use crate::base::Result;
+//! `andon rerun`: once, however often it is asked for.
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    out::{self, Common, document, finish, say},
+    run::{body, exit_code, follow, open, report},
+};
+use crate::{
+    base::{Error, Result, text},
+    engine::{
+        runner::{self, Begin},
+        store::Store,
+    },
+    model::run::{Run, RunState, Scope},
+};
 
 /// Arguments of `andon rerun`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Without a scope it reruns what failed and what follows it. Successful tasks outside the scope are kept; \
+    tries are numbered on. Without --wait the rerun goes on in the background and the command ends with 0 once it has \
+    started. The same rerun asked for several times starts once."
+)]
+#[allow(clippy::struct_excessive_bools)]
 pub struct Args {
+    /// Id of the run or the beginning of one, PIPELINE#NUMBER, a pipeline for its newest run, or latest
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// What did not succeed and what follows it
+    #[arg(long, conflicts_with_all = ["from", "all"])]
+    pub failed: bool,
+    /// This task and what follows it
+    #[arg(long, value_name = "TASK", conflicts_with = "all")]
+    pub from: Option<String>,
+    /// Every task
+    #[arg(long)]
+    pub all: bool,
+    /// Follow it to its end; the exit code is that of andon run
+    #[arg(long)]
+    pub wait: bool,
+    /// Why, kept with the run
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Print the tasks' output lines on stderr
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Round of the run this request has seen; it starts nothing when there is a newer one
+    #[arg(long, hide = true, value_name = "N")]
+    pub seen: Option<u32>,
     #[command(flatten)]
     pub common: Common,
 }
@@ -14,6 +62,120 @@ pub fn run(args: &Args) -> i32 {
     finish(args.common.json, execute(args))
 }
 
-fn execute(_args: &Args) -> Result<i32> {
-    Ok(2)
+fn execute(args: &Args) -> Result<i32> {
+    let root = args.common.root()?;
+    let store = open(&root)?;
+    let mut seen = store.find(&args.run)?;
+    let scope = match (&args.from, args.all) {
+        (Some(task), _) => Scope::From(task.clone()),
+        (None, true) => Scope::All,
+        (None, false) => Scope::Failed,
+    };
+    if let Some(round) = args.seen {
+        seen.round = round;
+    }
+    if !seen.state.is_final() {
+        return already(&store, &seen, &scope, args);
+    }
+    let plan = seen.rerun_plan(&scope)?;
+    let said = match &scope {
+        Scope::Failed if !args.failed => "no scope given, so what failed",
+        Scope::Failed => "what failed",
+        Scope::From(_) | Scope::Only(_) => "from one task on",
+        Scope::All => "everything",
+    };
+    say(&format!(
+        "Rerunning {} ({said}) of {}: {}",
+        text::count(plan.len() as u64, "task"),
+        seen.title(),
+        plan.join(", ")
+    ));
+    if !args.wait {
+        return background(&root, &store, &seen, &scope, &plan, args);
+    }
+    let cx = out::context(false);
+    match runner::begin_rerun(&store, &seen, &scope, args.note.clone(), &cx)? {
+        Begin::Started(execution) => {
+            let run = follow(*execution, &cx, args.verbose)?;
+            report(&store, &run, args.common.json, facts(&scope, &plan, true))?;
+            Ok(exit_code(&run))
+        }
+        Begin::Already(run) => already(&store, &run, &scope, args),
+    }
+}
+
+fn facts(scope: &Scope, plan: &[String], started: bool) -> Value {
+    json!({ "scope": scope.key(), "rerun": plan, "started": started })
+}
+
+/// Another request was first: nothing is started; with --wait its end is waited for.
+fn already(store: &Store, run: &Run, scope: &Scope, args: &Args) -> Result<i32> {
+    say(&format!("{} ({}) is being rerun already; nothing was started", run.title(), run.id));
+    let mut run = run.clone();
+    if args.wait {
+        while !run.state.is_final() {
+            std::thread::sleep(Duration::from_millis(200));
+            runner::recover(store, jiff::Timestamp::now())?;
+            run = store.run(&run.id)?.ok_or_else(|| Error::user("The run is gone from the history"))?;
+        }
+        report(store, &run, args.common.json, facts(scope, &[], false))?;
+        return Ok(exit_code(&run));
+    }
+    if args.common.json {
+        document("andon.run/1", body(store, &run, facts(scope, &[], false))?);
+    }
+    Ok(0)
+}
+
+/// Starts this program again, apart from this terminal, and waits until it owns the run.
+fn background(root: &Path, store: &Store, seen: &Run, scope: &Scope, plan: &[String], args: &Args) -> Result<i32> {
+    let mut command = worker(root, seen, scope, args)?;
+    let mut child =
+        command.spawn().map_err(|e| Error::io("Could not start the rerun in the background").because(&e))?;
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let run = store.run(&seen.id)?.ok_or_else(|| Error::user("The run is gone from the history"))?;
+        let gone = child.try_wait().map_err(|e| Error::io("Could not watch the rerun").because(&e))?;
+        if run.round > seen.round && run.state != RunState::Queued {
+            if args.common.json {
+                document("andon.run/1", body(store, &run, facts(scope, plan, true))?);
+            }
+            say(&format!("Started; andon runs {} shows how it goes", run.id));
+            return Ok(0);
+        }
+        if let Some(status) = gone
+            && run.round == seen.round
+        {
+            return Err(Error::remote("The rerun did not start")
+                .because_of(format!("its process ended with {status}"))
+                .hint("Try again with --wait to see why"));
+        }
+        if Instant::now() > end {
+            return Err(Error::remote("The rerun did not start within 30 s").hint("Try again with --wait to see why"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn worker(root: &Path, seen: &Run, scope: &Scope, args: &Args) -> Result<Command> {
+    let program = std::env::current_exe().map_err(|e| Error::io("This program's own file is gone").because(&e))?;
+    let mut command = Command::new(program);
+    command.arg("rerun").arg(&seen.id.0).arg("--wait").arg("--workspace").arg(root);
+    command.arg("--seen").arg(seen.round.to_string());
+    match scope {
+        Scope::Failed => command.arg("--failed"),
+        Scope::From(task) | Scope::Only(task) => command.arg("--from").arg(task),
+        Scope::All => command.arg("--all"),
+    };
+    if let Some(note) = &args.note {
+        command.arg("--note").arg(note);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        // A signal to the terminal's group must not reach it.
+        command.process_group(0);
+    }
+    Ok(command)
 }

@@ -301,6 +301,33 @@ pub struct MetricPoint {
     pub metric: Metric,
 }
 
+/// Result of one data-quality check as the store keeps it; `detail` is the quality feature's own document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    /// The run it was part of; `None` for a suite evaluated by itself.
+    pub run: Option<RunId>,
+    pub task: Option<String>,
+    /// Joins the results of one evaluation.
+    pub evaluation: String,
+    /// Workspace path of the suite.
+    pub suite: String,
+    pub check: String,
+    pub dataset: String,
+    /// `pass`, `warn`, `fail`, `error`.
+    pub state: String,
+    /// `critical`, `warning`.
+    pub severity: String,
+    /// What was measured.
+    pub value: Option<f64>,
+    pub failed_rows: Option<u64>,
+    pub total_rows: Option<u64>,
+    pub message: String,
+    pub at: Timestamp,
+    pub data_time: Option<String>,
+    #[serde(default)]
+    pub detail: Value,
+}
+
 /// What a rerun runs again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

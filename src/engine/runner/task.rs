@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::{Error, Result, error::Context, fsx, job::JobCtx, text},
-    engine::{quality, store::Store},
+    engine::{quality, sql, store::Store},
     model::{
         pipeline::{BUILT_IN, Mode, Task, TaskKind, expand, show, variable},
         quality::Status,
@@ -232,7 +232,20 @@ impl Work {
         let (query, file) = self.query()?;
         log.line(Level::Info, "sql", query.trim());
         out.inputs.extend(hashes(&self.store, quoted(&query).into_iter().chain(file.as_deref())));
-        Err(Error::bug("SQL is not wired yet"))
+        let frame = sql::Session::new(self.store.root()).query(&query, &self.cx)?;
+        for note in frame.notes() {
+            log.line(Level::Warn, "sql", note);
+        }
+        let columns = text::count(frame.columns().len() as u64, "column");
+        log.line(Level::Info, "sql", &format!("{}, {columns}", text::count(frame.rows(), "row")));
+        if let Some(output) = &self.spec.output {
+            let output = self.fill(output, Mode::Plain)?;
+            self.cx.check()?;
+            frame.write(&self.target(&output)?)?;
+            log.line(Level::Info, "sql", &format!("wrote {output}"));
+        }
+        log.metric("rows", frame.rows() as f64, "rows");
+        Ok(())
     }
 
     fn notebook(&self, log: &TaskLog, out: &mut Outcome) -> Result<()> {

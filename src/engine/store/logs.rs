@@ -75,6 +75,30 @@ impl Store {
     /// Reads whole lines of an attempt's log from byte `from`, at most `max_bytes`; from 0 on a longer log, its last
     /// `max_bytes`. A log that does not exist yet is empty.
     pub fn read_log(&self, run: &RunId, task: &str, attempt: u32, from: u64, max_bytes: u64) -> Result<LogChunk> {
+        self.log_piece(run, task, attempt, from, max_bytes, true)
+    }
+
+    /// As [`Store::read_log`], but from 0 its first `max_bytes`.
+    pub fn read_log_from_start(
+        &self,
+        run: &RunId,
+        task: &str,
+        attempt: u32,
+        from: u64,
+        max_bytes: u64,
+    ) -> Result<LogChunk> {
+        self.log_piece(run, task, attempt, from, max_bytes, false)
+    }
+
+    fn log_piece(
+        &self,
+        run: &RunId,
+        task: &str,
+        attempt: u32,
+        from: u64,
+        max_bytes: u64,
+        tail: bool,
+    ) -> Result<LogChunk> {
         let path = self.kept(&log_path(run, task, attempt));
         let what = || format!("Could not read {}", path.display());
         let mut file = match fs::File::open(&path) {
@@ -83,7 +107,7 @@ impl Store {
             Err(e) => return Err(crate::base::Error::io(what()).because(&e)),
         };
         let size = file.metadata().io(what)?.len();
-        let start = if from == 0 && size > max_bytes { size - max_bytes } else { from.min(size) };
+        let start = if tail && from == 0 && size > max_bytes { size - max_bytes } else { from.min(size) };
         file.seek(SeekFrom::Start(start)).io(what)?;
         let mut bytes = Vec::new();
         file.take(max_bytes).read_to_end(&mut bytes).io(what)?;

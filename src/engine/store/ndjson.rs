@@ -15,10 +15,7 @@ use super::{
 };
 use crate::{
     base::{Error, Result, error::Context, ids::RunId},
-    model::{
-        quality::CheckRecord,
-        run::{MetricPoint, Run, RunState, TaskState},
-    },
+    model::run::{CheckRecord, MetricPoint, Run, RunState, TaskState},
 };
 
 /// What an import added; everything else was there already.

@@ -6,15 +6,12 @@ use rusqlite::{OptionalExtension, Row, params_from_iter, types::Value as Sql};
 
 use super::{
     Store, at, failed, ms,
-    read::{number, small},
+    read::{json, number, small, unsigned},
     write::text,
 };
 use crate::{
     base::{Result, ids::RunId},
-    model::{
-        quality::CheckRecord,
-        run::{Metric, MetricPoint},
-    },
+    model::run::{CheckRecord, Metric, MetricPoint},
 };
 
 /// Which metrics to read; `Default` is all, oldest first.
@@ -122,17 +119,32 @@ impl Store {
         self.rows(sql, Vec::new(), |r| Ok((r.get(0)?, r.get(1)?)), "read metrics")
     }
 
-    /// Adds check results; one of the same suite, check, instant, run and task is left as it is.
+    /// Adds check results; one with the same evaluation, suite and check is left as it is.
     pub fn add_check_results(&self, results: &[CheckRecord]) -> Result<()> {
         self.write("record check results", |db| {
             let mut insert = db.prepare_cached(
-                "INSERT OR IGNORE INTO check_results (suite, name, at, run, task, path, status, doc) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO check_results (evaluation, suite, name, dataset, run, task, state, severity, value, \
+                 failed_rows, total_rows, message, at, data_time, detail) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
             for c in results {
-                let run = c.run.as_ref().map_or("", |r| r.0.as_str());
-                let task = c.task.as_deref().unwrap_or_default();
-                insert.execute((&c.suite, &c.check, ms(c.at), run, task, &c.path, c.status.word(), text(c)))?;
+                insert.execute(rusqlite::params![
+                    c.evaluation,
+                    c.suite,
+                    c.check,
+                    c.dataset,
+                    c.run.as_ref().map(|r| &r.0),
+                    c.task,
+                    c.state,
+                    c.severity,
+                    c.value,
+                    c.failed_rows.map(number),
+                    c.total_rows.map(number),
+                    c.message,
+                    ms(c.at),
+                    c.data_time,
+                    text(&c.detail),
+                ])?;
             }
             Ok(())
         })
@@ -146,14 +158,14 @@ impl Store {
         f.text("run = ?", query.run.as_ref().map(|r| &r.0));
         f.time("at >= ?", query.since);
         if query.newest {
-            f.tests.push("at = (SELECT max(o.at) FROM check_results o WHERE o.suite = check_results.suite)");
+            f.tests.push(
+                "evaluation = (SELECT o.evaluation FROM check_results o WHERE o.suite = check_results.suite \
+                 ORDER BY o.at DESC, o.evaluation DESC LIMIT 1)",
+            );
         }
         let limit = query.limit.map_or_else(String::new, |n| format!(" LIMIT {n}"));
-        let sql =
-            format!("SELECT doc FROM check_results WHERE {} ORDER BY at DESC, suite DESC, name DESC{limit}", f.sql());
-        let docs: Vec<String> = self.rows(&sql, f.values, |r| r.get(0), "read check results")?;
-        // A result written by a newer version of this program is left out rather than making the others unreadable.
-        let mut all: Vec<CheckRecord> = docs.iter().filter_map(|d| serde_json::from_str(d).ok()).collect();
+        let sql = format!("SELECT * FROM check_results WHERE {} ORDER BY at DESC, suite, name DESC{limit}", f.sql());
+        let mut all: Vec<CheckRecord> = self.rows(&sql, f.values, check, "read check results")?;
         all.reverse();
         Ok(all)
     }
@@ -226,5 +238,25 @@ fn metric(row: &Row<'_>) -> rusqlite::Result<MetricPoint> {
             at: at(row.get("at")?),
             data_time: Some(row.get::<_, String>("data_time")?).filter(|t| !t.is_empty()),
         },
+    })
+}
+
+fn check(row: &Row<'_>) -> rusqlite::Result<CheckRecord> {
+    Ok(CheckRecord {
+        run: row.get::<_, Option<String>>("run")?.map(RunId),
+        task: row.get("task")?,
+        evaluation: row.get("evaluation")?,
+        suite: row.get("suite")?,
+        check: row.get("name")?,
+        dataset: row.get("dataset")?,
+        state: row.get("state")?,
+        severity: row.get("severity")?,
+        value: row.get("value")?,
+        failed_rows: row.get::<_, Option<i64>>("failed_rows")?.map(unsigned),
+        total_rows: row.get::<_, Option<i64>>("total_rows")?.map(unsigned),
+        message: row.get("message")?,
+        at: at(row.get("at")?),
+        data_time: row.get("data_time")?,
+        detail: json(row, "detail")?,
     })
 }

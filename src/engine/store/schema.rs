@@ -94,17 +94,24 @@ CREATE TABLE metrics (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX metrics_series ON metrics (pipeline, name, at);
 CREATE TABLE check_results (
+  evaluation TEXT NOT NULL,
   suite TEXT NOT NULL,
   name TEXT NOT NULL,
+  dataset TEXT NOT NULL,
+  run TEXT,
+  task TEXT,
+  state TEXT NOT NULL,
+  severity TEXT NOT NULL,
+  value REAL,
+  failed_rows INTEGER,
+  total_rows INTEGER,
+  message TEXT NOT NULL,
   at INTEGER NOT NULL,
-  run TEXT NOT NULL,
-  task TEXT NOT NULL,
-  path TEXT NOT NULL,
-  status TEXT NOT NULL,
-  doc TEXT NOT NULL,
-  PRIMARY KEY (suite, name, at, run, task)
+  data_time TEXT,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (evaluation, suite, name)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX check_results_run ON check_results (run);
+CREATE INDEX check_results_series ON check_results (suite, name, at);
 CREATE TABLE requests (
   key TEXT PRIMARY KEY,
   run TEXT NOT NULL,

@@ -1,8 +1,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::model::quality::{CheckRecord, Severity, Status, Unit};
-use crate::model::run::{Metric, MetricPoint, Run, RunState, Scope, TaskState, tests as sample};
+use crate::model::run::{CheckRecord, Metric, MetricPoint, Run, RunState, Scope, TaskState, tests as sample};
 
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -169,14 +168,24 @@ fn history_moves_as_text_and_only_once() {
         metric: Metric { name: "rows".into(), value: 12.0, unit: None, at, data_time: Some("2026-11-16".into()) },
     }])
     .unwrap();
-    let check = serde_json::json!({
-        "run": run.id, "task": "extract", "suite": "delays", "path": "checks/delays.toml", "check": "range",
-        "kind": "in_range", "status": Status::Failed, "severity": Severity::Critical, "unit": Unit::Share,
-        "observed": 3.0, "low": null, "high": null, "share": 0.75, "unexpected": 3, "missing": 0, "elements": 12,
-        "rows_sql": null, "message": "3 of 12 rows", "at": at, "data_time": null,
-    });
-    let check: CheckRecord = serde_json::from_value(check).unwrap();
-    from.add_check_results(std::slice::from_ref(&check)).unwrap();
+    from.add_check_results(&[CheckRecord {
+        run: Some(run.id.clone()),
+        task: None,
+        evaluation: "e1".into(),
+        suite: "checks/delays.toml".into(),
+        check: "range".into(),
+        dataset: "data/a.csv".into(),
+        state: "fail".into(),
+        severity: "critical".into(),
+        value: Some(3.0),
+        failed_rows: Some(3),
+        total_rows: Some(12),
+        message: "3 of 12 rows".into(),
+        at,
+        data_time: None,
+        detail: serde_json::json!({ "column": "delay" }),
+    }])
+    .unwrap();
     let mut text = Vec::new();
     from.export(&mut text, true).unwrap();
     let (_dir2, to) = store();
@@ -190,7 +199,7 @@ fn history_moves_as_text_and_only_once() {
     assert_eq!(to.read_log(&run.id, "extract", 1, 0, 1000).unwrap().lines[0].text, "hello");
     assert_eq!(to.metrics(&MetricQuery { name: Some("rows".into()), ..MetricQuery::default() }).unwrap().len(), 1);
     let checks = to.check_results(&CheckQuery { newest: true, ..CheckQuery::default() }).unwrap();
-    assert_eq!(checks, [check]);
+    assert_eq!(checks[0].detail["column"], "delay");
     assert!(to.import(&mut "{\"type\":\"what\"}\n".as_bytes()).unwrap_err().what.contains("Line 1"));
 }
 
