@@ -160,13 +160,6 @@ fn clock_text(time: Time) -> String {
     }
 }
 
-/// `2026-11-16 05:40:12` for seconds since 1970, fractions kept to milliseconds.
-pub(crate) fn instant_text(seconds: f64) -> String {
-    let ms = (seconds * 1000.0).round() as i64;
-    Timestamp::from_millisecond(ms)
-        .map_or_else(|_| format!("{seconds} s after 1970"), |at| civil_text(at.to_zoned(Zone::UTC).datetime()))
-}
-
 fn time_text(ns: i64) -> String {
     let at = Timestamp::from_nanosecond(i128::from(ns)).map(|t| t.to_zoned(Zone::UTC).time());
     at.map_or_else(|_| format!("{ns} ns"), clock_text)

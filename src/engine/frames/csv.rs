@@ -119,7 +119,9 @@ pub(crate) fn sniff(path: &Path) -> Result<Dialect> {
         text.truncate(end);
     }
     let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
-    Ok(Dialect { utf8, ..dialect_of(text.strip_prefix('\u{feff}').unwrap_or(&text), tabs) })
+    let found = dialect_of(text.strip_prefix('\u{feff}').unwrap_or(&text), tabs);
+    // The sample may end inside quotes; only a whole file can say that a quote never closes.
+    Ok(Dialect { utf8, quote: found.quote || !whole, ..found })
 }
 
 fn dialect_of(text: &str, prefer_tab: bool) -> Dialect {
@@ -280,8 +282,8 @@ pub(super) fn read_tolerant(path: &Path, notes: &mut Vec<String>) -> Result<Data
     let bytes = crate::base::fsx::read(path)?;
     let text = decode(bytes, notes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let mut parsed = parse(text, dialect.separator, dialect.quote, dialect.comment);
-    if let Some(line) = parsed.unclosed.filter(|_| dialect.quote) {
+    let mut parsed = parse(text, dialect.separator, true, dialect.comment);
+    if let Some(line) = parsed.unclosed {
         notes.push(format!("A quote that opens in line {line} never closes: quotes were read as plain characters"));
         parsed = parse(text, dialect.separator, false, dialect.comment);
     }

@@ -13,8 +13,8 @@ mod write;
 
 use std::path::Path;
 
-pub(crate) use cells::{columns_of, kind_of, page_of};
-pub(crate) use exec::{Collected, Fail, collect, collect_bounded, detach, explain};
+pub(crate) use cells::{cell, columns_of, kind_of, page_of};
+pub(crate) use exec::{Collected, Fail, collect, collect_bounded, detach, explain, for_each_batch};
 pub(crate) use files::expand;
 pub use files::{FORMATS, is_data_file, list_data_files, nearest_files};
 pub(crate) use scan::{Overrides, Scan, misfit_column, scan};

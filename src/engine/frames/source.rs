@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Tables with at most this many cells are taken into memory when they are first sorted or filtered.
-const MEMORY_CELLS: u64 = 8_000_000;
+const MEMORY_CELLS: u64 = if cfg!(test) { 300_000 } else { 8_000_000 };
 const ROW: &str = "__andon_row";
 
 /// An opened table. Clones share it.
