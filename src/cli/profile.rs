@@ -59,7 +59,8 @@ fn execute(args: &Args) -> Result<i32> {
 fn table(all: &[ColumnProfile]) -> Page {
     let names = ["column", "type", "nulls", "distinct", "min", "median", "mean", "p95", "max", "shape"];
     let right = |n: &str| matches!(n, "nulls" | "distinct" | "min" | "median" | "mean" | "p95" | "max");
-    let columns = names.iter().map(|n| Column::new(*n, "str", if right(n) { Kind::Float } else { Kind::Text })).collect();
+    let columns =
+        names.iter().map(|n| Column::new(*n, "str", if right(n) { Kind::Float } else { Kind::Text })).collect();
     let row = |p: &ColumnProfile| {
         let number = |v: Option<f64>| match v {
             Some(v) if p.column.kind.is_number() => show_float(v),
@@ -70,8 +71,16 @@ fn table(all: &[ColumnProfile]) -> Page {
         let distinct = p.distinct.map(|d| format!("{about}{}", text::thousands(d))).unwrap_or_default();
         let nulls = format!("{} ({:.1} %)", text::thousands(p.nulls), p.null_share() * 100.0);
         [
-            p.column.name.clone(), p.column.dtype.clone(), nulls, distinct, cell(&p.min), number(p.median),
-            number(p.mean), number(p.p95), cell(&p.max), shape(p),
+            p.column.name.clone(),
+            p.column.dtype.clone(),
+            nulls,
+            distinct,
+            cell(&p.min),
+            number(p.median),
+            number(p.mean),
+            number(p.p95),
+            cell(&p.max),
+            shape(p),
         ]
         .into_iter()
         .map(Cell::Text)
@@ -82,7 +91,8 @@ fn table(all: &[ColumnProfile]) -> Page {
 
 /// A histogram as blocks, or the most frequent values.
 fn shape(p: &ColumnProfile) -> String {
-    const BLOCKS: [char; 8] = ['\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}'];
+    const BLOCKS: [char; 8] =
+        ['\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}'];
     match &p.shape {
         Shape::None => String::new(),
         Shape::Histogram(_) => p

@@ -40,9 +40,9 @@ pub fn run(args: &Args) -> i32 {
 /// `NAME=VALUE` arguments as parameters.
 pub fn params(all: &[String]) -> Result<Params> {
     let one = |p: &String| {
-        let (name, value) = p.split_once('=').ok_or_else(|| {
-            Error::user(format!("-p {p} is not NAME=VALUE")).hint("Write it like -p day=2026-11-16")
-        })?;
+        let (name, value) = p
+            .split_once('=')
+            .ok_or_else(|| Error::user(format!("-p {p} is not NAME=VALUE")).hint("Write it like -p day=2026-11-16"))?;
         let plain = serde_json::from_str::<serde_json::Value>(value).ok().filter(|v| !v.is_object() && !v.is_string());
         Ok((name.trim_start_matches('$').to_owned(), plain.unwrap_or_else(|| value.into())))
     };
@@ -65,7 +65,10 @@ fn execute(args: &Args) -> Result<i32> {
         frame.write(path)?;
         out::say(&format!("{} written to {}", text::count(frame.rows(), "row"), path.display()));
         if args.common.json {
-            out::document("andon.sql/1", json!({ "out": path, "total_rows": frame.rows(), "columns": columns(&frame) }));
+            out::document(
+                "andon.sql/1",
+                json!({ "out": path, "total_rows": frame.rows(), "columns": columns(&frame) }),
+            );
         }
         return Ok(0);
     }
@@ -93,7 +96,11 @@ fn execute(args: &Args) -> Result<i32> {
     } else {
         print_table(&frame.page(0, rows)?);
         let shown = if limit < all { format!("{} of ", text::thousands(limit)) } else { String::new() };
-        out::say(&format!("{shown}{}, {}", text::count(all, "row"), crate::base::time::duration_ms(frame.elapsed_ms())));
+        out::say(&format!(
+            "{shown}{}, {}",
+            text::count(all, "row"),
+            crate::base::time::duration_ms(frame.elapsed_ms())
+        ));
     }
     Ok(0)
 }

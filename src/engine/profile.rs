@@ -223,7 +223,9 @@ impl Pass {
             self.dtype = Some(values.dtype().clone());
         }
         match self.column.kind {
-            Kind::Int if matches!(values.dtype(), DataType::UInt64 | DataType::Int128 | DataType::UInt128) => self.floats(values),
+            Kind::Int if matches!(values.dtype(), DataType::UInt64 | DataType::Int128 | DataType::UInt128) => {
+                self.floats(values)
+            }
             Kind::Int | Kind::Date | Kind::Datetime | Kind::Time | Kind::Duration => self.whole(values),
             Kind::Float => self.floats(values),
             Kind::Text | Kind::Bool => self.words(values),
@@ -343,8 +345,7 @@ impl Pass {
             let mut top: Vec<(String, u64)> = self.texts.drain().collect();
             top.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             top.truncate(BINS);
-            profile.shape =
-                Shape::Top(top.into_iter().map(|(t, count)| Top { value: cell(t), count }).collect());
+            profile.shape = Shape::Top(top.into_iter().map(|(t, count)| Top { value: cell(t), count }).collect());
         }
         profile
     }
@@ -464,7 +465,10 @@ mod tests {
         let all = profiler(frame).sample(&JobCtx::detached()).unwrap();
         let Shape::Top(top) = &all[0].shape else { panic!() };
         assert_eq!(top[0], Top { value: Cell::Text("b".into()), count: 2 });
-        assert_eq!((all[1].min.clone(), all[1].max.clone(), all[1].mean), (Cell::Float(-1.0), Cell::Float(f64::INFINITY), Some(0.0)));
+        assert_eq!(
+            (all[1].min.clone(), all[1].max.clone(), all[1].mean),
+            (Cell::Float(-1.0), Cell::Float(f64::INFINITY), Some(0.0))
+        );
         assert_eq!((all[2].nulls, all[2].min.clone()), (1, Cell::Bool(false)));
         assert_eq!((all[3].min.clone(), all[3].shape.clone(), all[3].nulls), (Cell::Null, Shape::None, 4));
         assert_eq!((all[4].min.clone(), all[4].mean), (Cell::Text("2026-11-16".into()), None));

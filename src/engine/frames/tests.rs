@@ -198,7 +198,8 @@ fn large_results_go_to_a_file_and_cancel_is_heard() {
 fn a_view_is_exported_whole_and_in_order() {
     let dir = Dir::new();
     let source = open(&dir.numbers("a.parquet", 100)).unwrap();
-    let view = source.view(&spec(vec![Filter::new("v", Kind::Float, Op::NotNull, &[])], &[("v", true)]), &cx()).unwrap();
+    let view =
+        source.view(&spec(vec![Filter::new("v", Kind::Float, Op::NotNull, &[])], &[("v", true)]), &cx()).unwrap();
     let out = dir.path("out/b.csv");
     assert_eq!(view.write(&out, &cx()).unwrap(), 90);
     let text = fs::read_to_string(&out).unwrap();

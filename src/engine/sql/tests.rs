@@ -44,7 +44,8 @@ fn results_are_kept_by_name() {
     let cx = JobCtx::detached();
     let day = session.query("SELECT * FROM 'data/flights.csv' WHERE carrier = 'G7'", &cx).unwrap();
     session.keep("day", day);
-    let frame = session.query("SELECT SUM(dep_delay) AS s FROM day; SELECT MAX(dep_delay) AS m FROM day;", &cx).unwrap();
+    let frame =
+        session.query("SELECT SUM(dep_delay) AS s FROM day; SELECT MAX(dep_delay) AS m FROM day;", &cx).unwrap();
     assert_eq!(frame.page(0, 1).unwrap().rows, [[Cell::Int(30)]]);
     session.query("CREATE TABLE late AS SELECT * FROM day WHERE dep_delay > 20", &cx).unwrap();
     assert_eq!(session.get("late").unwrap().rows(), 1);
@@ -71,9 +72,11 @@ fn parameters_and_empty_results() {
     let sql = "SELECT * FROM 'data/$file.csv' WHERE dep_delay >= $least";
     let frame = session.query_with(sql, &params, &JobCtx::detached()).unwrap();
     assert_eq!((frame.rows(), frame.columns().len()), (0, 3));
-    let rows = session.query_with("SELECT COUNT(*) AS n FROM 'data/flights.csv' WHERE carrier IN $c", &Params::from([
-        ("c".to_owned(), serde_json::json!(["AA", "ZZ"])),
-    ]), &JobCtx::detached());
+    let rows = session.query_with(
+        "SELECT COUNT(*) AS n FROM 'data/flights.csv' WHERE carrier IN $c",
+        &Params::from([("c".to_owned(), serde_json::json!(["AA", "ZZ"]))]),
+        &JobCtx::detached(),
+    );
     assert_eq!(rows.unwrap().page(0, 1).unwrap().rows, [[Cell::Int(1)]]);
 }
 
@@ -105,7 +108,13 @@ fn the_query_of_a_view_gives_the_rows_of_the_view() {
         (vec![Filter::new("day", Kind::Date, Op::Ge, &["2026-11-17"])], 1),
         (vec![Filter::new("dep_delay", Kind::Int, Op::NotBetween, &["0", "20"])], 1),
         (vec![Filter::new("dep_delay", Kind::Int, Op::IsNull, &[])], 1),
-        (vec![Filter::new("carrier", Kind::Text, Op::Ne, &["AA"]), Filter::new("dep_delay", Kind::Int, Op::Le, &["15"])], 1),
+        (
+            vec![
+                Filter::new("carrier", Kind::Text, Op::Ne, &["AA"]),
+                Filter::new("dep_delay", Kind::Int, Op::Le, &["15"]),
+            ],
+            1,
+        ),
     ];
     let source = crate::engine::frames::open(&dir.path().join("data/flights.csv")).unwrap();
     for (filters, rows) in filters {

@@ -1,8 +1,8 @@
 //! What is known of one column: counts, range, shape.
-use super::{Cell, Column};
+use super::{Cell, Column, Kind};
 
 /// A bar of a histogram: values from `from` up to `to`, the last bar including it. Dates and times count in
-/// seconds since 1970 or since midnight; [`ColumnProfile::label`] writes them.
+/// seconds since 1970 or since midnight; [`ColumnProfile::edge_text`] writes them.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Bin {
     pub from: f64,
@@ -83,6 +83,23 @@ impl ColumnProfile {
         };
         let most = counts.iter().copied().max().unwrap_or(0).max(1) as f32;
         counts.into_iter().map(|c| c as f32 / most).collect()
+    }
+    /// An edge of a histogram bar as a value of the column: a number, a date, a time.
+    pub fn edge_text(&self, edge: f64) -> String {
+        match self.column.kind {
+            Kind::Date | Kind::Datetime => {
+                let at = jiff::Timestamp::from_second(edge as i64).map(|t| t.to_zoned(jiff::tz::TimeZone::UTC));
+                let format = if self.column.kind == Kind::Date { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" };
+                at.map_or_else(|_| edge.to_string(), |t| t.strftime(format).to_string())
+            }
+            Kind::Time => {
+                let s = edge.max(0.0) as u64;
+                format!("{:02}:{:02}:{:02}", s / 3600 % 24, s / 60 % 60, s % 60)
+            }
+            Kind::Duration => format!("{edge:.3} s"),
+            Kind::Int if edge.fract() == 0.0 => Cell::Int(edge as i64).show(self.column.grouped()).into_owned(),
+            _ => super::show_float(edge),
+        }
     }
     /// One line for a screen reader and a tooltip: `i64, 1,284 rows, 3.1 % null, 1,500 to 2,358`.
     pub fn sentence(&self) -> String {

@@ -1,6 +1,7 @@
 //! The parts every page is made of. All take the theme; none keeps state of its own.
 mod button;
 mod feedback;
+pub mod grid;
 mod layout;
 mod plot_bits;
 mod row;
