@@ -15,7 +15,6 @@ andon=$(realpath "$andon")
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 export ANDON_HOME=$home TZ=UTC
-unset ANDON_SAMPLE_HISTORY
 
 # A run that fails on purpose ends with 1; anything else ends this script.
 run() {

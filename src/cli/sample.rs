@@ -31,6 +31,9 @@ pub enum What {
     Copy {
         /// Name of the sample
         name: String,
+        /// Leave out its runs and its board
+        #[arg(long)]
+        without_history: bool,
     },
     /// Write the messages of a solar fleet whose firmware sends each one ten times, one Parquet file a day
     Solar {
@@ -58,10 +61,10 @@ pub fn run(args: &Args) -> i32 {
 fn execute(args: &Args, cx: &JobCtx) -> Result<i32> {
     match &args.what {
         What::List => list(args.json),
-        What::Copy { name } => {
+        What::Copy { name, without_history } => {
             let dirs = Dirs::from_env();
             dirs.create()?;
-            let path = sample::open(&dirs, name, cx)?;
+            let path = sample::copy(&dirs, name, !without_history, cx)?;
             if args.json {
                 out::document("andon.sample/1", json!({ "name": name, "path": path }));
             } else {

@@ -158,8 +158,11 @@ impl<'a> Teller<'a> {
         // Work that began is ticked off as far as the story says.
         let begun = matches!(step.deed, Deed::Put(column) if column.eq_ignore_ascii_case("in progress"));
         if begun {
-            let done: Vec<String> =
-                self.board.card(&id).map(|c| c.checklist.iter().take(card.ticked).map(|k| k.id.clone()).collect()).unwrap_or_default();
+            let done: Vec<String> = self
+                .board
+                .card(&id)
+                .map(|c| c.checklist.iter().take(card.ticked).map(|k| k.id.clone()).collect())
+                .unwrap_or_default();
             for check in done {
                 self.carry_out(step.at, by, &Edit::Tick(id.clone(), check, true))?;
             }

@@ -1,7 +1,8 @@
 //! Sample workspaces: shipped inside the program, copied to the person's data folder when first opened.
 //!
 //! A sample is a folder of `workspaces/`. Its files become the copy's files; its `.sample/` folder says how the copy
-//! gets its past: `sample.toml` (title, summary, commits), `history.ndjson` (runs and metrics), `ledger/` (the board).
+//! gets its past: `sample.toml` (title, summary, commits), `history.ndjson` (runs and metrics), `board.toml` (the board).
+mod board;
 pub mod solar;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{dirs::Dirs, store::Store};
+use super::{dirs::Dirs, ledger::Ledger, store::Store};
 use crate::base::{Error, Result, error::Context, fsx, job::JobCtx, text};
 
 include!(concat!(env!("OUT_DIR"), "/samples.rs"));
@@ -77,6 +78,11 @@ pub fn list() -> Vec<Sample> {
 /// The copy is built beside its place and moved there in one step, so that a copy that was broken off is never
 /// taken for a whole one. An existing copy is the person's own and is opened as it is.
 pub fn open(dirs: &Dirs, name: &str, cx: &JobCtx) -> Result<PathBuf> {
+    copy(dirs, name, true, cx)
+}
+
+/// As [`open`], but without the runs and the board when `history` is false: what the script that makes the history needs.
+pub fn copy(dirs: &Dirs, name: &str, history: bool, cx: &JobCtx) -> Result<PathBuf> {
     let Some((_, files)) = SHIPPED.iter().find(|(n, _)| *n == name) else {
         let names: Vec<&str> = SHIPPED.iter().map(|(n, _)| *n).collect();
         return Err(
@@ -94,7 +100,7 @@ pub fn open(dirs: &Dirs, name: &str, cx: &JobCtx) -> Result<PathBuf> {
         .tempdir_in(&samples)
         .io(|| format!("Could not make a folder in {}", samples.display()))?;
     cx.progress(None, format!("Copying the sample {name}"));
-    build(building.path(), name, files, cx)?;
+    build(building.path(), name, files, history, cx)?;
     match fs::rename(building.path(), &place) {
         Ok(()) => {
             // The folder has moved: there is nothing left to remove.
@@ -139,7 +145,7 @@ fn hidden(files: Files, path: &str) -> Option<&'static [u8]> {
     files.iter().find(|(p, _)| p.strip_prefix(".sample/") == Some(path)).map(|(_, b)| *b)
 }
 
-fn build(root: &Path, name: &str, files: Files, cx: &JobCtx) -> Result<()> {
+fn build(root: &Path, name: &str, files: Files, history: bool, cx: &JobCtx) -> Result<()> {
     let recipe = recipe(name, files)?;
     let init = || {
         git2::Repository::init_opts(
@@ -162,11 +168,25 @@ fn build(root: &Path, name: &str, files: Files, cx: &JobCtx) -> Result<()> {
         }
         record(&repo, commit)?;
     }
-    if let Some(history) = hidden(files, "history.ndjson") {
-        cx.progress(None, "Reading the history of runs".to_owned());
-        Store::open(root)?.import(&mut &history[..])?;
+    if history {
+        past(root, files, cx)?;
     }
     cx.progress(None, format!("Copied {}", text::count(visible(files).count() as u64, "file")));
+    Ok(())
+}
+
+/// Gives the copy its runs and its board.
+fn past(root: &Path, files: Files, cx: &JobCtx) -> Result<()> {
+    if let Some(history) = hidden(files, "history.ndjson") {
+        cx.progress(None, "Reading the history of runs");
+        Store::open(root)?.import(&mut &history[..])?;
+    }
+    if let Some(story) = hidden(files, "board.toml") {
+        cx.progress(None, "Setting up the board");
+        // Makes .andon/ with its .gitignore, which the ledger's journal needs.
+        super::store::folder(root)?;
+        board::seed(&Ledger::open(root)?, story, cx.clock.now())?;
+    }
     Ok(())
 }
 
@@ -241,7 +261,9 @@ mod tests {
         for sample in list() {
             let root = open(&dirs, &sample.name, &JobCtx::detached()).unwrap();
             let repo = git2::Repository::open(&root).unwrap();
-            assert!(repo.statuses(None).unwrap().is_empty(), "{}: a fresh copy is clean", sample.name);
+            let statuses = repo.statuses(None).unwrap();
+            let dirty: Vec<_> = statuses.iter().filter(|s| !s.status().is_ignored()).collect();
+            assert!(dirty.is_empty(), "{}: a fresh copy is clean", sample.name);
             assert!(root.join("andon.toml").is_file());
             assert!(!root.join(".sample").exists());
             fs::write(root.join("mine.txt"), "mine").unwrap();
