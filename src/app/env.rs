@@ -8,7 +8,7 @@ use crossbeam_channel::Sender;
 
 use super::Event;
 use crate::{
-    base::{Error, Result, time::Clock},
+    base::{Error, Result, job::Cancel, time::Clock},
     engine::{dirs::Dirs, kernel::Kernels, workspace::Watch},
 };
 
@@ -39,15 +39,20 @@ pub struct Out {
     pub(super) tx: Sender<Envelope>,
     pub(super) waker: Arc<dyn Waker>,
     pub(super) generation: u64,
+    /// Set when newer work with the same key took this one's place: what it still sends is stale.
+    pub(super) superseded: Cancel,
 }
 
 impl Out {
     /// A sender for the workspace opened as number `generation`.
     pub fn new(tx: Sender<Envelope>, waker: Arc<dyn Waker>, generation: u64) -> Self {
-        Self { tx, waker, generation }
+        Self { tx, waker, generation, superseded: Cancel::default() }
     }
     /// Sends and wakes. An error means the program is ending, so there is nobody to tell.
     pub fn send(&self, event: impl Into<Event>) {
+        if self.superseded.is_cancelled() {
+            return;
+        }
         let _ = self.tx.send(Envelope { generation: self.generation, event: event.into() });
         self.waker.wake();
     }

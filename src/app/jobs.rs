@@ -49,6 +49,7 @@ struct Queued {
     id: JobId,
     job: Job,
     cancel: Cancel,
+    superseded: Cancel,
     generation: u64,
 }
 
@@ -56,6 +57,18 @@ struct Live {
     id: JobId,
     key: String,
     cancel: Cancel,
+    superseded: Cancel,
+}
+
+impl Queued {
+    fn live(&self) -> Live {
+        Live {
+            id: self.id,
+            key: self.job.key.clone(),
+            cancel: self.cancel.clone(),
+            superseded: self.superseded.clone(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -125,18 +138,20 @@ impl Jobs {
                 table.io.retain(|q| q.job.key != job.key);
                 table.cpu.retain(|q| q.job.key != job.key);
                 for live in table.live.iter().filter(|l| l.key == job.key) {
+                    live.superseded.cancel();
                     live.cancel.cancel();
                 }
             }
             _ => {}
         }
         table.next += 1;
-        let queued = Queued { id: table.next, cancel: Cancel::default(), job, generation };
+        let queued =
+            Queued { id: table.next, cancel: Cancel::default(), superseded: Cancel::default(), job, generation };
         match queued.job.lane {
             Lane::Io => table.io.push_back(queued),
             Lane::Cpu => table.cpu.push_back(queued),
             Lane::Long => {
-                table.live.push(Live { id: queued.id, key: queued.job.key.clone(), cancel: queued.cancel.clone() });
+                table.live.push(queued.live());
                 drop(table);
                 self.spawn_long(queued);
                 return;
@@ -201,7 +216,7 @@ fn worker(shared: &Shared, lane: Lane) {
                     return;
                 }
                 if let Some(queued) = next(&mut table, lane) {
-                    table.live.push(Live { id: queued.id, key: queued.job.key.clone(), cancel: queued.cancel.clone() });
+                    table.live.push(queued.live());
                     break queued;
                 }
                 table = shared.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
@@ -221,8 +236,8 @@ fn next(table: &mut Table, lane: Lane) -> Option<Queued> {
 }
 
 fn execute(shared: &Shared, queued: Queued) {
-    let Queued { id, job, cancel, generation } = queued;
-    let out = shared.out(generation);
+    let Queued { id, job, cancel, superseded, generation } = queued;
+    let out = Out { superseded, ..shared.out(generation) };
     let listed = !job.title.is_empty();
     if listed {
         out.send(JobEvent::Started { id, key: job.key.clone(), title: job.title.clone() });
@@ -240,7 +255,8 @@ fn execute(shared: &Shared, queued: Queued) {
     shared.table().live.retain(|l| l.id != id);
     let error = result.err().filter(|e| !e.is_cancelled());
     if listed || error.is_some() {
-        out.send(JobEvent::Ended { id, key, error });
+        // The end of a listed job is told even when a newer one took its place, or its row would stay.
+        shared.out(generation).send(JobEvent::Ended { id, key, error });
     }
 }
 
@@ -264,5 +280,70 @@ fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Runs(t) => runs::run(t, env, cx, out),
         Task::Settings(t) => settings::run(t, env, cx, out),
         Task::Workspace(t) => workspace::run(t, env, cx, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::{
+        app::{env::NoWaker, settings},
+        base::time::SystemClock,
+        engine::dirs::Dirs,
+    };
+
+    fn jobs() -> (Jobs, crossbeam_channel::Receiver<Envelope>, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let (tx, rx) = crossbeam_channel::bounded(64);
+        let env = Arc::new(Env::new(Dirs::below(dir.path()), Arc::new(SystemClock)));
+        (Jobs::new(env, tx, Arc::new(NoWaker)), rx, dir)
+    }
+
+    fn settle(jobs: &Jobs) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !jobs.is_idle() {
+            assert!(Instant::now() < until, "jobs do not end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_rejected_second_click_starts_nothing() {
+        let (jobs, rx, _dir) = jobs();
+        // As if one with this key were running.
+        let job = || Job::io("same", settings::Task::Load).policy(Policy::Reject);
+        jobs.shared.table().live.push(Live {
+            id: 0,
+            key: "same".into(),
+            cancel: Cancel::default(),
+            superseded: Cancel::default(),
+        });
+        jobs.start(job(), 1);
+        assert!(matches!(
+            rx.recv_timeout(Duration::from_secs(5)).unwrap().event,
+            super::super::Event::Job(JobEvent::Refused { .. })
+        ));
+        jobs.shared.table().live.clear();
+        jobs.start(job(), 1);
+        settle(&jobs);
+        assert_eq!(rx.try_iter().count(), 1, "the second attempt ran once");
+    }
+
+    #[test]
+    fn what_was_replaced_is_told_to_stop_and_not_heard_any_more() {
+        let (jobs, rx, _dir) = jobs();
+        let old = Live { id: 0, key: "k".into(), cancel: Cancel::default(), superseded: Cancel::default() };
+        let (cancel, superseded) = (old.cancel.clone(), old.superseded.clone());
+        jobs.shared.table().live.push(old);
+        jobs.start(Job::io("k", settings::Task::Load), 1);
+        assert!(cancel.is_cancelled() && superseded.is_cancelled());
+        let late = Out { superseded, ..jobs.shared.out(1) };
+        jobs.shared.table().live.clear();
+        settle(&jobs);
+        let heard = rx.try_iter().count();
+        late.send(JobEvent::Refused { key: "late".into() });
+        assert_eq!((heard, rx.try_iter().count()), (1, 0));
     }
 }
