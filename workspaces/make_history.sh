@@ -54,8 +54,8 @@ for n in $(seq 0 29); do
     echo "airport_list"
     run pipelines/airport_list.toml
     if [ "$n" != 29 ]; then
-      id=$("$andon" runs --json | sed -n 's/^ *"id": "\([^"]*\)".*/\1/p' | head -1)
-      "$andon" rerun "$id" --failed --wait </dev/null >/dev/null
+
+      "$andon" rerun airport_list --failed --wait </dev/null >/dev/null
     fi
   fi
 done

@@ -154,6 +154,8 @@ impl Work {
             .current_dir(self.store.root())
             // Programs that buffer their output when nobody looks would otherwise show it at their end.
             .env("PYTHONUNBUFFERED", "1")
+            // So that a task can use the very program that runs it, wherever that lies.
+            .env("ANDON", std::env::current_exe().unwrap_or_else(|_| PathBuf::from("andon")))
             .env("ANDON_WORKSPACE", self.store.root())
             .env("ANDON_RUN", &self.run.id.0)
             .env("ANDON_PIPELINE", &self.run.pipeline)
