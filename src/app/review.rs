@@ -1,51 +1,694 @@
-//! The review feature without pixels.
-use std::sync::Arc;
+//! What differs between two sides of the repository, file by file and cell by cell.
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use super::{AppState, Cx, Effect, Env, Out, action::Action};
-use crate::base::{Result, job::JobCtx};
+use super::{AppState, Cx, Effect, Env, Job, Out, action::Action, shell::Page};
+use crate::{
+    base::{Error, Result, job::JobCtx},
+    engine::git::Repo,
+    model::{
+        diff::{CellChange, FileDiff, FileShape, OutputDetail, Picture, compare_files, is_notebook},
+        git::{ChangedFile, ChangedFiles, CommitInfo, FileVersion, Rev},
+        output::Pixels,
+    },
+};
+
+/// Largest file whose lines are counted for the list.
+const COUNTED_BYTES: usize = 20_000_000;
+/// Commits listed between the two sides.
+const COMMITS: usize = 200;
+
+/// How a comparison is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    #[default]
+    SideBySide,
+    Unified,
+}
+
+/// What the list says about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    pub added: u64,
+    pub removed: u64,
+    /// Only what a run writes by itself differs.
+    pub quiet: bool,
+    /// Names this very change, for the viewed mark.
+    pub mark: u64,
+}
+
+/// The comparison on screen.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub path: String,
+    pub diff: Arc<FileDiff>,
+    /// Decoded pictures by content.
+    pub pictures: Arc<HashMap<u64, Arc<Pixels>>>,
+    /// Share of pixels that differ, by the contents of both sides.
+    pub pixels: Arc<HashMap<(u64, u64), f32>>,
+    /// Counts up with every new comparison.
+    pub revision: u64,
+}
 
 /// What the review page shows.
-#[derive(Debug, Default)]
-pub struct State {}
+#[derive(Debug)]
+pub struct State {
+    pub base: Rev,
+    pub compare: Rev,
+    /// The commit that is compared instead of `base`, since both sides went on from it.
+    pub parted: Option<String>,
+    pub files: ChangedFiles,
+    pub commits: Vec<CommitInfo>,
+    pub counts: HashMap<String, Counts>,
+    /// The list has been read for these sides.
+    pub loaded: bool,
+    pub error: Option<Error>,
+    /// The file in front.
+    pub path: Option<String>,
+    pub shown: Option<Shown>,
+    pub file_error: Option<Error>,
+    pub mode: Mode,
+    /// The change in front, among [`State::changes`].
+    pub focus: usize,
+    /// Rows of the comparison that are unfolded though nothing differs, or folded though viewed.
+    pub unfolded: BTreeSet<usize>,
+    /// Viewed files: the mark of the change that was viewed.
+    pub viewed: BTreeMap<String, u64>,
+    /// Viewed rows of the file in front.
+    pub viewed_rows: BTreeSet<usize>,
+    /// History of the file in front.
+    pub history: Vec<FileVersion>,
+    pub history_of: Option<String>,
+    revision: u64,
+    /// The page has been asked for at least once, so the list is kept up to date.
+    wanted: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            base: Rev::head(),
+            compare: Rev::WorkingTree,
+            parted: None,
+            files: ChangedFiles::default(),
+            commits: Vec::new(),
+            counts: HashMap::new(),
+            loaded: false,
+            error: None,
+            path: None,
+            shown: None,
+            file_error: None,
+            mode: Mode::default(),
+            focus: 0,
+            unfolded: BTreeSet::new(),
+            viewed: BTreeMap::new(),
+            viewed_rows: BTreeSet::new(),
+            history: Vec::new(),
+            history_of: None,
+            revision: 0,
+            wanted: false,
+        }
+    }
+}
+
+impl State {
+    /// Rows of the notebook comparison that a reviewer steps through.
+    pub fn changes(&self) -> Vec<usize> {
+        match self.shown.as_ref().map(|s| &s.diff.shape) {
+            Some(FileShape::Notebook(diff)) => {
+                diff.cells.iter().enumerate().filter(|(_, c)| c.is_shown()).map(|(i, _)| i).collect()
+            }
+            Some(FileShape::Text(diff)) => text_changes(diff),
+            _ => Vec::new(),
+        }
+    }
+    /// The row in front.
+    pub fn focused_row(&self) -> Option<usize> {
+        self.changes().get(self.focus).copied()
+    }
+    /// True when the file was viewed as it is now.
+    pub fn is_viewed(&self, path: &str) -> bool {
+        match (self.viewed.get(path), self.counts.get(path)) {
+            (Some(mark), Some(counts)) => *mark == counts.mark,
+            _ => false,
+        }
+    }
+    /// How many of the listed files were viewed.
+    pub fn viewed_count(&self) -> usize {
+        self.files.files.iter().filter(|f| self.is_viewed(&f.path)).count()
+    }
+    /// The listed file in front.
+    pub fn file(&self) -> Option<&ChangedFile> {
+        let path = self.path.as_deref()?;
+        self.files.files.iter().find(|f| f.path == path)
+    }
+}
+
+/// First rows of the stretches that differ.
+fn text_changes(diff: &crate::model::textdiff::TextDiff) -> Vec<usize> {
+    use crate::model::textdiff::RowKind;
+    let mut all = Vec::new();
+    let mut inside = false;
+    for (i, row) in diff.rows.iter().enumerate() {
+        let differs = row.kind != RowKind::Same;
+        if differs && !inside {
+            all.push(i);
+        }
+        inside = differs;
+    }
+    all
+}
 
 /// What a person can ask of it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Command {}
+pub enum Command {
+    /// Goes to the page and compares these sides; with a path, that file in front.
+    Show {
+        base: Rev,
+        compare: Rev,
+        path: Option<String>,
+    },
+    SetBase(Rev),
+    SetCompare(Rev),
+    /// Exchanges the sides.
+    Swap,
+    /// Brings a file to the front.
+    Select(String),
+    SetMode(Mode),
+    /// The next change; from the last one of a file the first of the next file.
+    Next,
+    Previous,
+    Focus(usize),
+    /// Folds or unfolds a row.
+    ToggleRow(usize),
+    /// Marks the change in front, or this row, as viewed or not.
+    ToggleViewed(Option<usize>),
+    /// Marks the whole file as viewed or not.
+    ToggleFileViewed(String),
+    /// Looks again.
+    Refresh,
+    /// The page is being shown: loads what is missing.
+    Visit,
+}
 
 /// What comes back.
 #[derive(Debug, Clone)]
-pub enum Event {}
+pub enum Event {
+    Files { base: Rev, compare: Rev, result: Box<Result<Listed>> },
+    Counts { path: String, counts: Counts, base: Rev, compare: Rev },
+    Diff { path: String, base: Rev, compare: Rev, result: Box<Result<Fresh>> },
+    History { path: String, versions: Vec<FileVersion> },
+}
+
+/// What differs between two sides.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub files: ChangedFiles,
+    pub commits: Vec<CommitInfo>,
+    pub parted: Option<String>,
+}
+
+/// A comparison just made.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    pub diff: Arc<FileDiff>,
+    pub pictures: HashMap<u64, Arc<Pixels>>,
+    pub pixels: HashMap<(u64, u64), f32>,
+    pub counts: Counts,
+}
 
 /// What runs off the window's thread.
 #[derive(Debug, Clone)]
-pub enum Task {}
+pub enum Task {
+    Files { base: Rev, compare: Rev },
+    Counts { base: Rev, compare: Rev, from: Rev, files: Vec<ChangedFile> },
+    Diff { base: Rev, compare: Rev, from: Rev, file: ChangedFile },
+    History { path: String, rev: Rev },
+}
 
 /// Handles a command; no I/O.
-pub fn command(_state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> {
-    match command {}
+pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
+    let review = &mut state.review;
+    match command {
+        Command::Show { base, compare, path } => {
+            state.shell.page = Page::Review;
+            state.shell.palette = None;
+            return show(state, base, compare, path);
+        }
+        Command::SetBase(base) => {
+            let compare = review.compare.clone();
+            return show(state, base, compare, None);
+        }
+        Command::SetCompare(compare) => {
+            let base = review.base.clone();
+            return show(state, base, compare, None);
+        }
+        Command::Swap => {
+            let (base, compare) = (review.compare.clone(), review.base.clone());
+            return show(state, base, compare, None);
+        }
+        Command::Select(path) => return select(state, path),
+        Command::SetMode(mode) => review.mode = mode,
+        Command::Next => return step(state, true),
+        Command::Previous => return step(state, false),
+        Command::Focus(index) => review.focus = index,
+        Command::ToggleRow(row) => {
+            if !review.unfolded.remove(&row) {
+                review.unfolded.insert(row);
+            }
+        }
+        Command::ToggleViewed(row) => return toggle_viewed(state, row, cx),
+        Command::ToggleFileViewed(path) => toggle_file(review, &path),
+        Command::Refresh => return load(state),
+        Command::Visit => {
+            if !review.wanted && state.workspace.root.is_some() {
+                return load(state);
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn show(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>) -> Vec<Effect> {
+    let review = &mut state.review;
+    if review.base != base || review.compare != compare {
+        review.files = ChangedFiles::default();
+        review.commits.clear();
+        review.counts.clear();
+        review.parted = None;
+        review.shown = None;
+        review.loaded = false;
+    }
+    (review.base, review.compare) = (base, compare);
+    if let Some(path) = path {
+        review.path = Some(path);
+        reset_file(review);
+    }
+    load(state)
+}
+
+fn load(state: &mut AppState) -> Vec<Effect> {
+    let review = &mut state.review;
+    review.wanted = true;
+    review.error = None;
+    let task = Task::Files { base: review.base.clone(), compare: review.compare.clone() };
+    vec![Job::io("review.files", task).titled("Comparing files").start()]
+}
+
+fn reset_file(review: &mut State) {
+    review.shown = None;
+    review.file_error = None;
+    review.focus = 0;
+    review.unfolded.clear();
+    review.viewed_rows.clear();
+}
+
+fn select(state: &mut AppState, path: String) -> Vec<Effect> {
+    let review = &mut state.review;
+    if review.path.as_deref() != Some(path.as_str()) {
+        review.path = Some(path);
+        reset_file(review);
+    }
+    load_file(state)
+}
+
+/// The side that is read as the old one.
+fn from(review: &State) -> Rev {
+    review.parted.clone().map_or_else(|| review.base.clone(), Rev::At)
+}
+
+fn load_file(state: &mut AppState) -> Vec<Effect> {
+    let review = &mut state.review;
+    let Some(path) = review.path.clone() else { return Vec::new() };
+    let file = review.file().cloned().unwrap_or(ChangedFile {
+        path: path.clone(),
+        old_path: None,
+        change: crate::model::git::Change::Modified,
+        untracked: false,
+    });
+    let (base, compare, from) = (review.base.clone(), review.compare.clone(), from(review));
+    let mut effects = vec![
+        Job::cpu("review.diff", Task::Diff { base, compare: compare.clone(), from, file })
+            .titled(format!("Comparing {path}"))
+            .start(),
+    ];
+    if review.history_of.as_deref() != Some(path.as_str()) {
+        review.history.clear();
+        review.history_of = Some(path.clone());
+        effects.push(Job::io("review.history", Task::History { path, rev: compare }).start());
+    }
+    effects
+}
+
+fn step(state: &mut AppState, forward: bool) -> Vec<Effect> {
+    let review = &mut state.review;
+    let last = review.changes().len().saturating_sub(1);
+    if forward && review.focus < last {
+        review.focus += 1;
+    } else if !forward && review.focus > 0 {
+        review.focus -= 1;
+    } else if let Some(path) = neighbour(review, forward) {
+        let effects = select(state, path);
+        if !forward {
+            // The last change of the file before; clamped once its comparison is there.
+            state.review.focus = usize::MAX;
+        }
+        return effects;
+    }
+    Vec::new()
+}
+
+fn neighbour(review: &State, forward: bool) -> Option<String> {
+    let files = &review.files.files;
+    let at = files.iter().position(|f| Some(f.path.as_str()) == review.path.as_deref())?;
+    let next = if forward { at.checked_add(1) } else { at.checked_sub(1) };
+    files.get(next?).map(|f| f.path.clone())
+}
+
+fn toggle_file(review: &mut State, path: &str) {
+    if review.is_viewed(path) {
+        review.viewed.remove(path);
+        review.viewed_rows.clear();
+    } else if let Some(counts) = review.counts.get(path) {
+        review.viewed.insert(path.to_owned(), counts.mark);
+        if review.path.as_deref() == Some(path) {
+            review.viewed_rows = review.changes().into_iter().collect();
+        }
+    }
+}
+
+/// A change that is marked goes out of the way and the next one comes; the last one marks the file.
+fn toggle_viewed(state: &mut AppState, row: Option<usize>, _cx: &Cx) -> Vec<Effect> {
+    let review = &mut state.review;
+    let Some(path) = review.path.clone() else { return Vec::new() };
+    let changes = review.changes();
+    let cells = matches!(review.shown.as_ref().map(|s| &s.diff.shape), Some(FileShape::Notebook(_)));
+    let Some(row) = row.or_else(|| review.focused_row()).filter(|_| cells) else {
+        toggle_file(review, &path);
+        return Vec::new();
+    };
+    if review.viewed_rows.remove(&row) {
+        review.viewed.remove(&path);
+        return Vec::new();
+    }
+    review.viewed_rows.insert(row);
+    if changes.iter().all(|c| review.viewed_rows.contains(c)) {
+        if let Some(counts) = review.counts.get(&path) {
+            review.viewed.insert(path, counts.mark);
+        }
+    } else if let Some(next) = changes.iter().position(|c| *c > row && !review.viewed_rows.contains(c)) {
+        review.focus = next;
+    }
+    Vec::new()
 }
 
 /// Folds an event into the state; no I/O.
-pub fn event(_state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
-    match event {}
+pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
+    match event {
+        Event::Files { base, compare, result } => {
+            if base != state.review.base || compare != state.review.compare {
+                return Vec::new();
+            }
+            state.review.loaded = true;
+            match *result {
+                Ok(listed) => listed_event(state, listed),
+                Err(e) if e.is_cancelled() => Vec::new(),
+                Err(e) => {
+                    state.review.error = Some(e);
+                    Vec::new()
+                }
+            }
+        }
+        Event::Counts { path, counts, base, compare } => {
+            if base == state.review.base && compare == state.review.compare {
+                state.review.counts.insert(path, counts);
+            }
+            Vec::new()
+        }
+        Event::Diff { path, base, compare, result } => {
+            let review = &mut state.review;
+            if review.path.as_deref() != Some(path.as_str()) || base != review.base || compare != review.compare {
+                return Vec::new();
+            }
+            match *result {
+                Ok(fresh) => diff_event(review, path, fresh),
+                Err(e) if e.is_cancelled() => {}
+                Err(e) => review.file_error = Some(e),
+            }
+            Vec::new()
+        }
+        Event::History { path, versions } => {
+            if state.review.history_of.as_deref() == Some(path.as_str()) {
+                state.review.history = versions;
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn listed_event(state: &mut AppState, listed: Listed) -> Vec<Effect> {
+    let review = &mut state.review;
+    review.files = listed.files;
+    review.commits = listed.commits;
+    review.parted = listed.parted;
+    let gone = review.path.as_ref().is_some_and(|p| !review.files.files.iter().any(|f| f.path == *p));
+    if review.path.is_none() || (gone && review.shown.is_none()) {
+        // Notebooks are what a reviewer came for.
+        let first = review.files.files.iter().find(|f| is_notebook(&f.path)).or(review.files.files.first());
+        if let Some(first) = first.filter(|_| review.path.is_none()) {
+            review.path = Some(first.path.clone());
+            reset_file(review);
+        }
+    }
+    let (base, compare, from) = (review.base.clone(), review.compare.clone(), from(review));
+    let files: Vec<_> = review.files.files.iter().take(500).cloned().collect();
+    let mut effects = Vec::new();
+    if !files.is_empty() {
+        effects.push(Job::cpu("review.counts", Task::Counts { base, compare, from, files }).start());
+    }
+    effects.extend(load_file(state));
+    effects
+}
+
+fn diff_event(review: &mut State, path: String, fresh: Fresh) {
+    review.counts.insert(path.clone(), fresh.counts);
+    review.file_error = None;
+    // The same comparison again keeps what is folded and where one is.
+    let same = review.shown.as_ref().is_some_and(|s| s.path == path)
+        && review.viewed.get(&path).is_none_or(|m| *m == fresh.counts.mark);
+    if !same {
+        review.unfolded.clear();
+        review.viewed_rows.clear();
+    }
+    review.revision += 1;
+    review.shown = Some(Shown {
+        path,
+        diff: fresh.diff,
+        pictures: Arc::new(fresh.pictures),
+        pixels: Arc::new(fresh.pixels),
+        revision: review.revision,
+    });
+    let changes = review.changes();
+    review.focus = review.focus.min(changes.len().saturating_sub(1));
+    if let Some(path) = review.path.clone().filter(|p| review.is_viewed(p) && review.viewed_rows.is_empty()) {
+        tracing::debug!("{path} was viewed as it is");
+        review.viewed_rows = changes.into_iter().collect();
+    }
+}
+
+/// Files, branches or the last commit changed: looks again if the page is in use.
+pub fn status_changed(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    if state.review.wanted { load(state) } else { Vec::new() }
 }
 
 /// Carries out a task; blocking allowed.
-pub fn run(task: Task, _env: &Arc<Env>, _cx: &JobCtx, _out: &Out) -> Result<()> {
-    match task {}
+pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
+    let root = env.root()?;
+    match task {
+        Task::Files { base, compare } => {
+            let result = Repo::open(&root).and_then(|repo| list(&repo, &base, &compare, cx));
+            out.send(Event::Files { base, compare, result: Box::new(result) });
+        }
+        Task::Counts { base, compare, from, files } => {
+            let repo = Repo::open(&root)?;
+            for file in files {
+                cx.check()?;
+                // A file that cannot be read says so when it is opened.
+                let Ok((old, new)) = sides(&repo, &from, &compare, &file) else { continue };
+                let size = old.as_ref().map_or(0, Vec::len).max(new.as_ref().map_or(0, Vec::len));
+                if size > COUNTED_BYTES {
+                    continue;
+                }
+                let mark = mark(old.as_deref(), new.as_deref());
+                let diff = compare_files(&file.path, old, new);
+                let counts = counts(&diff, mark);
+                out.send(Event::Counts { path: file.path, counts, base: base.clone(), compare: compare.clone() });
+            }
+        }
+        Task::Diff { base, compare, from, file } => {
+            let result = Repo::open(&root).and_then(|repo| {
+                let (old, new) = sides(&repo, &from, &compare, &file)?;
+                cx.check()?;
+                fresh(&file.path, old, new, cx)
+            });
+            out.send(Event::Diff { path: file.path, base, compare, result: Box::new(result) });
+        }
+        Task::History { path, rev } => {
+            let repo = Repo::open(&root)?;
+            let spec = match rev {
+                Rev::At(spec) => spec,
+                Rev::WorkingTree | Rev::Empty => "HEAD".to_owned(),
+            };
+            let versions = repo.file_history(&spec, &path, 100, cx)?;
+            out.send(Event::History { path, versions });
+        }
+    }
+    Ok(())
+}
+
+fn list(repo: &Repo, base: &Rev, compare: &Rev, cx: &JobCtx) -> Result<Listed> {
+    let mut parted = None;
+    let mut commits = Vec::new();
+    if let (Rev::At(a), Rev::At(b)) = (base, compare) {
+        let meet = repo.merge_base(a, b)?;
+        // Only where both went on since: else one of them is the common commit itself.
+        if meet.is_some() && meet != repo.resolve(a)? && meet != repo.resolve(b)? {
+            parted = meet;
+        }
+        commits = repo.commits_between(a, b, COMMITS, cx)?;
+    }
+    let from = parted.clone().map_or_else(|| base.clone(), Rev::At);
+    let files = repo.changed_files(&from, compare, cx)?;
+    Ok(Listed { files, commits, parted })
+}
+
+type Side = Option<Vec<u8>>;
+
+fn sides(repo: &Repo, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
+    Ok((repo.read(from, file.before())?, repo.read(compare, &file.path)?))
+}
+
+/// Names a change by the contents of both sides.
+fn mark(old: Option<&[u8]>, new: Option<&[u8]>) -> u64 {
+    let hash = |side: Option<&[u8]>| side.map_or(1, crate::base::fsx::hash);
+    hash(old).rotate_left(17) ^ hash(new)
+}
+
+fn counts(diff: &FileDiff, mark: u64) -> Counts {
+    let (added, removed) = diff.lines().unwrap_or_default();
+    Counts { added, removed, quiet: diff.is_quiet(), mark }
+}
+
+fn fresh(path: &str, old: Side, new: Side, cx: &JobCtx) -> Result<Fresh> {
+    let mark = mark(old.as_deref(), new.as_deref());
+    let diff = compare_files(path, old, new);
+    let counts = counts(&diff, mark);
+    let (mut pictures, mut pixels) = (HashMap::new(), HashMap::new());
+    for (a, b) in picture_pairs(&diff) {
+        cx.check()?;
+        for picture in [a, b].into_iter().flatten() {
+            if let Ok(decoded) = picture.decode() {
+                pictures.insert(picture.hash, Arc::new(decoded));
+            }
+        }
+        if let (Some(a), Some(b)) = (a, b)
+            && let (Some(x), Some(y)) = (pictures.get(&a.hash), pictures.get(&b.hash))
+            && let Some(share) = share(x, y)
+        {
+            pixels.insert((a.hash, b.hash), share);
+        }
+    }
+    Ok(Fresh { diff: Arc::new(diff), pictures, pixels, counts })
+}
+
+type Pair<'a> = (Option<&'a Picture>, Option<&'a Picture>);
+
+/// Pictures that are shown beside each other.
+fn picture_pairs(diff: &FileDiff) -> Vec<Pair<'_>> {
+    match &diff.shape {
+        FileShape::Image { old, new } => vec![(old.as_deref(), new.as_deref())],
+        FileShape::Notebook(book) => book
+            .cells
+            .iter()
+            .filter(|c| c.change == CellChange::Changed)
+            .flat_map(|c| &c.outputs)
+            .filter_map(|o| match &o.detail {
+                OutputDetail::Image { old, new } => Some((old.as_deref(), new.as_deref())),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Share of pixels that differ; none for pictures of different sizes.
+fn share(a: &Pixels, b: &Pixels) -> Option<f32> {
+    if (a.width, a.height) != (b.width, b.height) || a.rgba.is_empty() {
+        return None;
+    }
+    let differ = a.rgba.chunks_exact(4).zip(b.rgba.chunks_exact(4)).filter(|(x, y)| x != y).count();
+    Some(differ as f32 / (a.rgba.len() / 4) as f32)
 }
 
 /// A workspace was opened: loads what the page needs.
-pub fn opened(_state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
-    Vec::new()
+pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    if state.shell.page == Page::Review { load(state) } else { Vec::new() }
 }
 
 /// Files below the root changed on disk (workspace-relative, `/`).
-pub fn files_changed(_state: &mut AppState, _paths: &[String], _cx: &Cx) -> Vec<Effect> {
-    Vec::new()
+pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
+    let review = &state.review;
+    let in_front = review.compare == Rev::WorkingTree || review.base == Rev::WorkingTree;
+    if review.wanted && in_front && review.path.as_ref().is_some_and(|p| paths.contains(p)) {
+        return load_file(state);
+    }
+    if review.wanted && paths.is_empty() { load(state) } else { Vec::new() }
 }
 
 /// What the palette offers from here.
-pub fn actions(_state: &AppState) -> Vec<Action> {
-    Vec::new()
+pub fn actions(state: &AppState) -> Vec<Action> {
+    if state.workspace.root.is_none() {
+        return Vec::new();
+    }
+    let in_repo = state.git.status.in_repository();
+    let reason = "The folder is not a git repository";
+    let working = |path: Option<String>| Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path };
+    let mut all = vec![
+        Action::new("Review", "Compare the working tree with the last commit", working(None))
+            .icon("git-compare")
+            .only_if(in_repo, reason),
+    ];
+    if let Some(path) = current_path(state) {
+        all.push(
+            Action::new("Review", "Compare with the last commit, and show the history", working(Some(path.clone())))
+                .icon("history")
+                .detail(path)
+                .only_if(in_repo, reason),
+        );
+    }
+    let current = state.git.status.head.label();
+    for branch in state.git.refs.iter().filter(|r| !r.current).take(20) {
+        let show = Command::Show { base: Rev::At(branch.name.clone()), compare: Rev::At(current.clone()), path: None };
+        all.push(Action::new("Review", format!("Compare {} with {current}", branch.name), show).icon("git-branch"));
+    }
+    if state.shell.page == Page::Review && state.review.shown.is_some() {
+        all.push(Action::new("Review", "Next change", Command::Next).icon("arrow-down").key("N"));
+        all.push(Action::new("Review", "Previous change", Command::Previous).icon("arrow-up").key("P"));
+        all.push(Action::new("Review", "Mark as viewed, or not", Command::ToggleViewed(None)).icon("check").key("V"));
+    }
+    all
 }
+
+/// The file of the page in front.
+fn current_path(state: &AppState) -> Option<String> {
+    match state.shell.page {
+        Page::Review => state.review.path.clone(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "review_test.rs"]
+mod tests;

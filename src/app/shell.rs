@@ -85,6 +85,8 @@ pub enum Dialog {
     OpenFolder { typed: String },
     /// The keys of this page.
     Keys,
+    /// The commit being written.
+    Commit,
     /// Yes or no, with the verb in the button.
     Confirm { title: String, body: String, verb: String, destructive: bool, command: Box<AnyCommand> },
 }
@@ -182,8 +184,8 @@ pub fn samples() -> &'static [crate::engine::sample::Sample] {
 }
 
 /// The branch checked out, for the bars.
-pub fn branch(_state: &AppState) -> Option<String> {
-    None
+pub fn branch(state: &AppState) -> Option<String> {
+    state.git.branch()
 }
 
 /// Kernels found: name and what starts them.

@@ -4,6 +4,7 @@
 //! state that nobody else needs (scroll, drafts, a drag under way).
 pub mod board;
 pub mod data;
+pub mod git;
 pub mod home;
 pub mod notebook;
 pub mod quality;

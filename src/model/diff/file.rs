@@ -1,10 +1,15 @@
 //! Any file: a notebook by cells, text by lines, an image as a picture, the rest by size.
 use std::sync::Arc;
 
+use base64::Engine;
+
 use super::{Document, NotebookDiff};
 use crate::{
-    base::{fsx::hash, text},
-    model::textdiff::TextDiff,
+    base::{Result, fsx::hash, text},
+    model::{
+        output::{Image, Pixels},
+        textdiff::TextDiff,
+    },
 };
 
 /// Longest text that is compared by lines.
@@ -26,6 +31,11 @@ impl Picture {
     pub fn new(mime: &str, bytes: Vec<u8>) -> Self {
         let size = png_size(&bytes);
         Self { mime: mime.to_owned(), hash: hash(&bytes), bytes, size }
+    }
+    /// Decodes it, within limits. Takes milliseconds: not for the window's thread.
+    pub fn decode(&self) -> Result<Pixels> {
+        let text = base64::engine::general_purpose::STANDARD.encode(&self.bytes);
+        Image::new(&self.mime, &text, None).decode()
     }
     /// `PNG, 640 × 480, 21 kB`.
     pub fn words(&self) -> String {
@@ -142,7 +152,7 @@ pub fn compare_files(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> 
     }
 }
 
-fn notebook(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> crate::base::Result<NotebookDiff> {
+fn notebook(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> Result<NotebookDiff> {
     let parse = |bytes: Option<Vec<u8>>| match bytes {
         // An empty file is a notebook that nobody has begun.
         Some(bytes) if !bytes.iter().all(u8::is_ascii_whitespace) => Document::parse(path, bytes),

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::model::{
     json::{Bytes, Json, Kind, Style, Value, format_value},
+    output::Output,
     textdiff::TextDiff,
 };
 
@@ -249,7 +250,7 @@ fn content(o: &OutputView) -> Content {
         Form::Tree => Content::Text(pretty(value)),
         Form::Text => {
             let text = value.joined().unwrap_or_default().into_owned();
-            match (o.class == "text/html").then(|| TableData::from_html(&text)).flatten() {
+            match (o.class == "text/html").then(|| table(&text)).flatten() {
                 Some(table) => Content::Table(table, plain().unwrap_or(text)),
                 // Markup says less to a reader than the words beside it, unless those only name an object.
                 None if o.class == "text/html" => {
@@ -266,6 +267,15 @@ fn content(o: &OutputView) -> Content {
                 Err(_) => Content::Text(plain().unwrap_or_default()),
             }
         }
+    }
+}
+
+/// The table that a piece of HTML is; none when it is more or something else.
+fn table(html: &str) -> Option<TableData> {
+    let bundle = serde_json::Map::from_iter([("text/html".to_owned(), serde_json::Value::from(html))]);
+    match Output::from_bundle(&bundle, &serde_json::Map::new()) {
+        Output::Table(table) => TableData::from_output(&table),
+        _ => None,
     }
 }
 

@@ -3,13 +3,15 @@ use std::collections::HashMap;
 
 use imara_diff::{Algorithm, Diff, InternedInput, TokenSource};
 
-use crate::model::textdiff::RowKind;
+use crate::model::{output::Table, textdiff::RowKind};
 
 /// A small table as text, as an output shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TableData {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<String>>,
+    /// Columns that hold numbers stand at the right.
+    pub numbers: Vec<bool>,
 }
 
 /// One row of the comparison. Cells stand under [`TableDiff::columns`].
@@ -27,6 +29,8 @@ pub struct TableRow {
 pub struct TableDiff {
     /// Names, with where each column is: on both sides, added or removed.
     pub columns: Vec<(String, RowKind)>,
+    /// Columns that hold numbers on either side.
+    pub numbers: Vec<bool>,
     pub rows: Vec<TableRow>,
     pub changed: usize,
     pub added: usize,
@@ -68,7 +72,12 @@ impl TableDiff {
         let input = InternedInput::new(Keys(&keys_a), Keys(&keys_b));
         let mut diff = Diff::compute(Algorithm::Histogram, &input);
         diff.postprocess_no_heuristic(&input);
-        let mut out = Self { columns, rows: Vec::new(), changed: 0, added: 0, removed: 0 };
+        let is_number = |(x, y): (&Option<usize>, &Option<usize>)| {
+            let at = |t: &TableData, i: &Option<usize>| i.and_then(|i| t.numbers.get(i).copied()).unwrap_or(false);
+            at(old, x) || at(new, y)
+        };
+        let numbers = from_old.iter().zip(&from_new).map(is_number).collect();
+        let mut out = Self { columns, numbers, rows: Vec::new(), changed: 0, added: 0, removed: 0 };
         let (mut i, mut j) = (0, 0);
         for hunk in diff.hunks() {
             let (x, y) = (hunk.before.start as usize, hunk.after.start as usize);
@@ -201,72 +210,19 @@ fn by_first_cell(
 const MAX_CELLS: usize = 100_000;
 
 impl TableData {
-    /// The first table of a piece of HTML, as data frames write it; none when it has no rows or is too large.
-    pub fn from_html(html: &str) -> Option<Self> {
-        let start = html.find("<table")?;
-        let end = html.get(start..)?.find("</table>").map_or(html.len(), |e| start + e);
-        let body = html.get(start..end)?;
-        let (mut header, mut rows) = (Vec::new(), Vec::new());
-        let mut cells = 0;
-        for row in body.split("<tr").skip(1) {
-            let row = row.split("</tr").next()?;
-            let mut texts = Vec::new();
-            let mut data = false;
-            let mut rest = row;
-            while let Some(at) = rest.find("<t") {
-                let tag = rest.get(at..)?;
-                let kind = tag.get(2..3)?;
-                rest = tag.get(3..)?;
-                if kind != "h" && kind != "d" || rest.starts_with(|c: char| c.is_alphabetic()) {
-                    continue;
-                }
-                data |= kind == "d";
-                let open = rest.find('>')?;
-                let inner = rest.get(open + 1..)?;
-                let close = inner.find(if kind == "h" { "</th" } else { "</td" }).unwrap_or(inner.len());
-                texts.push(plain(inner.get(..close)?));
-                rest = inner.get(close..)?;
-            }
-            cells += texts.len();
-            if cells > MAX_CELLS {
-                return None;
-            }
-            match (data, header.is_empty()) {
-                (true, _) => rows.push(texts),
-                (false, true) => header = texts,
-                // A second header row names the index or the types: kept as a row, so that a change is seen.
-                (false, false) => rows.push(texts),
-            }
-        }
-        if rows.is_empty() {
+    /// A table as an output shows it; none when it is too large. Cells are written in full, so that no digit that
+    /// differs is rounded away.
+    pub fn from_output(table: &Table) -> Option<Self> {
+        let page = &table.page;
+        if page.rows.is_empty() || page.rows.len() * page.columns.len() > MAX_CELLS {
             return None;
         }
-        let width = rows.iter().map(Vec::len).max().unwrap_or(0).max(header.len());
-        header.resize(width, String::new());
-        Some(Self { columns: header, rows })
+        Some(Self {
+            columns: page.columns.iter().map(|c| c.name.clone()).collect(),
+            rows: page.rows.iter().map(|r| r.iter().map(|c| c.plain().into_owned()).collect()).collect(),
+            numbers: page.columns.iter().map(|c| c.kind.is_number()).collect(),
+        })
     }
-}
-
-/// Text of a piece of HTML: tags out, entities decoded, blanks collapsed.
-fn plain(html: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    for c in html.chars() {
-        match c {
-            '<' => inside = true,
-            '>' if inside => inside = false,
-            c if !inside => out.push(c),
-            _ => {}
-        }
-    }
-    let out = out
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&#39;", "'")
-        .replace("&nbsp;", " ")
-        .replace("&amp;", "&");
-    out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -275,7 +231,7 @@ mod tests {
 
     fn table(columns: &[&str], rows: &[&[&str]]) -> TableData {
         let text = |v: &[&str]| v.iter().map(|s| (*s).to_owned()).collect();
-        TableData { columns: text(columns), rows: rows.iter().map(|r| text(r)).collect() }
+        TableData { columns: text(columns), rows: rows.iter().map(|r| text(r)).collect(), numbers: Vec::new() }
     }
 
     #[test]
@@ -294,15 +250,5 @@ mod tests {
         let diff = TableDiff::new(&table(&["a"], &[&["1"], &["2"]]), &table(&["a", "b"], &[&["1", "x"], &["2", "y"]]));
         assert!(diff.rows.iter().all(|r| r.kind == RowKind::Same));
         assert_eq!(diff.words(), "0 of 2 rows, 1 column added");
-    }
-
-    #[test]
-    fn tables_of_data_frames_are_read_from_html() {
-        let html = "<div><style>td {}</style><table border=\"1\" class=\"dataframe\">\n  <thead>\n    <tr><th></th>\
-                    <th>a &amp; b</th></tr></thead><tbody><tr><th>0</th><td><b>1</b></td></tr></tbody></table></div>";
-        let t = TableData::from_html(html).unwrap();
-        assert_eq!(t, table(&["", "a & b"], &[&["0", "1"]]));
-        assert!(TableData::from_html("<p>no table</p>").is_none());
-        assert!(TableData::from_html("<table><tr><td").is_none());
     }
 }

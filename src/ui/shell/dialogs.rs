@@ -33,12 +33,13 @@ pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
         .frame(pop_frame(theme).inner_margin(Margin::same(20)))
         .backdrop_color(theme.fade(theme.bg, 0.6));
     let shown = modal.show(ctx, |ui| {
-        ui.set_width(if matches!(dialog, Dialog::Keys) { 640.0 } else { 480.0 });
+        ui.set_width(if matches!(dialog, Dialog::Keys | Dialog::Commit) { 640.0 } else { 480.0 });
         ui.spacing_mut().item_spacing.y = 8.0;
         match dialog {
             Dialog::Trust { then } => trust_ui(ui, cx, then),
             Dialog::OpenFolder { typed } => folder_ui(ui, cx, view, typed),
             Dialog::Keys => keys_ui(ui, cx),
+            Dialog::Commit => crate::ui::git::commit_ui(ui, cx),
             Dialog::Confirm { title, body, verb, destructive, command } => {
                 confirm_ui(ui, cx, (&title, &body, &verb), destructive, *command);
             }
