@@ -70,6 +70,8 @@ pub struct Env {
     pub clock: Arc<dyn Clock>,
     /// Jupyter kernels; nothing runs until the first one is started.
     pub kernels: Kernels,
+    /// What runs for open notebooks: SQL sessions, kernels, results.
+    pub notebooks: super::notebook::Runtimes,
     root: RwLock<Option<PathBuf>>,
     watch: Mutex<Option<Watch>>,
 }
@@ -78,7 +80,8 @@ impl Env {
     /// An environment with no workspace open.
     pub fn new(dirs: Dirs, clock: Arc<dyn Clock>) -> Self {
         let kernels = Kernels::new(&dirs.cache, clock.clone());
-        Self { dirs, clock, kernels, root: RwLock::new(None), watch: Mutex::new(None) }
+        let notebooks = super::notebook::Runtimes::default();
+        Self { dirs, clock, kernels, notebooks, root: RwLock::new(None), watch: Mutex::new(None) }
     }
     /// The opened workspace's folder.
     pub fn root(&self) -> Result<PathBuf> {

@@ -25,8 +25,13 @@ pub const GLOBAL: &[KeyRow] = &[
 
 /// Keys of a page, then those that work everywhere.
 pub fn of_page(page: Page) -> Vec<KeyRow> {
+    let notebook;
     let own: &[KeyRow] = match page {
         Page::Home => HOME,
+        Page::Notebook => {
+            notebook = super::notebook::keys::all();
+            &notebook
+        }
         _ => &[],
     };
     own.iter().chain(GLOBAL).copied().collect()

@@ -199,8 +199,11 @@ pub fn red_count(state: &AppState) -> usize {
 }
 
 /// What the page has to say in the status bar.
-pub fn status_facts(_state: &AppState) -> Vec<String> {
-    Vec::new()
+pub fn status_facts(state: &AppState) -> Vec<String> {
+    match state.shell.page {
+        Page::Notebook => notebook::status_facts(state),
+        _ => Vec::new(),
+    }
 }
 
 /// Everything the palette can offer now.

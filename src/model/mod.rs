@@ -6,6 +6,7 @@ pub mod git;
 pub mod json;
 pub mod kernel;
 pub mod ledger;
+pub mod names;
 pub mod notebook;
 pub mod output;
 pub mod pipeline;

@@ -12,6 +12,7 @@ mod layout;
 mod old;
 mod ops;
 mod source;
+mod sql_output;
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
@@ -19,6 +20,7 @@ pub use cell::{Cell, Field};
 pub use edit::{Applied, Transaction};
 pub use layout::split_lines;
 pub use ops::Clip;
+pub use sql_output::{STORED_ROWS, sql_output};
 
 use super::json::{Bytes, Json, Value};
 use crate::base::{Error, Result};
@@ -97,6 +99,18 @@ impl Snapshot {
         let mut out = Vec::with_capacity(self.parts.iter().map(|p| p.len()).sum());
         self.parts.iter().for_each(|p| out.extend_from_slice(p));
         out
+    }
+}
+
+impl From<Vec<u8>> for Snapshot {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { parts: vec![Bytes::from(bytes)] }
+    }
+}
+
+impl PartialEq for Clip {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw() == other.raw()
     }
 }
 

@@ -13,6 +13,17 @@ use crate::base::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Clip(Arc<Cell>);
 
+impl Clip {
+    /// The cell as it was written where it came from.
+    pub fn raw(&self) -> &Bytes {
+        self.0.raw()
+    }
+    /// Its text.
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+}
+
 impl Notebook {
     fn gone() -> Error {
         Error::user("The cell is not there any more")
@@ -292,12 +303,42 @@ impl Notebook {
         style.base = String::new();
         style.indent = style.indent.map(|_| unit);
         let value = formatted_object(json, &style, 1)?;
+        self.replace_metadata(&value, "Change notebook metadata")
+    }
+
+    /// Notes which kernel the notebook is for, as Jupyter does; the rest of the metadata keeps its bytes.
+    pub fn set_kernelspec(&mut self, name: &str, display_name: &str, language: &str) -> Result<()> {
+        let spec = serde_json::json!({ "display_name": display_name, "language": language, "name": name }).to_string();
+        let old = self.envelope.metadata.clone();
+        let json = Json::parse(old.clone()).map_err(|e| Error::bug("The metadata became unreadable").because(&e))?;
+        let mut style = self.look_at(0).style;
+        style.base = String::new();
+        let spec = formatted_object(&spec, &style, 2)?;
+        let mut new = Vec::with_capacity(old.len() + spec.len());
+        if let Some(value) = json.root().get("kernelspec") {
+            let span = value.span();
+            new.extend_from_slice(old.get(..span.start).unwrap_or_default());
+            new.extend_from_slice(&spec);
+            new.extend_from_slice(old.get(span.end..).unwrap_or_default());
+        } else {
+            let empty = json.root().members().next().is_none();
+            new.push(b'{');
+            new.extend(style.newline(2).bytes());
+            new.extend_from_slice(b"\"kernelspec\": ");
+            new.extend_from_slice(&spec);
+            new.extend(if empty { style.newline(1) } else { ",".into() }.bytes());
+            new.extend_from_slice(old.get(1..).map(|o| if empty { &b"}"[..] } else { o }).unwrap_or_default());
+        }
+        if new == old[..] { Ok(()) } else { self.replace_metadata(&new, "Choose kernel") }
+    }
+
+    fn replace_metadata(&mut self, value: &[u8], label: &'static str) -> Result<()> {
         let Some((in_head, place)) = self.envelope.metadata_place() else {
             return Err(Error::config("The notebook has no metadata object"));
         };
         let old = if in_head { &self.envelope.head } else { &self.envelope.tail };
         let mut new = old.get(..place.start).unwrap_or_default().to_vec();
-        new.extend_from_slice(&value);
+        new.extend_from_slice(value);
         new.extend_from_slice(old.get(place.end..).unwrap_or_default());
         let (head, tail) = if in_head {
             (Bytes::from(new), self.envelope.tail.clone())
@@ -305,7 +346,7 @@ impl Notebook {
             (self.envelope.head.clone(), Bytes::from(new))
         };
         let steps = vec![Step::Envelope { head, tail }];
-        self.commit(Transaction { label: "Change notebook metadata", steps, focus: None }, None)
+        self.commit(Transaction { label, steps, focus: None }, None)
     }
 
     /// Splits a cell at a byte of its text: the first part keeps the id, the second one the outputs. A line break at

@@ -293,6 +293,27 @@ fn metadata_changes_touch_nothing_else() {
 }
 
 #[test]
+fn choosing_a_kernel_keeps_the_other_metadata() {
+    let mut nb = small();
+    nb.set_kernelspec("ir", "R", "R").unwrap();
+    let out = text(&nb);
+    assert!(out.contains("  \"kernelspec\": {\n   \"display_name\": \"R\",\n   \"language\": \"R\",\n   \"name\": \"ir\"\n  },\n  \"big\": 1234"), "{out}");
+    let mut empty = Notebook::new_empty();
+    empty.set_kernelspec("ir", "R", "R").unwrap();
+    assert!(
+        text(&empty).contains(" \"metadata\": {\n  \"kernelspec\": {\n   \"display_name\": \"R\","),
+        "{}",
+        text(&empty)
+    );
+    assert!(text(&empty).contains("   \"name\": \"ir\"\n  }\n },\n \"nbformat\""), "{}", text(&empty));
+    let mut other =
+        Notebook::parse(&br#"{"cells": [], "metadata": {"x": 1}, "nbformat": 4, "nbformat_minor": 4}"#[..]).unwrap();
+    other.set_kernelspec("a", "b", "c").unwrap();
+    assert_eq!(other.kernel_name().as_deref(), Some("a"));
+    assert_eq!(other.metadata_text(&["kernelspec", "language"]).as_deref(), Some("c"));
+}
+
+#[test]
 fn bad_files_get_clear_messages() {
     let message = |text: &str| Notebook::parse(text.as_bytes()).unwrap_err().to_string();
     assert!(message("{\"cells\": [").contains("not valid JSON"));

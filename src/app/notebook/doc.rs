@@ -1,0 +1,524 @@
+//! An open document: the notebook, what is selected in it, what ran and what waits.
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    base::Error,
+    engine::notebook::Draft,
+    model::{
+        kernel::{KernelInfo, KernelSpec, SessionState},
+        names::{Names, names_of},
+        notebook::{Cell, CellKey, CellKind, Notebook, Snapshot},
+        output::Collector,
+        table::{Page, sql_cell},
+    },
+};
+
+/// Number of an open document, never used twice in a process.
+pub type DocId = u64;
+
+/// What a document holds.
+#[derive(Debug)]
+pub enum Body {
+    /// Being read.
+    Loading,
+    /// Could not be read.
+    Failed(Error),
+    Notebook(Box<Notebook>),
+    Text(TextDoc),
+}
+
+/// A text file; its undo lives in the widget.
+#[derive(Debug, Clone, Default)]
+pub struct TextDoc {
+    /// With `\n`; `crlf` says how it is written.
+    pub text: String,
+    pub crlf: bool,
+    pub revision: u64,
+    pub saved: u64,
+}
+
+impl TextDoc {
+    /// From the file's text.
+    pub fn new(text: &str) -> Self {
+        let crlf = text.contains("\r\n");
+        Self { text: if crlf { text.replace("\r\n", "\n") } else { text.to_owned() }, crlf, revision: 0, saved: 0 }
+    }
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        if self.crlf { self.text.replace('\n', "\r\n").into_bytes() } else { self.text.clone().into_bytes() }
+    }
+}
+
+/// Which keys mean what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Letters are commands.
+    #[default]
+    Command,
+    /// Letters are text.
+    Edit,
+}
+
+/// The file changed under an open document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// Another program wrote this version.
+    Changed(u64),
+    /// It was deleted.
+    Gone,
+}
+
+/// One execution of a cell in this session.
+#[derive(Debug)]
+pub struct CellRun {
+    /// It ran on the embedded engine rather than on a kernel.
+    pub sql: bool,
+    /// Sessions count up with every restart; a run of an earlier one proves nothing.
+    pub epoch: u64,
+    /// Order of runs in the document.
+    pub number: u64,
+    /// The text that ran.
+    pub source: Arc<str>,
+    pub started: Timestamp,
+    /// Empty while it runs.
+    pub ms: Option<u64>,
+    pub end: RunEnd,
+    /// What it has shown so far.
+    pub live: Collector,
+    /// The rows of a SQL result, as far as they were asked for.
+    pub table: Option<SqlTable>,
+    /// A line the code asks for: prompt, and whether it is a password.
+    pub input: Option<(String, bool)>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunEnd {
+    Running,
+    Ok,
+    /// The code failed; its output tells.
+    Failed,
+    /// It could not run at all, or Andon's own engine refused it: shown below the cell.
+    Error(Error),
+    Interrupted,
+}
+
+/// A SQL result on screen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SqlTable {
+    /// Where it is kept, if it has a name.
+    pub name: Option<String>,
+    /// The rows last asked for.
+    pub page: Arc<Page>,
+    pub ms: u64,
+}
+
+/// A result that later cells can use by name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    pub name: String,
+    pub rows: u64,
+    pub columns: usize,
+    pub key: CellKey,
+}
+
+/// A cell that runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    pub key: CellKey,
+    pub number: u64,
+    /// An interrupt was asked for.
+    pub stopping: bool,
+}
+
+/// What the toolbar's chip says about the kernel.
+#[derive(Debug, Default)]
+pub struct KernelView {
+    pub spec: Option<KernelSpec>,
+    pub state: Option<SessionState>,
+    pub info: Option<KernelInfo>,
+    /// Why there is none, once one was needed.
+    pub missing: Option<Error>,
+    /// Which one the person chose, by id.
+    pub chosen: Option<String>,
+}
+
+/// The honest state of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CellState {
+    /// Text: it has no state.
+    Plain,
+    Never,
+    /// Its outputs come from the file or from before a restart.
+    Earlier,
+    Queued,
+    Running,
+    Fresh,
+    Edited,
+    /// It uses what this cell (its number, from 1) has changed since.
+    Stale(usize),
+    Failed,
+}
+
+impl CellState {
+    /// What a person reads.
+    pub fn word(self) -> String {
+        match self {
+            Self::Plain => String::new(),
+            Self::Never => "Not run".into(),
+            Self::Earlier => "From an earlier session".into(),
+            Self::Queued => "Queued".into(),
+            Self::Running => "Running".into(),
+            Self::Fresh => "Fresh".into(),
+            Self::Edited => "Edited since run".into(),
+            Self::Stale(cell) => format!("Stale: cell {cell} changed"),
+            Self::Failed => "Failed".into(),
+        }
+    }
+    /// True when "Run stale" would run it.
+    pub fn needs_run(self) -> bool {
+        matches!(self, Self::Edited | Self::Stale(_) | Self::Failed | Self::Never | Self::Earlier)
+    }
+    /// How much it matters in a summary.
+    fn weight(self) -> u8 {
+        match self {
+            Self::Plain => 0,
+            Self::Fresh => 1,
+            Self::Never => 2,
+            Self::Earlier => 3,
+            Self::Queued => 4,
+            Self::Running => 5,
+            Self::Stale(_) => 6,
+            Self::Edited => 7,
+            Self::Failed => 8,
+        }
+    }
+}
+
+/// A heading with the state of what stands below it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutlineRow {
+    pub key: CellKey,
+    pub level: usize,
+    pub title: String,
+    pub state: CellState,
+}
+
+/// An open document.
+#[derive(Debug)]
+pub struct Doc {
+    pub id: DocId,
+    /// Relative to the root.
+    pub path: String,
+    pub body: Body,
+    /// Version on disk that the document started from; `None` for a file not written yet.
+    pub disk: Option<u64>,
+    pub conflict: Option<Conflict>,
+    /// Unsaved edits of a crashed window, offered until the person decides.
+    pub draft: Option<Draft>,
+    pub saving: bool,
+    /// Saved again once the present save is done.
+    pub save_again: bool,
+    pub save_error: Option<Error>,
+    /// A timer for the journal is set.
+    pub journal_due: bool,
+    /// The state last kept in the journal.
+    pub journaled: Option<u64>,
+    /// What was here before a reload, until the next edit.
+    pub before_reload: Option<Box<Notebook>>,
+
+    pub mode: Mode,
+    pub selected: CellKey,
+    /// The other end of a selection of several cells.
+    pub anchor: CellKey,
+    /// Line and column of the cursor, from 1.
+    pub cursor: (usize, usize),
+    /// Counts requests to bring the selected cell into view.
+    pub reveal: u64,
+    /// Cells whose Markdown is shown as source though they are not edited.
+    pub unrendered: Vec<CellKey>,
+    pub line_numbers: bool,
+
+    pub runs: HashMap<CellKey, CellRun>,
+    pub queue: VecDeque<CellKey>,
+    pub running: Option<Running>,
+    /// Which kernel session is the present one.
+    pub epoch: u64,
+    /// Which SQL session is the present one.
+    pub sql_epoch: u64,
+    pub run_count: u64,
+    pub kernel: KernelView,
+    pub kept: Vec<Kept>,
+
+    names: HashMap<CellKey, (Arc<str>, Arc<Names>)>,
+    states: HashMap<CellKey, CellState>,
+    outline: Vec<OutlineRow>,
+}
+
+impl Doc {
+    /// A document being read.
+    pub fn new(id: DocId, path: String) -> Self {
+        Self {
+            id,
+            path,
+            body: Body::Loading,
+            disk: None,
+            conflict: None,
+            draft: None,
+            saving: false,
+            save_again: false,
+            save_error: None,
+            journal_due: false,
+            journaled: None,
+            before_reload: None,
+            mode: Mode::Command,
+            selected: CellKey(0),
+            anchor: CellKey(0),
+            cursor: (1, 1),
+            reveal: 0,
+            unrendered: Vec::new(),
+            line_numbers: false,
+            runs: HashMap::new(),
+            queue: VecDeque::new(),
+            running: None,
+            epoch: 1,
+            sql_epoch: 1,
+            run_count: 0,
+            kernel: KernelView::default(),
+            kept: Vec::new(),
+            names: HashMap::new(),
+            states: HashMap::new(),
+            outline: Vec::new(),
+        }
+    }
+
+    /// Last part of the path.
+    pub fn title(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+    /// The notebook, unless it is being read, broken, or a text file.
+    pub fn notebook(&self) -> Option<&Notebook> {
+        match &self.body {
+            Body::Notebook(n) => Some(n),
+            _ => None,
+        }
+    }
+    /// The notebook for changing.
+    pub fn notebook_mut(&mut self) -> Option<&mut Notebook> {
+        match &mut self.body {
+            Body::Notebook(n) => Some(n),
+            _ => None,
+        }
+    }
+    /// The cells; none for other documents.
+    pub fn cells(&self) -> &[Arc<Cell>] {
+        self.notebook().map(Notebook::cells).unwrap_or_default()
+    }
+    /// True when it differs from the file.
+    pub fn is_dirty(&self) -> bool {
+        match &self.body {
+            Body::Notebook(n) => n.is_dirty() || (self.disk.is_none() && self.conflict.is_none()),
+            Body::Text(t) => t.revision != t.saved,
+            _ => false,
+        }
+    }
+    /// Name of the present state.
+    pub fn revision(&self) -> u64 {
+        match &self.body {
+            Body::Notebook(n) => n.revision(),
+            Body::Text(t) => t.revision,
+            _ => 0,
+        }
+    }
+    /// The bytes to write, to be joined by a job.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        match &self.body {
+            Body::Notebook(n) => Some(n.snapshot()),
+            Body::Text(t) => Some(Snapshot::from(t.to_bytes())),
+            _ => None,
+        }
+    }
+
+    /// Place of the selected cell.
+    pub fn index(&self) -> usize {
+        self.notebook().and_then(|n| n.index_of(self.selected)).unwrap_or(0)
+    }
+    /// The selected cell.
+    pub fn cell(&self) -> Option<&Arc<Cell>> {
+        self.notebook()?.cell(self.selected)
+    }
+    /// Keys of all selected cells, in order.
+    pub fn selection(&self) -> Vec<CellKey> {
+        let Some(nb) = self.notebook() else { return Vec::new() };
+        let a = self.index();
+        let b = nb.index_of(self.anchor).unwrap_or(a);
+        nb.cells().iter().skip(a.min(b)).take(a.abs_diff(b) + 1).map(|c| c.key).collect()
+    }
+    /// True when the cell is among the selected ones.
+    pub fn is_selected(&self, index: usize) -> bool {
+        let Some(nb) = self.notebook() else { return false };
+        let a = self.index();
+        let b = nb.index_of(self.anchor).unwrap_or(a);
+        (a.min(b)..=a.max(b)).contains(&index)
+    }
+    /// Selects one cell and brings it into view.
+    pub fn select(&mut self, key: CellKey) {
+        if self.selected != key
+            && let Some(nb) = self.notebook_mut()
+        {
+            nb.end_typing();
+        }
+        self.selected = key;
+        self.anchor = key;
+        self.reveal += 1;
+    }
+    /// Selects the cell at a place, or the nearest one.
+    pub fn select_index(&mut self, index: usize) {
+        let cells = self.cells();
+        if let Some(key) = cells.get(index.min(cells.len().saturating_sub(1))).map(|c| c.key) {
+            self.select(key);
+        }
+    }
+    /// After a change: the selection points to cells that exist, and every state is worked out again.
+    pub fn settle(&mut self) {
+        let Some(nb) = self.notebook() else { return };
+        if nb.cell(self.selected).is_none() {
+            let key = nb.cells().first().map_or(CellKey(0), |c| c.key);
+            self.selected = key;
+        }
+        if self.notebook().is_some_and(|n| n.cell(self.anchor).is_none()) {
+            self.anchor = self.selected;
+        }
+        self.work_out_states();
+    }
+
+    /// What the cell defines and uses.
+    pub fn names(&self, key: CellKey) -> Option<&Names> {
+        self.names.get(&key).map(|(_, n)| &**n)
+    }
+    /// The honest state of a cell.
+    pub fn state_of(&self, key: CellKey) -> CellState {
+        self.states.get(&key).copied().unwrap_or(CellState::Plain)
+    }
+    /// Headings with the state of each part.
+    pub fn outline(&self) -> &[OutlineRow] {
+        &self.outline
+    }
+    /// Cells that "Run stale" runs: those which ran and are out of date, failed, or depend on such.
+    pub fn stale(&self) -> Vec<CellKey> {
+        let out_of_date =
+            |k: &CellKey| matches!(self.state_of(*k), CellState::Edited | CellState::Stale(_) | CellState::Failed);
+        self.cells().iter().map(|c| c.key).filter(out_of_date).collect()
+    }
+
+    /// True when the run belongs to a session that still lives.
+    pub fn is_present(&self, run: &CellRun) -> bool {
+        run.epoch == if run.sql { self.sql_epoch } else { self.epoch }
+    }
+
+    fn own_state(&self, cell: &Cell) -> CellState {
+        if cell.kind != CellKind::Code {
+            return CellState::Plain;
+        }
+        if self.running.as_ref().is_some_and(|r| r.key == cell.key) {
+            return CellState::Running;
+        }
+        if self.queue.contains(&cell.key) {
+            return CellState::Queued;
+        }
+        match self.runs.get(&cell.key) {
+            Some(run) if self.is_present(run) && run.ms.is_some() => {
+                if run.source != cell.source {
+                    return CellState::Edited;
+                }
+                match run.end {
+                    RunEnd::Ok => CellState::Fresh,
+                    RunEnd::Running => CellState::Running,
+                    RunEnd::Failed | RunEnd::Error(_) | RunEnd::Interrupted => CellState::Failed,
+                }
+            }
+            _ if cell.has_outputs() || cell.execution_count.is_some() => CellState::Earlier,
+            Some(run) if run.ms.is_some() => CellState::Earlier,
+            _ => CellState::Never,
+        }
+    }
+
+    /// One pass from the top: a cell is stale when the nearest cell above that defines a name it uses has changed,
+    /// or has run later than it did.
+    fn work_out_states(&mut self) {
+        let Some(nb) = self.notebook() else { return };
+        let language = nb.language();
+        let cells: Vec<Arc<Cell>> = nb.cells().to_vec();
+        self.names.retain(|k, _| nb_has(&cells, *k));
+        for cell in cells.iter().filter(|c| c.kind == CellKind::Code) {
+            let known =
+                self.names.get(&cell.key).is_some_and(|(s, _)| Arc::ptr_eq(s, &cell.source) || *s == cell.source);
+            if !known {
+                let names = Arc::new(names_of(&cell.source, &language));
+                self.names.insert(cell.key, (cell.source.clone(), names));
+            }
+        }
+        let mut states: HashMap<CellKey, CellState> = HashMap::with_capacity(cells.len());
+        let mut definers: HashMap<&str, (usize, CellKey)> = HashMap::new();
+        for (i, cell) in cells.iter().enumerate() {
+            let mut state = self.own_state(cell);
+            let names = self.names.get(&cell.key).map(|(_, n)| n);
+            if let (CellState::Fresh, Some(names)) = (state, names) {
+                let mine = self.runs.get(&cell.key).map_or(0, |r| r.number);
+                let changed = names.uses.iter().filter_map(|u| definers.get(u.as_str())).find(|(_, d)| {
+                    let theirs = self.runs.get(d).filter(|r| self.is_present(r)).map_or(0, |r| r.number);
+                    theirs > mine || matches!(states.get(d), Some(CellState::Edited | CellState::Stale(_)))
+                });
+                if let Some((at, _)) = changed {
+                    state = CellState::Stale(at + 1);
+                }
+            }
+            states.insert(cell.key, state);
+            for name in names.into_iter().flat_map(|n| &n.defines) {
+                definers.insert(name, (i, cell.key));
+            }
+        }
+        let outline = outline(&cells, &states);
+        self.states = states;
+        self.outline = outline;
+    }
+
+    /// True when the cell runs on the embedded engine.
+    pub fn is_sql(cell: &Cell) -> bool {
+        cell.kind == CellKind::Code && cell.source.trim_start().starts_with("%%sql") && sql_cell(&cell.source).is_some()
+    }
+}
+
+fn nb_has(cells: &[Arc<Cell>], key: CellKey) -> bool {
+    // Keys are handed out in rising order, and most cells keep their place.
+    cells.get(key.0 as usize).is_some_and(|c| c.key == key) || cells.iter().any(|c| c.key == key)
+}
+
+/// Headings outside of code fences, each with the most telling state of the code cells until the next one.
+fn outline(cells: &[Arc<Cell>], states: &HashMap<CellKey, CellState>) -> Vec<OutlineRow> {
+    let mut rows: Vec<OutlineRow> = Vec::new();
+    for cell in cells {
+        if cell.kind == CellKind::Markdown {
+            let mut fenced = false;
+            for line in cell.source.lines() {
+                fenced ^= line.trim_start().starts_with("```");
+                let level = line.bytes().take_while(|b| *b == b'#').count();
+                let title = line.get(level..).unwrap_or_default();
+                if !fenced && (1..=6).contains(&level) && title.starts_with(' ') {
+                    let title = title.trim().trim_end_matches('#').trim().replace(['*', '`'], "");
+                    rows.push(OutlineRow { key: cell.key, level, title, state: CellState::Plain });
+                }
+            }
+        } else if let (Some(row), Some(state)) = (rows.last_mut(), states.get(&cell.key))
+            && state.weight() > row.state.weight()
+        {
+            row.state = *state;
+        }
+    }
+    rows
+}

@@ -1,0 +1,579 @@
+//! The notebook feature without pixels.
+//!
+//! [`doc`] is an open document with the honest state of its cells, `edit` changes it, `run` feeds cells to the
+//! embedded engine and to kernels one at a time, `save` keeps the file, the journal and the world outside apart,
+//! `task` does the work off the window's thread.
+pub mod doc;
+mod edit;
+pub mod keys;
+mod run;
+mod save;
+mod task;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{
+    AppState, Cx, Effect, Job,
+    action::Action,
+    notify::Notice,
+    shell::{self, Page as ShellPage},
+};
+use crate::{
+    base::Error,
+    engine::notebook::{Content, Draft},
+    model::{
+        kernel::{Discovery, ExecEvent, Outcome, SessionEvent},
+        notebook::{CellKey, CellKind, Clip, OutputJson, Snapshot},
+        table::Page,
+        workspace::FileKind,
+    },
+};
+pub use doc::{Body, CellState, Conflict, Doc, DocId, Mode, RunEnd};
+pub use task::{Runtimes, run};
+
+/// What the notebook page shows.
+#[derive(Debug, Default)]
+pub struct State {
+    pub docs: Vec<Doc>,
+    pub active: Option<DocId>,
+    next: DocId,
+    /// Cells that were cut or copied.
+    pub clipboard: Vec<Clip>,
+    /// Unsaved edits of windows that ended without saving.
+    pub drafts: Vec<Draft>,
+    /// Kernels found on this machine, once somebody asked.
+    pub kernels: Option<Arc<Discovery>>,
+    /// An environment being made: its last line of output.
+    pub making: Option<String>,
+}
+
+impl State {
+    /// The document in front.
+    pub fn doc(&self) -> Option<&Doc> {
+        self.docs.iter().find(|d| Some(d.id) == self.active)
+    }
+    /// The document in front, for changing.
+    pub fn doc_mut(&mut self) -> Option<&mut Doc> {
+        let active = self.active;
+        self.docs.iter_mut().find(|d| Some(d.id) == active)
+    }
+    /// A document by its number.
+    pub fn by_id(&mut self, id: DocId) -> Option<&mut Doc> {
+        self.docs.iter_mut().find(|d| d.id == id)
+    }
+}
+
+/// Where to go after running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    Stay,
+    Advance,
+    InsertBelow,
+}
+
+/// Which cells to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The selected ones.
+    Selected(After),
+    One(CellKey),
+    All,
+    Above,
+    /// The selected one and all below.
+    Below,
+    /// What is out of date.
+    Stale,
+}
+
+/// A step through the cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Up,
+    Down,
+    First,
+    Last,
+}
+
+/// Which cells to merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    Selected,
+    Above,
+    Below,
+}
+
+/// What a person can ask of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Opens a file of the workspace, or brings it to the front.
+    Open(String),
+    /// Opens a new notebook that is not on disk yet.
+    New,
+    Activate(DocId),
+    /// The tab to the right (`true`) or left.
+    NextTab(bool),
+    /// Closes a tab; asks first when it has unsaved changes.
+    Close(DocId),
+    /// Closes it whatever it holds; the journal keeps unsaved edits no longer.
+    CloseAnyway(DocId),
+
+    Select(CellKey),
+    /// Extends the selection to this cell.
+    SelectTo(CellKey),
+    Go {
+        step: Step,
+        extend: bool,
+    },
+    SelectAll,
+    EnterEdit,
+    LeaveEdit,
+    /// The cursor of the focused editor: line and column from 1.
+    Cursor {
+        line: usize,
+        column: usize,
+    },
+    ToggleLineNumbers,
+
+    /// The text of a cell after typing.
+    Type {
+        key: CellKey,
+        text: String,
+    },
+    /// The text of a text file after typing.
+    TypeFile {
+        doc: DocId,
+        text: String,
+    },
+    Insert {
+        above: bool,
+        kind: CellKind,
+    },
+    Delete,
+    Cut,
+    CopyCells,
+    Paste,
+    /// Moves the selected cells by one place.
+    Move {
+        up: bool,
+    },
+    /// Drops a cell at a place.
+    MoveTo {
+        key: CellKey,
+        to: usize,
+    },
+    SetKind(CellKind),
+    Heading(usize),
+    Merge(Merge),
+    /// Splits the cell at a byte of its text.
+    Split {
+        key: CellKey,
+        at: usize,
+    },
+    ClearOutputs,
+    ClearAllOutputs,
+    Undo,
+    Redo,
+    /// Undo inside the focused cell.
+    UndoTyping,
+    /// Makes an old format editable.
+    Upgrade,
+
+    Run(Scope),
+    Interrupt,
+    /// Stops the kernel hard after an interrupt did not help.
+    Kill,
+    /// Asks, then restarts.
+    Restart,
+    RestartNow {
+        then_all: bool,
+    },
+    ShutdownKernel,
+    /// Answers an `input()`.
+    Answer(String),
+    FindKernels {
+        refresh: bool,
+    },
+    ChooseKernel(String),
+    CreateEnvironment,
+    CancelEnvironment,
+    /// Rows of a SQL result for its grid.
+    NeedRows {
+        doc: DocId,
+        key: CellKey,
+        first: u64,
+        count: usize,
+    },
+    /// Shows a kept result on the data page.
+    OpenInData(CellKey),
+    /// Shows what changed since the last commit on the review page.
+    Compare,
+    Commit,
+
+    Save,
+    SaveAll,
+    /// Saves under another path, relative to the root.
+    SaveAs {
+        doc: DocId,
+        path: String,
+    },
+    /// Writes over the other program's version.
+    SaveOver(DocId),
+    /// Takes the version on disk.
+    Reload(DocId),
+    /// Goes on with the version in the window; the next save writes over the other one.
+    KeepMine(DocId),
+    UndoReload(DocId),
+    RestoreDraft(DocId),
+    DiscardDraft(DocId),
+    /// The journal's timer.
+    Journal(DocId),
+}
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub enum Event {
+    Loaded {
+        doc: DocId,
+        content: Box<Content>,
+        hash: u64,
+    },
+    LoadFailed {
+        doc: DocId,
+        error: Error,
+    },
+    Drafts(Vec<Draft>),
+    DraftRead {
+        doc: DocId,
+        content: Box<Content>,
+    },
+    Saved {
+        doc: DocId,
+        path: String,
+        hash: u64,
+        revision: u64,
+    },
+    SaveFailed {
+        doc: DocId,
+        error: Error,
+        disk: Option<u64>,
+    },
+    /// The version found on disk; `None`: the file is gone.
+    Disk {
+        doc: DocId,
+        hash: Option<u64>,
+    },
+    Started {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        at: Timestamp,
+    },
+    Sql {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        result: Result<SqlAnswer, Error>,
+        ms: u64,
+    },
+    Exec {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        event: ExecEvent,
+    },
+    /// A kernel cell has ended; `Err`: it could not run.
+    Ended {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        result: Result<Outcome, Error>,
+        ms: u64,
+    },
+    /// No kernel of the notebook's language was found.
+    NoKernel {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        error: Error,
+    },
+    Kernel {
+        doc: DocId,
+        spec: Option<Box<crate::model::kernel::KernelSpec>>,
+        event: Option<SessionEvent>,
+    },
+    Kernels(Arc<Discovery>),
+    Making(String),
+    Made(Result<Box<crate::model::kernel::KernelSpec>, Error>),
+    Rows {
+        doc: DocId,
+        key: CellKey,
+        page: Arc<Page>,
+    },
+}
+
+/// The result of a SQL cell.
+#[derive(Debug, Clone)]
+pub struct SqlAnswer {
+    pub page: Arc<Page>,
+    pub name: Option<String>,
+    /// As stored in the notebook.
+    pub outputs: Vec<OutputJson>,
+}
+
+/// Work off the window's thread.
+#[derive(Debug, Clone)]
+pub enum Task {
+    Load {
+        doc: DocId,
+        path: String,
+    },
+    Drafts,
+    ReadDraft {
+        doc: DocId,
+        path: String,
+    },
+    DropDraft {
+        path: String,
+    },
+    Keep {
+        path: String,
+        base: Option<u64>,
+        snapshot: Snapshot,
+    },
+    Save {
+        doc: DocId,
+        path: String,
+        snapshot: Snapshot,
+        expected: Option<u64>,
+        revision: u64,
+    },
+    CheckDisk {
+        doc: DocId,
+        path: String,
+    },
+    RunSql {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        sql: String,
+        name: Option<String>,
+    },
+    RunCode {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        code: String,
+        wish: task::KernelWish,
+    },
+    Restart {
+        doc: DocId,
+    },
+    Kill {
+        doc: DocId,
+    },
+    Shutdown {
+        doc: DocId,
+    },
+    Answer {
+        doc: DocId,
+        text: String,
+    },
+    /// Ends what belongs to other opened workspaces.
+    EndOthers {
+        floor: DocId,
+    },
+    FindKernels {
+        refresh: bool,
+    },
+    MakeEnvironment,
+    Rows {
+        doc: DocId,
+        key: CellKey,
+        first: u64,
+        count: usize,
+    },
+}
+
+/// Handles a command; no I/O.
+pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
+    match command {
+        Command::Open(path) => open_path(state, &path, cx),
+        Command::New => save::new_notebook(state),
+        Command::Activate(id) => {
+            if state.notebook.docs.iter().any(|d| d.id == id) {
+                state.notebook.active = Some(id);
+            }
+            Vec::new()
+        }
+        Command::NextTab(right) => next_tab(&mut state.notebook, right),
+        Command::Close(id) => save::close(state, id),
+        Command::CloseAnyway(id) => save::close_anyway(state, id),
+        Command::Run(_)
+        | Command::Interrupt
+        | Command::Kill
+        | Command::Restart
+        | Command::RestartNow { .. }
+        | Command::ShutdownKernel
+        | Command::Answer(_)
+        | Command::FindKernels { .. }
+        | Command::ChooseKernel(_)
+        | Command::CreateEnvironment
+        | Command::CancelEnvironment
+        | Command::NeedRows { .. }
+        | Command::OpenInData(_)
+        | Command::Compare
+        | Command::Commit => run::command(state, command, cx),
+        Command::Save
+        | Command::SaveAll
+        | Command::SaveAs { .. }
+        | Command::SaveOver(_)
+        | Command::Reload(_)
+        | Command::KeepMine(_)
+        | Command::UndoReload(_)
+        | Command::RestoreDraft(_)
+        | Command::DiscardDraft(_)
+        | Command::Journal(_) => save::command(state, command, cx),
+        edit => edit::command(state, edit, cx),
+    }
+}
+
+fn next_tab(state: &mut State, right: bool) -> Vec<Effect> {
+    let count = state.docs.len();
+    if let Some(at) = state.docs.iter().position(|d| Some(d.id) == state.active) {
+        let to = if right { at + 1 } else { at + count - 1 } % count;
+        state.active = state.docs.get(to).map(|d| d.id);
+    }
+    Vec::new()
+}
+
+/// Opens a file of the workspace, or brings it to the front.
+pub fn open_path(state: &mut AppState, path: &str, _cx: &Cx) -> Vec<Effect> {
+    state.shell.page = ShellPage::Notebook;
+    let path = path.to_owned();
+    if let Some(doc) = state.notebook.docs.iter().find(|d| d.path == path) {
+        let (id, failed) = (doc.id, matches!(doc.body, Body::Failed(_)));
+        state.notebook.active = Some(id);
+        return if failed { save::load(&mut state.notebook, id) } else { Vec::new() };
+    }
+    let id = save::add(&mut state.notebook, path);
+    save::load(&mut state.notebook, id)
+}
+
+/// Folds an event into the state; no I/O.
+pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
+    match event {
+        Event::Loaded { .. }
+        | Event::LoadFailed { .. }
+        | Event::Drafts(_)
+        | Event::DraftRead { .. }
+        | Event::Saved { .. }
+        | Event::SaveFailed { .. }
+        | Event::Disk { .. } => save::event(state, event, cx),
+        other => run::event(state, other, cx),
+    }
+}
+
+/// A workspace was opened: what was left unsaved is looked for; kernels of the one before are ended.
+pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    // Numbers never come twice in a process, so that late news finds no wrong document.
+    state.notebook.next = state.workspace.generation << 32;
+    let floor = state.notebook.next;
+    vec![
+        Job::io("notebook.others", Task::EndOthers { floor }).start(),
+        Job::io("notebook.drafts", Task::Drafts).start(),
+    ]
+}
+
+/// Files below the root changed on disk (workspace-relative, `/`); no paths: anything may have.
+pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
+    let changed = |d: &&Doc| paths.is_empty() || paths.iter().any(|p| *p == d.path);
+    let loaded = |d: &&Doc| matches!(d.body, Body::Notebook(_) | Body::Text(_) | Body::Failed(_)) && !d.saving;
+    let docs = state.notebook.docs.iter().filter(loaded).filter(changed);
+    docs.filter(|d| d.disk.is_some() || matches!(d.body, Body::Failed(_)))
+        .map(|d| {
+            Job::io(format!("notebook.disk:{}", d.id), Task::CheckDisk { doc: d.id, path: d.path.clone() }).start()
+        })
+        .collect()
+}
+
+/// What the palette offers from here.
+pub fn actions(state: &AppState) -> Vec<Action> {
+    let mut all = Vec::new();
+    if state.workspace.root.is_none() {
+        return all;
+    }
+    all.push(Action::new("Notebook", "New notebook", Command::New).icon("file-plus"));
+    for entry in state.workspace.files(FileKind::Notebook) {
+        let open = Command::Open(entry.path.clone());
+        all.push(Action::new("Notebooks", entry.name(), open).detail(entry.parent()).icon("notebook-text"));
+    }
+    let Some(doc) = state.notebook.doc() else { return all };
+    all.push(Action::new("Notebook", format!("Save {}", doc.title()), Command::Save).icon("save").key("Ctrl+S"));
+    all.push(Action::new("Notebook", format!("Close {}", doc.title()), Command::Close(doc.id)).icon("x").key("Ctrl+W"));
+    let Some(nb) = doc.notebook() else { return all };
+    let undo = nb.undo_label().map_or_else(|| "Undo".into(), |l| format!("Undo: {l}"));
+    let (can_undo, can_redo) = (nb.undo_label().is_some(), nb.redo_label().is_some());
+    let row = |title: &str, command: Command| Action::new("Notebook", title, command);
+    all.extend([
+        row("Run the cell and go on", Command::Run(Scope::Selected(After::Advance))).icon("play").key("Shift+Enter"),
+        row("Run the cell", Command::Run(Scope::Selected(After::Stay))).icon("play").key("Ctrl+Enter"),
+        row("Run all cells", Command::Run(Scope::All)).icon("list-video"),
+        row("Run all above", Command::Run(Scope::Above)).icon("arrow-up-to-line"),
+        row("Run this and all below", Command::Run(Scope::Below)).icon("arrow-down-to-line"),
+        row("Run what is out of date", Command::Run(Scope::Stale)).icon("list-restart"),
+        row("Interrupt", Command::Interrupt).icon("square").key("I I").only_if(doc.running.is_some(), "Nothing runs"),
+        row("Restart the session\u{2026}", Command::Restart).icon("rotate-cw").key("0 0"),
+        row("Choose a kernel", Command::FindKernels { refresh: true }).icon("cpu"),
+        row("Clear all outputs", Command::ClearAllOutputs).icon("eraser"),
+        row(&undo, Command::Undo).icon("undo-2").key("Z").only_if(can_undo, "Nothing to undo"),
+        row("Redo", Command::Redo).icon("redo-2").key("Shift+Z").only_if(can_redo, "Nothing to redo"),
+        row("Make the cell Markdown", Command::SetKind(CellKind::Markdown)).key("M"),
+        row("Make the cell code", Command::SetKind(CellKind::Code)).key("Y"),
+        row("Make the cell raw", Command::SetKind(CellKind::Raw)).key("R"),
+        row("Merge the selected cells", Command::Merge(Merge::Selected)).key("Shift+M"),
+        row("Move the cell up", Command::Move { up: true }).key("Ctrl+Shift+Up"),
+        row("Move the cell down", Command::Move { up: false }).key("Ctrl+Shift+Down"),
+        row("Show or hide line numbers", Command::ToggleLineNumbers).key("Shift+L"),
+        row("Compare with the last commit", Command::Compare).icon("git-compare"),
+    ]);
+    all
+}
+
+/// What the status bar says: kernel, cell and cursor.
+pub fn status_facts(state: &AppState) -> Vec<String> {
+    let Some(doc) = state.notebook.doc() else { return Vec::new() };
+    let mut facts = Vec::new();
+    if let (Some(spec), Some(session)) = (&doc.kernel.spec, &doc.kernel.state) {
+        facts.push(format!("{} {}", spec.display_name, session.word()));
+    }
+    let count = doc.cells().len();
+    let (line, column) = doc.cursor;
+    match (&doc.body, doc.mode) {
+        (Body::Notebook(_), Mode::Edit) => {
+            facts.push(format!("Cell {} of {count}, Ln {line}, Col {column}", doc.index() + 1));
+        }
+        (Body::Notebook(_), Mode::Command) if count > 0 => facts.push(format!("Cell {} of {count}", doc.index() + 1)),
+        (Body::Text(_), _) => facts.push(format!("Ln {line}, Col {column}")),
+        _ => {}
+    }
+    facts
+}
+
+fn notice(error: &Error) -> Effect {
+    Effect::Notice(Notice::error(error))
+}
+
+fn ask(title: &str, body: String, verb: &str, destructive: bool, command: Command) -> shell::Dialog {
+    shell::Dialog::Confirm {
+        title: title.to_owned(),
+        body,
+        verb: verb.to_owned(),
+        destructive,
+        command: Box::new(command.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

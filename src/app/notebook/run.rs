@@ -1,0 +1,516 @@
+//! Running cells: one queue a document, one cell at a time, honest about what ran when.
+use std::sync::Arc;
+
+use super::{
+    After, Command, Doc, DocId, Event, Mode, RunEnd, Scope, SqlAnswer, State, Task, ask,
+    doc::{CellRun, Kept, Running, SqlTable},
+    edit, notice,
+    task::KernelWish,
+};
+use crate::{
+    app::{AppState, Cx, Effect, Job, Policy, notify::Notice, shell::Page as ShellPage, workspace},
+    base::Result,
+    model::{
+        kernel::{ExecEvent, Outcome, SessionEvent, SessionState},
+        notebook::{Cell, CellKey, CellKind, OutputJson, sql_output},
+        output::Collector,
+        table::sql_cell,
+    },
+};
+
+/// Key of the job that runs a document's cells.
+pub fn job_key(doc: DocId) -> String {
+    format!("notebook.run:{doc}")
+}
+
+const ENVIRONMENT: &str = "notebook.environment";
+
+/// Handles what concerns running.
+pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
+    match command {
+        Command::Run(scope) => run(state, scope, cx),
+        Command::Interrupt => interrupt(state),
+        Command::Kill => {
+            let Some(doc) = state.notebook.doc() else { return Vec::new() };
+            vec![Job::io(format!("notebook.kill:{}", doc.id), Task::Kill { doc: doc.id }).start()]
+        }
+        Command::Restart => {
+            let Some(doc) = state.notebook.doc() else { return Vec::new() };
+            let body = "Variables and kept results are gone after it. Outputs on the page stay.".to_owned();
+            let title = format!("Restart the session of {}?", doc.title());
+            state.shell.dialog = Some(ask(&title, body, "Restart", false, Command::RestartNow { then_all: false }));
+            Vec::new()
+        }
+        Command::RestartNow { then_all } => restart(state, then_all, cx),
+        Command::ShutdownKernel => {
+            let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+            let id = doc.id;
+            new_session(doc);
+            doc.kernel.state = None;
+            vec![Effect::Cancel(job_key(id)), Job::io(format!("notebook.end:{id}"), Task::Shutdown { doc: id }).start()]
+        }
+        Command::Answer(text) => answer(state, text),
+        Command::FindKernels { refresh } => vec![find(refresh)],
+        Command::ChooseKernel(id) => choose(state, &id),
+        Command::CreateEnvironment => create(state),
+        Command::CancelEnvironment => {
+            state.notebook.making = None;
+            vec![Effect::Cancel(ENVIRONMENT.to_owned())]
+        }
+        Command::NeedRows { doc, key, first, count } => {
+            let task = Task::Rows { doc, key, first, count };
+            vec![Job::cpu(format!("notebook.rows:{doc}:{}", key.0), task).start()]
+        }
+        _ => links(state, command, cx),
+    }
+}
+
+/// What leads to other pages.
+fn links(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> {
+    match command {
+        Command::OpenInData(_) => state.shell.page = ShellPage::Data,
+        Command::Compare | Command::Commit => state.shell.page = ShellPage::Review,
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn find(refresh: bool) -> Effect {
+    Job::io("notebook.kernels", Task::FindKernels { refresh }).titled("Looking for kernels").start()
+}
+
+fn wanted(doc: &Doc, scope: Scope) -> Vec<CellKey> {
+    let at = doc.index();
+    let all = || doc.cells().iter().map(|c| c.key);
+    match scope {
+        Scope::Selected(_) => doc.selection(),
+        Scope::One(key) => vec![key],
+        Scope::All => all().collect(),
+        Scope::Above => all().take(at).collect(),
+        Scope::Below => all().skip(at).collect(),
+        Scope::Stale => doc.stale(),
+    }
+}
+
+fn is_code(doc: &Doc, key: CellKey) -> bool {
+    doc.notebook().and_then(|n| n.cell(key)).is_some_and(|c| c.kind == CellKind::Code && !c.source.trim().is_empty())
+}
+
+fn run(state: &mut AppState, scope: Scope, cx: &Cx) -> Vec<Effect> {
+    let Some(doc) = state.notebook.doc() else { return Vec::new() };
+    if doc.notebook().is_none() {
+        return Vec::new();
+    }
+    let keys = wanted(doc, scope);
+    let runs = keys.iter().any(|k| is_code(doc, *k));
+    if runs && let Some(effects) = workspace::require_trust(state, Command::Run(scope)) {
+        return effects;
+    }
+    let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+    let mut effects = Vec::new();
+    for key in &keys {
+        doc.unrendered.retain(|k| k != key);
+        if is_code(doc, *key) {
+            if !doc.queue.contains(key) {
+                doc.queue.push_back(*key);
+            }
+        } else if doc.notebook().and_then(|n| n.cell(*key)).is_some_and(|c| c.kind == CellKind::Code && c.has_outputs())
+            && let Some(nb) = doc.notebook_mut()
+        {
+            // An empty cell has nothing to run; what it showed belongs to text that is gone.
+            effects.extend(nb.set_outputs(*key, &[], None).err().iter().map(notice));
+            doc.runs.remove(key);
+        }
+    }
+    if let Scope::Selected(after) = scope {
+        go_on(doc, after, &keys, &mut effects);
+    }
+    start_next(doc, cx, &mut effects);
+    doc.settle();
+    effects
+}
+
+/// Where the selection goes after running.
+fn go_on(doc: &mut Doc, after: After, keys: &[CellKey], effects: &mut Vec<Effect>) {
+    doc.mode = Mode::Command;
+    let last = keys.iter().filter_map(|k| doc.notebook()?.index_of(*k)).max().unwrap_or(0);
+    let count = doc.cells().len();
+    match after {
+        After::Stay => {}
+        After::Advance if last + 1 < count => doc.select_index(last + 1),
+        After::Advance | After::InsertBelow => {
+            let Some(nb) = doc.notebook_mut() else { return };
+            match nb.insert(last + 1, CellKind::Code, "") {
+                Ok(key) => {
+                    doc.select(key);
+                    doc.mode = Mode::Edit;
+                    edit::changed(doc, effects);
+                }
+                Err(e) => effects.push(notice(&e)),
+            }
+        }
+    }
+}
+
+/// Starts the next waiting cell unless one runs.
+fn start_next(doc: &mut Doc, cx: &Cx, effects: &mut Vec<Effect>) {
+    if doc.running.is_some() {
+        return;
+    }
+    let next = loop {
+        let Some(key) = doc.queue.pop_front() else { return };
+        if let Some(cell) = doc.notebook().and_then(|n| n.cell(key)).filter(|c| c.kind == CellKind::Code) {
+            break cell.clone();
+        }
+    };
+    doc.run_count += 1;
+    let (id, number, key) = (doc.id, doc.run_count, next.key);
+    let sql = sql_cell(&next.source);
+    let run = CellRun {
+        sql: sql.is_some(),
+        epoch: if sql.is_some() { doc.sql_epoch } else { doc.epoch },
+        number,
+        source: next.source.clone(),
+        started: cx.now(),
+        ms: None,
+        end: RunEnd::Running,
+        live: Collector::new(),
+        table: None,
+        input: None,
+    };
+    doc.runs.insert(key, run);
+    doc.running = Some(Running { key, number, stopping: false });
+    let task = match sql {
+        Some(cell) => Task::RunSql { doc: id, key, number, sql: cell.sql, name: cell.name },
+        None => Task::RunCode { doc: id, key, number, code: next.source.to_string(), wish: wish(doc) },
+    };
+    let at = doc.notebook().and_then(|n| n.index_of(key)).unwrap_or(0) + 1;
+    let title = format!("{}, cell {at}", doc.title());
+    // Cells of a document never overlap: the next one starts when the end of this one has come back.
+    effects.push(Job::long(job_key(id), task).policy(Policy::Queue).titled(title).start());
+}
+
+fn wish(doc: &Doc) -> KernelWish {
+    let Some(nb) = doc.notebook() else { return KernelWish::default() };
+    KernelWish {
+        chosen: doc.kernel.chosen.clone(),
+        name: nb.kernel_name(),
+        display: nb.metadata_text(&["kernelspec", "display_name"]),
+        language: nb.language(),
+    }
+}
+
+fn interrupt(state: &mut AppState) -> Vec<Effect> {
+    let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+    doc.queue.clear();
+    let mut effects = Vec::new();
+    if let Some(running) = &mut doc.running {
+        running.stopping = true;
+        effects.push(Effect::Cancel(job_key(doc.id)));
+    }
+    doc.settle();
+    effects
+}
+
+/// What ran before proves nothing any more.
+fn new_session(doc: &mut Doc) {
+    doc.epoch += 1;
+    doc.sql_epoch += 1;
+    doc.queue.clear();
+    doc.kept.clear();
+    for run in doc.runs.values_mut() {
+        // The rows behind the grids go with the session; the stored part of them stays in the notebook.
+        run.table = None;
+    }
+    doc.settle();
+}
+
+fn restart(state: &mut AppState, then_all: bool, cx: &Cx) -> Vec<Effect> {
+    state.shell.dialog = None;
+    let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+    let id = doc.id;
+    new_session(doc);
+    let mut effects = Vec::new();
+    if let Some(running) = &mut doc.running {
+        running.stopping = true;
+        effects.push(Effect::Cancel(job_key(id)));
+    }
+    effects.push(Job::io(format!("notebook.restart:{id}"), Task::Restart { doc: id }).policy(Policy::Queue).start());
+    if then_all {
+        effects.extend(run(state, Scope::All, cx));
+    }
+    effects
+}
+
+fn answer(state: &mut AppState, text: String) -> Vec<Effect> {
+    let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+    let Some(key) = doc.running.as_ref().map(|r| r.key) else { return Vec::new() };
+    if let Some(run) = doc.runs.get_mut(&key) {
+        run.input = None;
+    }
+    let id = doc.id;
+    vec![Job::io(format!("notebook.answer:{id}"), Task::Answer { doc: id, text }).policy(Policy::Queue).start()]
+}
+
+fn choose(state: &mut AppState, kernel: &str) -> Vec<Effect> {
+    let found = state.notebook.kernels.clone();
+    let Some(spec) = found.as_ref().and_then(|k| k.kernels.iter().find(|k| k.id == kernel)) else { return Vec::new() };
+    let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+    let id = doc.id;
+    let other = doc.kernel.spec.as_ref().is_some_and(|s| s.id != spec.id) && doc.kernel.state.is_some();
+    doc.kernel.chosen = Some(spec.id.clone());
+    doc.kernel.missing = None;
+    let mut effects = Vec::new();
+    if let Some(nb) = doc.notebook_mut() {
+        let before = nb.revision();
+        effects.extend(nb.set_kernelspec(&spec.name, &spec.display_name, &spec.language).err().iter().map(notice));
+        if nb.revision() != before {
+            edit::changed(doc, &mut effects);
+        }
+    }
+    if other {
+        new_session(doc);
+        doc.kernel.state = None;
+        effects.push(Effect::Cancel(job_key(id)));
+        effects.push(Job::io(format!("notebook.end:{id}"), Task::Shutdown { doc: id }).start());
+    }
+    doc.kernel.spec = Some(spec.clone());
+    effects
+}
+
+fn create(state: &mut AppState) -> Vec<Effect> {
+    if let Some(effects) = workspace::require_trust(state, Command::CreateEnvironment) {
+        return effects;
+    }
+    if state.notebook.making.is_none() {
+        state.notebook.making = Some("Starting".to_owned());
+    }
+    vec![Job::long(ENVIRONMENT, Task::MakeEnvironment).titled("Creating a Python environment").start()]
+}
+
+/// Folds what running cells and kernels report.
+pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
+    match event {
+        Event::Started { doc, key, number, at } => {
+            if let Some(run) = current(&mut state.notebook, doc, key, number) {
+                run.started = at;
+            }
+            Vec::new()
+        }
+        Event::Exec { doc, key, number, event } => {
+            exec(&mut state.notebook, (doc, key, number), event);
+            Vec::new()
+        }
+        Event::Sql { doc, key, number, result, ms } => sql_done(state, (doc, key, number), result, ms, cx),
+        Event::Ended { doc, key, number, result, ms } => ended(state, (doc, key, number), result, ms, cx),
+        Event::NoKernel { doc, key, number, error } => {
+            if let Some(doc) = state.notebook.by_id(doc) {
+                doc.kernel.missing = Some(error.clone());
+                doc.queue.clear();
+            }
+            ended(state, (doc, key, number), Err(error), 0, cx)
+        }
+        Event::Kernel { doc, spec, event } => kernel(state, doc, spec, event),
+        Event::Kernels(found) => {
+            state.notebook.kernels = Some(found);
+            Vec::new()
+        }
+        Event::Making(line) => {
+            if state.notebook.making.is_some() {
+                state.notebook.making = Some(line);
+            }
+            Vec::new()
+        }
+        Event::Made(result) => made(state, result.map(|s| *s)),
+        Event::Rows { doc, key, page } => {
+            if let Some(table) =
+                state.notebook.by_id(doc).and_then(|d| d.runs.get_mut(&key)).and_then(|r| r.table.as_mut())
+            {
+                table.page = page;
+            }
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The run this news is about, unless the cell was run again or is gone.
+fn current(state: &mut State, doc: DocId, key: CellKey, number: u64) -> Option<&mut CellRun> {
+    state.by_id(doc)?.runs.get_mut(&key).filter(|r| r.number == number)
+}
+
+fn exec(state: &mut State, (doc, key, number): (DocId, CellKey, u64), event: ExecEvent) {
+    if let ExecEvent::UpdateDisplay { display_id, bundle } = &event {
+        // Displays of other cells can be updated too; what is stored in the file follows.
+        let Some(doc) = state.by_id(doc) else { return };
+        let mut fresh: Vec<(CellKey, Vec<OutputJson>, Option<i64>)> = Vec::new();
+        for (other, run) in &mut doc.runs {
+            if run.live.update_display(display_id, bundle) && run.ms.is_some() {
+                fresh.push((*other, stored(run), run.live.execution_count().map(|n| n as i64)));
+            }
+        }
+        if let Some(nb) = doc.notebook_mut() {
+            for (key, outputs, count) in fresh {
+                // A cell that was deleted or is no code any more keeps nothing.
+                let _ = nb.set_outputs(key, &outputs, count);
+            }
+        }
+        return;
+    }
+    let Some(run) = current(state, doc, key, number) else { return };
+    if let ExecEvent::Input { prompt, password } = &event {
+        run.input = Some((prompt.clone(), *password));
+    }
+    run.live.apply(&event);
+}
+
+fn stored(run: &CellRun) -> Vec<OutputJson> {
+    run.live.to_nbformat().into_iter().map(OutputJson::from).collect()
+}
+
+fn sql_done(
+    state: &mut AppState,
+    (id, key, number): (DocId, CellKey, u64),
+    result: Result<SqlAnswer>,
+    ms: u64,
+    cx: &Cx,
+) -> Vec<Effect> {
+    let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
+    let current = doc.runs.get(&key).is_some_and(|r| r.number == number);
+    let (end, table, outputs) = match result {
+        Ok(answer) => {
+            if let (true, Some(name)) = (current, &answer.name) {
+                doc.kept.retain(|k| k.name != *name);
+                let (rows, columns) = (answer.page.total_rows, answer.page.columns.len());
+                doc.kept.push(Kept { name: name.clone(), rows, columns, key });
+            }
+            let table = SqlTable { name: answer.name, page: answer.page.clone(), ms };
+            (RunEnd::Ok, Some(table), Some(vec![sql_output(&answer.page, Some(number as i64))]))
+        }
+        Err(e) if e.is_cancelled() => (RunEnd::Interrupted, None, None),
+        Err(e) => (RunEnd::Error(e), None, Some(Vec::new())),
+    };
+    if current {
+        if let Some(run) = doc.runs.get_mut(&key) {
+            run.table = table;
+        }
+        if let (Some(outputs), Some(nb)) = (outputs, doc.notebook_mut()) {
+            let _ = nb.set_outputs(key, &outputs, Some(number as i64));
+        }
+    }
+    finish(doc, key, number, end, ms, cx)
+}
+
+fn ended(
+    state: &mut AppState,
+    (id, key, number): (DocId, CellKey, u64),
+    result: Result<Outcome>,
+    ms: u64,
+    cx: &Cx,
+) -> Vec<Effect> {
+    let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
+    let stopping = doc.running.as_ref().is_some_and(|r| r.number == number && r.stopping);
+    let end = match result {
+        Ok(Outcome::Ok { .. }) => RunEnd::Ok,
+        Ok(Outcome::Error { .. }) if stopping => RunEnd::Interrupted,
+        Ok(Outcome::Error { .. } | Outcome::Died { .. }) => RunEnd::Failed,
+        Ok(Outcome::Aborted { .. }) => RunEnd::Interrupted,
+        Err(e) if e.is_cancelled() => RunEnd::Interrupted,
+        Err(e) => RunEnd::Error(e),
+    };
+    let run = doc.runs.get(&key).filter(|r| r.number == number);
+    if let Some(run) = run.filter(|r| !matches!(end, RunEnd::Error(_)) || r.live.revision() > 0) {
+        let count = run.live.execution_count().map(|n| n as i64);
+        let outputs = stored(run);
+        if let Some(nb) = doc.notebook_mut() {
+            let _ = nb.set_outputs(key, &outputs, count);
+        }
+    }
+    finish(doc, key, number, end, ms, cx)
+}
+
+fn finish(doc: &mut Doc, key: CellKey, number: u64, end: RunEnd, ms: u64, cx: &Cx) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let ok = end == RunEnd::Ok;
+    if let Some(run) = doc.runs.get_mut(&key).filter(|r| r.number == number) {
+        run.end = end;
+        run.ms = Some(ms);
+        run.input = None;
+    }
+    if doc.running.as_ref().is_some_and(|r| r.number == number) {
+        doc.running = None;
+    }
+    let goes_on = ok || doc.notebook().and_then(|n| n.cell(key)).is_some_and(|c| may_fail(c));
+    if !goes_on {
+        doc.queue.clear();
+    }
+    doc.settle();
+    edit::touch(doc, &mut effects);
+    start_next(doc, cx, &mut effects);
+    doc.settle();
+    effects
+}
+
+/// Jupyter's tag for cells whose failure is meant.
+fn may_fail(cell: &Arc<Cell>) -> bool {
+    cell.tags().iter().any(|t| t == "raises-exception")
+}
+
+fn kernel(
+    state: &mut AppState,
+    id: DocId,
+    spec: Option<Box<crate::model::kernel::KernelSpec>>,
+    event: Option<SessionEvent>,
+) -> Vec<Effect> {
+    let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
+    if let Some(spec) = spec {
+        doc.kernel.spec = Some(*spec);
+        doc.kernel.missing = None;
+        doc.kernel.state = Some(SessionState::Starting);
+    }
+    match event {
+        Some(SessionEvent::Info(info)) => doc.kernel.info = Some(info),
+        Some(SessionEvent::State(new)) => {
+            let mut effects = Vec::new();
+            if let SessionState::Dead { exit, .. } = &new {
+                doc.epoch += 1;
+                doc.queue.clear();
+                let title = format!("The kernel of {} ended with {exit}", doc.title());
+                let body = "Its variables are gone; what is on the page stays";
+                let again = Command::RestartNow { then_all: false };
+                effects.push(Effect::Notice(
+                    Notice { tone: crate::app::notify::Tone::Failure, ..Notice::info(title) }
+                        .body(body)
+                        .action("Restart", again),
+                ));
+            }
+            doc.kernel.state = Some(new);
+            doc.settle();
+            return effects;
+        }
+        None => {}
+    }
+    Vec::new()
+}
+
+fn made(state: &mut AppState, result: Result<crate::model::kernel::KernelSpec>) -> Vec<Effect> {
+    state.notebook.making = None;
+    match result {
+        Ok(spec) => {
+            for doc in &mut state.notebook.docs {
+                if doc.kernel.missing.take().is_some() {
+                    doc.kernel.chosen = Some(spec.id.clone());
+                    doc.kernel.spec = Some(spec.clone());
+                    // The cell never ran: its own message has done its work.
+                    doc.runs.retain(|_, r| r.sql || r.ms != Some(0));
+                    doc.settle();
+                }
+            }
+            let title = format!("{} is ready", spec.display_name);
+            let run = Command::Run(Scope::Selected(After::Stay));
+            vec![Effect::Notice(Notice::success(title).action("Run the cell", run)), find(true)]
+        }
+        Err(e) if e.is_cancelled() => Vec::new(),
+        Err(e) => vec![notice(&e)],
+    }
+}

@@ -1,0 +1,287 @@
+//! The notebook's work off the window's thread: files, the embedded engine, kernels.
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+
+use super::{DocId, Event, SqlAnswer, Task};
+use crate::{
+    app::{Env, Out},
+    base::{Error, Result, job::JobCtx},
+    engine::{
+        kernel::{self, Sink, create_environment},
+        notebook as disk, sql,
+    },
+    model::{
+        kernel::{ExecEvent, ExecOptions, KernelSpec, NewEnvironment, Outcome},
+        notebook::{CellKey, sql_output},
+    },
+};
+
+/// Rows of a SQL result sent with the answer; the grid asks for more.
+const FIRST_ROWS: usize = 200;
+
+/// Which kernel a notebook wants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KernelWish {
+    /// Id of the one a person chose.
+    pub chosen: Option<String>,
+    pub name: Option<String>,
+    pub display: Option<String>,
+    pub language: String,
+}
+
+/// What runs for one document: its SQL session, its kernel, the results its grids scroll through.
+#[derive(Default)]
+struct Runtime {
+    sql: Mutex<Option<Arc<sql::Session>>>,
+    kernel: Mutex<Option<kernel::Session>>,
+    frames: Mutex<HashMap<CellKey, sql::Frame>>,
+}
+
+/// The runtimes of all open documents; they outlive a job and end with their document.
+#[derive(Default)]
+pub struct Runtimes(Mutex<HashMap<DocId, Arc<Runtime>>>);
+
+impl std::fmt::Debug for Runtimes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtimes").finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Runtimes {
+    fn of(&self, doc: DocId) -> Arc<Runtime> {
+        lock(&self.0).entry(doc).or_default().clone()
+    }
+    fn take(&self, wanted: impl Fn(DocId) -> bool) -> Vec<Arc<Runtime>> {
+        let mut all = lock(&self.0);
+        let ids: Vec<DocId> = all.keys().copied().filter(|id| wanted(*id)).collect();
+        ids.iter().filter_map(|id| all.remove(id)).collect()
+    }
+    /// A result by name, of any open document: for the data page.
+    pub fn kept(&self, doc: DocId, name: &str) -> Option<sql::Frame> {
+        let session = lock(&self.of(doc).sql).clone()?;
+        session.get(name)
+    }
+    /// The rows a SQL cell has shown, for the data page.
+    pub fn frame(&self, doc: DocId, key: CellKey) -> Option<sql::Frame> {
+        lock(&self.of(doc).frames).get(&key).cloned()
+    }
+}
+
+impl Runtime {
+    fn end(&self) {
+        if let Some(kernel) = lock(&self.kernel).take() {
+            kernel.shutdown();
+        }
+        lock(&self.sql).take();
+        lock(&self.frames).clear();
+    }
+}
+
+/// Carries out a task; blocking allowed.
+pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
+    match task {
+        Task::Load { doc, path } => match crate::base::fsx::inside(&env.root()?, &path).and_then(|p| disk::load(&p)) {
+            Ok(l) => out.send(Event::Loaded { doc, content: Box::new(l.content), hash: l.hash }),
+            Err(error) => out.send(Event::LoadFailed { doc, error }),
+        },
+        Task::Drafts => out.send(Event::Drafts(disk::drafts(&env.root()?, cx)?)),
+        Task::ReadDraft { doc, path } => {
+            let (_, content) = disk::read_draft(&env.root()?, &path)?;
+            out.send(Event::DraftRead { doc, content: Box::new(content) });
+        }
+        Task::DropDraft { path } => disk::drop_draft(&env.root()?, &path)?,
+        Task::Keep { path, base, snapshot } => {
+            disk::keep_draft(&env.root()?, &path, base, env.clock.now(), &snapshot.to_bytes())?;
+        }
+        Task::Save { doc, path, snapshot, expected, revision } => {
+            let file = env.root()?.join(&path);
+            match disk::save(&file, &snapshot, expected) {
+                Ok(hash) => out.send(Event::Saved { doc, path, hash, revision }),
+                Err(error) => {
+                    let disk = disk::version(&file).ok().flatten();
+                    out.send(Event::SaveFailed { doc, error, disk });
+                }
+            }
+        }
+        Task::CheckDisk { doc, path } => {
+            let hash = disk::version(&env.root()?.join(path))?;
+            out.send(Event::Disk { doc, hash });
+        }
+        Task::RunSql { doc, key, number, sql, name } => run_sql(env, cx, out, (doc, key, number), &sql, name),
+        Task::RunCode { doc, key, number, code, wish } => run_code(env, cx, out, (doc, key, number), &code, &wish),
+        Task::Restart { doc } => {
+            let runtime = env.notebooks.of(doc);
+            lock(&runtime.sql).take();
+            lock(&runtime.frames).clear();
+            let session = lock(&runtime.kernel).clone();
+            if let Some(session) = session {
+                session.restart()?;
+            }
+        }
+        Task::Kill { doc } => {
+            let session = lock(&env.notebooks.of(doc).kernel).clone();
+            if let Some(session) = session {
+                session.kill();
+            }
+        }
+        Task::Shutdown { doc } => env.notebooks.take(|id| id == doc).iter().for_each(|r| r.end()),
+        Task::EndOthers { floor } => env.notebooks.take(|id| id < floor).iter().for_each(|r| r.end()),
+        Task::Answer { doc, text } => {
+            let session = lock(&env.notebooks.of(doc).kernel).clone();
+            if let Some(session) = session {
+                session.answer(&text);
+            }
+        }
+        Task::FindKernels { refresh } => {
+            let found = env.kernels.discover(env.root().ok().as_deref(), refresh, cx)?;
+            out.send(Event::Kernels(Arc::new(found)));
+        }
+        Task::MakeEnvironment => {
+            let request = NewEnvironment::usual(env.root()?);
+            let news = out.clone();
+            let line = move |text: &str| news.send(Event::Making(text.to_owned()));
+            let made = create_environment(&env.kernels, &request, cx, &line);
+            out.send(Event::Made(made.map(Box::new)));
+        }
+        Task::Rows { doc, key, first, count } => {
+            if let Some(frame) = env.notebooks.frame(doc, key) {
+                let page = Arc::new(frame.page(first, count)?);
+                out.send(Event::Rows { doc, key, page });
+            }
+        }
+    }
+    Ok(())
+}
+
+type Place = (DocId, CellKey, u64);
+
+fn run_sql(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, sql: &str, name: Option<String>) {
+    let (doc, key, number) = place;
+    out.send(Event::Started { doc, key, number, at: env.clock.now() });
+    let begin = Instant::now();
+    let result = answer_sql(env, cx, (doc, key), sql, name);
+    let ms = begin.elapsed().as_millis() as u64;
+    out.send(Event::Sql { doc, key, number, result, ms });
+}
+
+fn answer_sql(env: &Env, cx: &JobCtx, place: (DocId, CellKey), sql: &str, name: Option<String>) -> Result<SqlAnswer> {
+    let runtime = env.notebooks.of(place.0);
+    let root = env.root()?;
+    let session = lock(&runtime.sql).get_or_insert_with(|| Arc::new(sql::Session::new(&root))).clone();
+    let frame = session.query(sql, cx)?;
+    cx.check()?;
+    let page = Arc::new(frame.page(0, FIRST_ROWS)?);
+    let outputs = vec![sql_output(&page, None)];
+    if let Some(name) = &name {
+        session.keep(name.clone(), frame.clone());
+    }
+    lock(&runtime.frames).insert(place.1, frame);
+    Ok(SqlAnswer { page, name, outputs })
+}
+
+fn run_code(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, code: &str, wish: &KernelWish) {
+    let (doc, key, number) = place;
+    let begin = Instant::now();
+    let session = match session(env, cx, out, doc, wish) {
+        Ok(session) => session,
+        Err((error, missing)) if missing && !error.is_cancelled() => {
+            out.send(Event::NoKernel { doc, key, number, error });
+            return;
+        }
+        Err((error, _)) => {
+            out.send(Event::Ended { doc, key, number, result: Err(error), ms: 0 });
+            return;
+        }
+    };
+    let result = execute(env, cx, out, &session, place, code);
+    let ms = begin.elapsed().as_millis() as u64;
+    out.send(Event::Ended { doc, key, number, result, ms });
+}
+
+/// The document's kernel, started when there is none; the flag says that none could be found.
+fn session(
+    env: &Arc<Env>,
+    cx: &JobCtx,
+    out: &Out,
+    doc: DocId,
+    wish: &KernelWish,
+) -> std::result::Result<kernel::Session, (Error, bool)> {
+    let runtime = env.notebooks.of(doc);
+    if let Some(session) = lock(&runtime.kernel).clone().filter(|s| s.state().is_alive()) {
+        return Ok(session);
+    }
+    let root = env.root().map_err(|e| (e, false))?;
+    let spec = choose(env, cx, &root, wish).map_err(|e| (e, true))?;
+    out.send(Event::Kernel { doc, spec: Some(Box::new(spec.clone())), event: None });
+    let news = out.clone();
+    let notify = move |event| news.send(Event::Kernel { doc, spec: None, event: Some(event) });
+    let session = env.kernels.start(&spec, &root, notify).map_err(|e| (e, false))?;
+    if let Err(e) = session.wait_ready(cx) {
+        session.shutdown();
+        return Err((e, false));
+    }
+    *lock(&runtime.kernel) = Some(session.clone());
+    Ok(session)
+}
+
+fn choose(env: &Env, cx: &JobCtx, root: &std::path::Path, wish: &KernelWish) -> Result<KernelSpec> {
+    if let Some(id) = &wish.chosen {
+        let found = env.kernels.discover(Some(root), false, cx)?;
+        if let Some(spec) = found.kernels.iter().find(|k| k.id == *id) {
+            return Ok(spec.clone());
+        }
+    }
+    env.kernels.choose(Some(root), wish.name.as_deref(), wish.display.as_deref(), Some(&wish.language), cx)
+}
+
+/// Waits for the end. An interrupt is sent once and may be ignored by the code; only a person kills a kernel.
+fn execute(
+    env: &Arc<Env>,
+    cx: &JobCtx,
+    out: &Out,
+    session: &kernel::Session,
+    place: Place,
+    code: &str,
+) -> Result<Outcome> {
+    let (doc, key, number) = place;
+    cx.check()?;
+    out.send(Event::Started { doc, key, number, at: env.clock.now() });
+    let (done, rx) = bounded(1);
+    let news = out.clone();
+    let sink: Sink = Arc::new(move |event| {
+        let outcome = match &event {
+            ExecEvent::Done { outcome, .. } => Some(outcome.clone()),
+            _ => None,
+        };
+        news.send(Event::Exec { doc, key, number, event });
+        if let Some(outcome) = outcome {
+            let _ = done.try_send(outcome);
+        }
+    });
+    let options = ExecOptions { allow_stdin: true, ..ExecOptions::default() };
+    let id = session.execute(code, options, sink)?;
+    let mut interrupted = false;
+    loop {
+        match rx.recv_timeout(Duration::from_millis(50)) {
+            Ok(outcome) => return Ok(outcome),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::remote("The kernel was stopped").hint("Run the cell again to start a new one"));
+            }
+            Err(RecvTimeoutError::Timeout) if cx.cancel.is_cancelled() && !interrupted => {
+                interrupted = true;
+                session.withdraw(Some(id));
+                session.interrupt();
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}

@@ -1,0 +1,466 @@
+use jiff::Timestamp;
+
+use super::{doc::CellRun, *};
+use crate::{
+    app::{Policy, Task as AnyTask, dispatch},
+    base::time::FixedClock,
+    engine::notebook::Draft,
+    model::{
+        kernel::{Bundle, Exit, KernelSpec, SessionState},
+        notebook::Notebook,
+        table::{Cell as TableCell, Column, Kind},
+    },
+};
+
+const FILE: &str = r###"{
+ "cells": [
+  {"cell_type": "markdown", "id": "m1", "metadata": {}, "source": ["# Delays\n", "text"]},
+  {"cell_type": "code", "id": "c1", "metadata": {}, "execution_count": null, "outputs": [], "source": ["%%sql day <<\n", "SELECT 1 AS a"]},
+  {"cell_type": "code", "id": "c2", "metadata": {}, "execution_count": 7, "outputs": [{"output_type": "stream", "name": "stdout", "text": ["old\n"]}], "source": ["x = 1"]},
+  {"cell_type": "markdown", "id": "m2", "metadata": {}, "source": ["## Check"]},
+  {"cell_type": "code", "id": "c3", "metadata": {}, "execution_count": null, "outputs": [], "source": ["print(x)"]}
+ ],
+ "metadata": {},
+ "nbformat": 4,
+ "nbformat_minor": 5
+}
+"###;
+
+struct Rig {
+    state: AppState,
+    clock: FixedClock,
+    id: DocId,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut state = AppState::default();
+        state.workspace.root = Some("/w".into());
+        state.workspace.trusted = true;
+        let clock = FixedClock(Timestamp::from_second(1_000).unwrap());
+        let cx = Cx { clock: &clock };
+        let effects = open_path(&mut state, "a.ipynb", &cx);
+        assert!(matches!(tasks(&effects)[..], [Task::Load { .. }]));
+        let id = state.notebook.active.unwrap();
+        let mut rig = Self { state, clock, id };
+        let content = Box::new(Content::Notebook(Box::new(Notebook::parse(FILE.as_bytes()).unwrap())));
+        rig.event(Event::Loaded { doc: id, content, hash: 11 });
+        rig
+    }
+    fn send(&mut self, c: Command) -> Vec<Effect> {
+        dispatch::dispatch(&mut self.state, c.into(), &Cx { clock: &self.clock })
+    }
+    fn event(&mut self, e: Event) -> Vec<Effect> {
+        dispatch::apply(&mut self.state, e.into(), &Cx { clock: &self.clock })
+    }
+    fn doc(&self) -> &Doc {
+        self.state.notebook.doc().unwrap()
+    }
+    fn key(&self, i: usize) -> CellKey {
+        self.doc().cells()[i].key
+    }
+    fn sources(&self) -> Vec<String> {
+        self.doc().cells().iter().map(|c| c.source.to_string()).collect()
+    }
+    fn select(&mut self, i: usize) {
+        let key = self.key(i);
+        self.send(Command::Select(key));
+    }
+    fn run(&self, i: usize) -> &CellRun {
+        &self.doc().runs[&self.key(i)]
+    }
+    fn state(&self, i: usize) -> CellState {
+        self.doc().state_of(self.key(i))
+    }
+    fn sql_ok(&mut self, i: usize) -> Vec<Effect> {
+        let number = self.run(i).number;
+        let columns = std::sync::Arc::from([Column::new("a", "i64", Kind::Int)]);
+        let page = Page { columns, first_row: 0, rows: vec![vec![TableCell::Int(1)]], total_rows: 1 };
+        let answer = SqlAnswer { page: page.into(), name: Some("day".into()), outputs: vec![] };
+        self.event(Event::Sql { doc: self.id, key: self.key(i), number, result: Ok(answer), ms: 5 })
+    }
+    fn code_done(&mut self, i: usize, ok: bool) -> Vec<Effect> {
+        let number = self.run(i).number;
+        let execution_count = Some(number);
+        let outcome = if ok {
+            Outcome::Ok { execution_count }
+        } else {
+            Outcome::Error { execution_count, ename: "E".into(), evalue: "v".into() }
+        };
+        let (doc, key) = (self.id, self.key(i));
+        let at = self.clock.0;
+        self.event(Event::Exec { doc, key, number, event: ExecEvent::Done { at, outcome: outcome.clone() } });
+        self.event(Event::Ended { doc, key, number, result: Ok(outcome), ms: 9 })
+    }
+}
+
+fn tasks(effects: &[Effect]) -> Vec<Task> {
+    effects
+        .iter()
+        .filter_map(|e| match e {
+            Effect::Start(job) => match &job.task {
+                AnyTask::Notebook(t) => Some(t.clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
+}
+
+fn journal_timers(effects: &[Effect]) -> usize {
+    let timer = |e: &&Effect| matches!(e, Effect::After(d, c) if d.as_millis() <= 1_000 && matches!(**c, crate::app::Command::Notebook(Command::Journal(_))));
+    effects.iter().filter(timer).count()
+}
+
+#[test]
+fn opening_twice_gives_one_tab() {
+    let mut rig = Rig::new();
+    rig.send(Command::Open("a.ipynb".into()));
+    assert_eq!(rig.state.notebook.docs.len(), 1);
+    rig.send(Command::Open("b.ipynb".into()));
+    assert_eq!((rig.state.notebook.docs.len(), rig.doc().path.as_str()), (2, "b.ipynb"));
+    rig.send(Command::NextTab(true));
+    assert_eq!(rig.doc().path, "a.ipynb");
+}
+
+#[test]
+fn keys_of_command_mode_select_and_extend() {
+    let mut rig = Rig::new();
+    rig.send(Command::Go { step: Step::Down, extend: false });
+    rig.send(Command::Go { step: Step::Down, extend: true });
+    assert_eq!(rig.doc().selection(), [rig.key(1), rig.key(2)]);
+    rig.send(Command::Go { step: Step::Last, extend: false });
+    assert_eq!(rig.doc().index(), 4);
+    rig.send(Command::SelectAll);
+    assert_eq!(rig.doc().selection().len(), 5);
+    rig.send(Command::EnterEdit);
+    assert_eq!((rig.doc().mode, rig.doc().selection().len()), (Mode::Edit, 1));
+    rig.send(Command::LeaveEdit);
+    assert_eq!(rig.doc().mode, Mode::Command);
+}
+
+#[test]
+fn cells_are_cut_pasted_moved_merged_and_all_of_it_undone() {
+    let mut rig = Rig::new();
+    let before = rig.doc().notebook().unwrap().to_bytes();
+    rig.select(2);
+    rig.send(Command::Cut);
+    assert_eq!(rig.doc().cells().len(), 4);
+    rig.select(3);
+    rig.send(Command::Paste);
+    assert_eq!(rig.sources()[4], "x = 1");
+    rig.send(Command::Move { up: true });
+    assert_eq!((rig.sources()[3].as_str(), rig.doc().index()), ("x = 1", 3));
+    rig.send(Command::Merge(Merge::Below));
+    assert_eq!(rig.sources()[3], "x = 1\n\nprint(x)");
+    rig.send(Command::Insert { above: true, kind: CellKind::Code });
+    rig.send(Command::SetKind(CellKind::Raw));
+    rig.send(Command::Heading(3));
+    assert_eq!(rig.doc().cell().unwrap().kind, CellKind::Markdown);
+    let split = rig.key(4);
+    rig.send(Command::Split { key: split, at: 5 });
+    rig.select(0);
+    rig.send(Command::Delete);
+    rig.send(Command::ClearAllOutputs);
+    while rig.doc().notebook().unwrap().undo_label().is_some() {
+        rig.send(Command::Undo);
+    }
+    assert_eq!(rig.doc().notebook().unwrap().to_bytes(), before);
+    assert!(!rig.doc().is_dirty());
+}
+
+#[test]
+fn typing_is_journaled_within_a_second_and_saved_under_guard() {
+    let mut rig = Rig::new();
+    let key = rig.key(2);
+    let effects = rig.send(Command::Type { key, text: "x = 12".into() });
+    assert_eq!(journal_timers(&effects), 1);
+    assert_eq!(journal_timers(&rig.send(Command::Type { key, text: "x = 123".into() })), 0, "one timer is enough");
+    assert_eq!(rig.doc().state_of(key), CellState::Earlier);
+    let kept = tasks(&rig.send(Command::Journal(rig.id)));
+    let [Task::Keep { base: Some(11), snapshot, .. }] = &kept[..] else { panic!("{kept:?}") };
+    assert!(String::from_utf8(snapshot.to_bytes()).unwrap().contains("x = 123"));
+    assert!(tasks(&rig.send(Command::Journal(rig.id))).is_empty(), "nothing new to keep");
+
+    let saves = tasks(&rig.send(Command::Save));
+    let [Task::Save { expected: Some(11), revision, .. }] = &saves[..] else { panic!("{saves:?}") };
+    assert!(tasks(&rig.send(Command::Save)).is_empty(), "the second waits");
+    rig.send(Command::Type { key, text: "x = 1234".into() });
+    let after = tasks(&rig.event(Event::Saved { doc: rig.id, path: "a.ipynb".into(), hash: 12, revision: *revision }));
+    let [Task::Save { expected: Some(12), revision, .. }] = &after[..] else { panic!("{after:?}") };
+    let end = tasks(&rig.event(Event::Saved { doc: rig.id, path: "a.ipynb".into(), hash: 13, revision: *revision }));
+    assert!(matches!(&end[..], [Task::DropDraft { .. }]), "{end:?}");
+    assert!(!rig.doc().is_dirty());
+}
+
+#[test]
+fn a_save_over_others_asks_and_keeps_both_ways_open() {
+    let mut rig = Rig::new();
+    let (key, id) = (rig.key(2), rig.id);
+    rig.send(Command::Type { key, text: "mine".into() });
+    rig.send(Command::Save);
+    rig.event(Event::SaveFailed { doc: id, error: Error::user("changed"), disk: Some(99) });
+    assert_eq!(rig.doc().conflict, Some(Conflict::Changed(99)));
+    assert!(tasks(&rig.send(Command::Save)).is_empty(), "not before the person decides");
+    let over = tasks(&rig.send(Command::SaveOver(id)));
+    assert!(matches!(&over[..], [Task::Save { expected: Some(99), .. }]), "{over:?}");
+    rig.event(Event::SaveFailed { doc: id, error: Error::io("No space left"), disk: Some(99) });
+    assert_eq!(rig.doc().save_error.as_ref().unwrap().what, "No space left");
+    assert!(rig.doc().is_dirty());
+}
+
+#[test]
+fn a_file_changed_on_disk_is_reloaded_when_clean_and_asked_about_when_not() {
+    let mut rig = Rig::new();
+    let id = rig.id;
+    rig.select(4);
+    let effects = rig.event(Event::Disk { doc: id, hash: Some(20) });
+    assert!(matches!(&tasks(&effects)[..], [Task::Load { .. }]));
+    let theirs = FILE.replace("x = 1", "x = 2").replace("[\"# Delays\\n\", \"text\"]", "[\"# New\"]");
+    let load = |text: &str, hash| {
+        let content = Box::new(Content::Notebook(Box::new(Notebook::parse(text.as_bytes()).unwrap())));
+        Event::Loaded { doc: id, content, hash }
+    };
+    rig.event(load(&theirs, 20));
+    assert_eq!((rig.sources()[2].as_str(), rig.doc().index()), ("x = 2", 4), "the selection follows the cell");
+    let key = rig.key(2);
+    rig.send(Command::Type { key, text: "mine".into() });
+    assert!(tasks(&rig.event(Event::Disk { doc: id, hash: Some(21) })).is_empty());
+    assert_eq!(rig.doc().conflict, Some(Conflict::Changed(21)));
+    rig.send(Command::Reload(id));
+    rig.event(load(FILE, 21));
+    assert_eq!(rig.sources()[2], "x = 1");
+    rig.send(Command::UndoReload(id));
+    assert_eq!(rig.sources()[2], "mine");
+    rig.event(Event::Disk { doc: id, hash: None });
+    assert_eq!(rig.doc().conflict, Some(Conflict::Gone));
+    let again = tasks(&rig.send(Command::Save));
+    assert!(matches!(&again[..], [Task::Save { expected: None, .. }]), "{again:?}");
+}
+
+#[test]
+fn edits_of_a_crashed_window_are_offered() {
+    let mut rig = Rig::new();
+    let id = rig.id;
+    let draft = Draft { path: "a.ipynb".into(), base: Some(11), at: Timestamp::UNIX_EPOCH, pid: 1 };
+    let effects = rig.event(Event::Drafts(vec![draft.clone()]));
+    assert!(matches!(&effects[..], [Effect::Notice(n)] if n.action.is_some()));
+    assert_eq!(rig.doc().draft, Some(draft));
+    assert!(matches!(&tasks(&rig.send(Command::RestoreDraft(id)))[..], [Task::ReadDraft { .. }]));
+    let kept = Notebook::parse(FILE.replace("x = 1", "lost?").as_bytes()).unwrap();
+    rig.event(Event::DraftRead { doc: id, content: Box::new(Content::Notebook(Box::new(kept))) });
+    assert_eq!(rig.sources()[2], "lost?");
+    assert!(rig.doc().is_dirty() && rig.doc().draft.is_none() && rig.doc().conflict.is_none());
+    assert!(rig.state.notebook.drafts.is_empty());
+}
+
+#[test]
+fn cells_run_one_at_a_time_and_states_are_honest() {
+    let mut rig = Rig::new();
+    assert_eq!([rig.state(1), rig.state(2), rig.state(4)], [CellState::Never, CellState::Earlier, CellState::Never]);
+    let effects = rig.send(Command::Run(Scope::All));
+    let run = tasks(&effects);
+    let [Task::RunSql { sql, name: Some(name), .. }] = &run[..] else { panic!("{run:?}") };
+    assert_eq!((sql.as_str(), name.as_str()), ("SELECT 1 AS a", "day"));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Start(j) if j.policy == Policy::Queue && !j.title.is_empty())));
+    assert_eq!([rig.state(1), rig.state(2)], [CellState::Running, CellState::Queued]);
+    let next = tasks(&rig.sql_ok(1));
+    let [Task::RunCode { code, .. }] = &next[..] else { panic!("{next:?}") };
+    assert_eq!(code, "x = 1");
+    assert_eq!(rig.doc().kept[0].name, "day");
+    assert!(rig.doc().cells()[1].outputs().next().unwrap().text().contains("shape: (1, 1)"));
+    rig.code_done(2, true);
+    rig.code_done(4, true);
+    assert_eq!([rig.state(1), rig.state(2), rig.state(4)], [CellState::Fresh; 3]);
+    assert!(!rig.doc().cells()[2].has_outputs(), "what the new run did not show is gone");
+
+    let key = rig.key(2);
+    rig.send(Command::Type { key, text: "x = 2".into() });
+    assert_eq!([rig.state(2), rig.state(4)], [CellState::Edited, CellState::Stale(3)]);
+    assert_eq!(rig.doc().stale(), [rig.key(2), rig.key(4)]);
+    rig.send(Command::Undo);
+    assert_eq!([rig.state(2), rig.state(4)], [CellState::Fresh; 2], "the old text is what ran");
+    let outline: Vec<_> = rig.doc().outline().iter().map(|r| (r.title.as_str(), r.level, r.state)).collect();
+    assert_eq!(outline, [("Delays", 1, CellState::Fresh), ("Check", 2, CellState::Fresh)]);
+}
+
+#[test]
+fn a_failure_withdraws_what_waits_and_an_interrupt_too() {
+    let mut rig = Rig::new();
+    rig.select(2);
+    rig.send(Command::Run(Scope::Below));
+    assert!(tasks(&rig.code_done(2, false)).is_empty());
+    assert_eq!([rig.state(2), rig.state(4)], [CellState::Failed, CellState::Never]);
+    rig.send(Command::Run(Scope::Below));
+    let effects = rig.send(Command::Interrupt);
+    assert!(matches!(&effects[..], [Effect::Cancel(key)] if *key == format!("notebook.run:{}", rig.id)));
+    assert!(rig.doc().queue.is_empty());
+    rig.code_done(2, false);
+    assert_eq!(rig.run(2).end, RunEnd::Interrupted);
+}
+
+#[test]
+fn outputs_stream_in_and_late_news_of_an_older_run_is_dropped() {
+    let mut rig = Rig::new();
+    let (id, key) = (rig.id, rig.key(2));
+    rig.send(Command::Run(Scope::One(key)));
+    let number = rig.run(2).number;
+    let print = |number, text: &str| Event::Exec {
+        doc: id,
+        key,
+        number,
+        event: ExecEvent::Stream { stderr: false, text: text.into() },
+    };
+    rig.event(print(number, "a\n"));
+    rig.event(print(number, "b\n"));
+    assert_eq!(rig.run(2).live.views().len(), 1);
+    rig.event(print(number + 5, "late"));
+    rig.code_done(2, true);
+    let stored = rig.doc().cells()[2].outputs().next().unwrap().text().to_owned();
+    assert!(stored.contains("a\\n") && stored.contains("b\\n") && !stored.contains("late"));
+    let mut bundle = Bundle::default();
+    bundle.data.insert("text/plain".into(), "v".into());
+    rig.event(Event::Exec { doc: id, key, number, event: ExecEvent::UpdateDisplay { display_id: "d".into(), bundle } });
+}
+
+#[test]
+fn shift_enter_goes_on_and_makes_a_cell_at_the_end() {
+    let mut rig = Rig::new();
+    rig.send(Command::Run(Scope::Selected(After::Advance)));
+    assert_eq!(rig.doc().index(), 1, "text is rendered, nothing runs");
+    assert!(rig.doc().running.is_none());
+    rig.select(4);
+    rig.send(Command::Run(Scope::Selected(After::Advance)));
+    assert_eq!((rig.doc().cells().len(), rig.doc().index(), rig.doc().mode), (6, 5, Mode::Edit));
+    rig.select(1);
+    rig.send(Command::Run(Scope::Selected(After::InsertBelow)));
+    assert_eq!((rig.doc().cells().len(), rig.doc().index()), (7, 2));
+}
+
+#[test]
+fn an_untrusted_folder_runs_nothing() {
+    let mut rig = Rig::new();
+    rig.state.workspace.trusted = false;
+    rig.select(1);
+    let effects = rig.send(Command::Run(Scope::Selected(After::Advance)));
+    assert!(tasks(&effects).is_empty() && rig.doc().index() == 1);
+    assert!(matches!(rig.state.shell.dialog, Some(shell::Dialog::Trust { then: Some(_) })));
+    rig.select(0);
+    rig.state.shell.dialog = None;
+    rig.send(Command::Run(Scope::Selected(After::Stay)));
+    assert!(rig.state.shell.dialog.is_none(), "rendering text needs no trust");
+    assert!(tasks(&rig.send(Command::CreateEnvironment)).is_empty());
+}
+
+#[test]
+fn without_a_kernel_the_cell_offers_an_environment() {
+    let mut rig = Rig::new();
+    let (id, key) = (rig.id, rig.key(2));
+    rig.send(Command::Run(Scope::One(key)));
+    let number = rig.run(2).number;
+    rig.event(Event::NoKernel { doc: id, key, number, error: Error::user("No kernel for python was found") });
+    assert!(rig.doc().kernel.missing.is_some());
+    assert!(matches!(rig.run(2).end, RunEnd::Error(_)));
+    assert!(rig.doc().cells()[2].has_outputs(), "the old output stays");
+    assert!(matches!(&tasks(&rig.send(Command::CreateEnvironment))[..], [Task::MakeEnvironment]));
+    rig.event(Event::Making("Collecting ipykernel".into()));
+    assert_eq!(rig.state.notebook.making.as_deref(), Some("Collecting ipykernel"));
+    rig.event(Event::Made(Ok(Box::new(spec("venv")))));
+    assert!(rig.doc().kernel.missing.is_none() && rig.state.notebook.making.is_none());
+    let again = tasks(&rig.send(Command::Run(Scope::One(key))));
+    assert!(matches!(&again[..], [Task::RunCode { wish, .. }] if wish.chosen.as_deref() == Some("venv")), "{again:?}");
+}
+
+fn spec(id: &str) -> KernelSpec {
+    KernelSpec {
+        id: id.into(),
+        name: "python3".into(),
+        display_name: "Python 3.12".into(),
+        language: "python".into(),
+        argv: vec![],
+        env: std::collections::BTreeMap::new(),
+        interrupt: crate::model::kernel::InterruptMode::Signal,
+        origin: crate::model::kernel::Origin::Workspace,
+        version: None,
+        python: None,
+        resource_dir: None,
+    }
+}
+
+#[test]
+fn a_restart_or_a_dead_kernel_makes_results_old() {
+    let mut rig = Rig::new();
+    let id = rig.id;
+    rig.send(Command::Run(Scope::All));
+    rig.sql_ok(1);
+    rig.code_done(2, true);
+    rig.code_done(4, true);
+    rig.event(Event::Kernel { doc: id, spec: Some(Box::new(spec("k"))), event: None });
+    let exit = Exit { code: Some(7), signal: None };
+    let dead = SessionState::Dead { exit, stderr: String::new() };
+    let effects = rig.event(Event::Kernel { doc: id, spec: None, event: Some(SessionEvent::State(dead)) });
+    assert!(matches!(&effects[..], [Effect::Notice(n)] if n.title.contains("exit code 7")));
+    assert_eq!([rig.state(1), rig.state(2)], [CellState::Fresh, CellState::Earlier], "SQL does not live in the kernel");
+    rig.send(Command::Restart);
+    assert!(matches!(rig.state.shell.dialog, Some(shell::Dialog::Confirm { .. })));
+    let effects = rig.send(Command::RestartNow { then_all: false });
+    assert!(matches!(&tasks(&effects)[..], [Task::Restart { .. }]));
+    assert_eq!(rig.state(1), CellState::Earlier);
+    assert!(rig.doc().kept.is_empty());
+    rig.event(Event::Kernel { doc: id, spec: None, event: Some(SessionEvent::State(SessionState::Idle)) });
+    assert!(status_facts(&rig.state)[0].contains("Python 3.12 idle"));
+}
+
+#[test]
+fn closing_asks_for_unsaved_changes_and_ends_the_kernel() {
+    let mut rig = Rig::new();
+    let (id, key) = (rig.id, rig.key(2));
+    rig.send(Command::Type { key, text: "y".into() });
+    rig.send(Command::Close(id));
+    assert!(rig.state.notebook.active.is_some());
+    assert!(matches!(rig.state.shell.dialog, Some(shell::Dialog::Confirm { destructive: true, .. })));
+    let effects = rig.send(Command::CloseAnyway(id));
+    assert!(rig.state.notebook.docs.is_empty());
+    assert!(tasks(&effects).iter().any(|t| matches!(t, Task::Shutdown { .. })));
+}
+
+#[test]
+fn a_new_notebook_waits_for_its_first_save() {
+    let mut rig = Rig::new();
+    rig.send(Command::New);
+    assert_eq!((rig.doc().path.as_str(), rig.doc().mode), ("untitled.ipynb", Mode::Edit));
+    assert!(rig.doc().is_dirty());
+    let saves = tasks(&rig.send(Command::Save));
+    assert!(matches!(&saves[..], [Task::Save { expected: None, .. }]));
+    let id = rig.doc().id;
+    rig.event(Event::Saved { doc: id, path: "untitled.ipynb".into(), hash: 5, revision: rig.doc().revision() });
+    assert!(!rig.doc().is_dirty());
+    rig.send(Command::SaveAs { doc: id, path: "../x.ipynb".into() });
+    assert_eq!(rig.doc().path, "untitled.ipynb");
+}
+
+#[test]
+fn a_broken_file_is_told_in_place_and_read_again_when_mended() {
+    let mut rig = Rig::new();
+    rig.send(Command::Open("b.ipynb".into()));
+    let id = rig.doc().id;
+    rig.event(Event::LoadFailed { doc: id, error: Error::config("b.ipynb is not valid JSON") });
+    assert!(matches!(rig.doc().body, Body::Failed(_)));
+    assert!(tasks(&rig.send(Command::Save)).is_empty());
+    let check = tasks(&files_changed(&mut rig.state, &["b.ipynb".into()], &Cx { clock: &rig.clock.clone() }));
+    assert!(matches!(&check[..], [Task::CheckDisk { .. }]));
+    assert!(matches!(&tasks(&rig.event(Event::Disk { doc: id, hash: Some(1) }))[..], [Task::Load { .. }]));
+}
+
+#[test]
+fn text_files_are_edited_and_keep_their_line_ends() {
+    let mut rig = Rig::new();
+    rig.send(Command::Open("q.sql".into()));
+    let id = rig.doc().id;
+    rig.event(Event::Loaded { doc: id, content: Box::new(Content::Text("a\r\nb".into())), hash: 3 });
+    let effects = rig.send(Command::TypeFile { doc: id, text: "a\nc".into() });
+    assert_eq!(journal_timers(&effects), 1);
+    let saves = tasks(&rig.send(Command::Save));
+    let [Task::Save { snapshot, .. }] = &saves[..] else { panic!("{saves:?}") };
+    assert_eq!(snapshot.to_bytes(), b"a\r\nc");
+}
