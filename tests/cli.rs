@@ -6,6 +6,8 @@ mod contract;
 mod diff;
 #[path = "cli/layering.rs"]
 mod layering;
+#[path = "cli/runs.rs"]
+mod runs;
 #[path = "cli/sample.rs"]
 mod sample;
 #[path = "cli/support.rs"]

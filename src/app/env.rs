@@ -72,6 +72,8 @@ pub struct Env {
     pub kernels: Kernels,
     /// What runs for open notebooks: SQL sessions, kernels, results.
     pub notebooks: super::notebook::Runtimes,
+    /// The history of runs of the opened workspace, and the watch over it.
+    pub runs: super::runs::Live,
     root: RwLock<Option<PathBuf>>,
     watch: Mutex<Option<Watch>>,
 }
@@ -80,8 +82,8 @@ impl Env {
     /// An environment with no workspace open.
     pub fn new(dirs: Dirs, clock: Arc<dyn Clock>) -> Self {
         let kernels = Kernels::new(&dirs.cache, clock.clone());
-        let notebooks = super::notebook::Runtimes::default();
-        Self { dirs, clock, kernels, notebooks, root: RwLock::new(None), watch: Mutex::new(None) }
+        let (notebooks, runs) = Default::default();
+        Self { dirs, clock, kernels, notebooks, runs, root: RwLock::new(None), watch: Mutex::new(None) }
     }
     /// The opened workspace's folder.
     pub fn root(&self) -> Result<PathBuf> {

@@ -1,0 +1,73 @@
+//! "Run with parameters..." and "Rerun...": what is typed, and what is wrong with it.
+use jiff::Timestamp;
+
+use crate::{
+    base::{Result, ids::RunId, time::local_zone},
+    model::{
+        pipeline::{Param, Pipeline, show},
+        run::Scope,
+    },
+};
+
+/// The dialog over the page.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Dialog {
+    Run(RunDialog),
+    Rerun(RerunDialog),
+}
+
+/// One parameter being typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    pub param: Param,
+    pub text: String,
+    /// What is wrong with the text.
+    pub error: Option<String>,
+}
+
+/// Parameters of a run to be started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunDialog {
+    pub pipeline: String,
+    pub source: String,
+    pub fields: Vec<Field>,
+    pub note: String,
+}
+
+/// Scope of a rerun to be started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RerunDialog {
+    pub run: RunId,
+    /// The round the person looks at.
+    pub round: u32,
+    pub scope: Scope,
+    /// The task of "from here" and "this task only".
+    pub task: Option<String>,
+    pub note: String,
+}
+
+impl RunDialog {
+    /// With the defaults of a pipeline, or the values of an earlier run.
+    pub fn new(pipeline: &Pipeline, now: Timestamp) -> Self {
+        let today = now.to_zoned(local_zone()).date();
+        let yesterday = today.yesterday().unwrap_or(today);
+        let values = pipeline.resolve(&[], &today.to_string(), &yesterday.to_string()).unwrap_or_default();
+        let fields = pipeline
+            .params
+            .iter()
+            .map(|p| Field { text: values.get(&p.name).map(show).unwrap_or_default(), param: p.clone(), error: None })
+            .collect();
+        Self { pipeline: pipeline.name.clone(), source: pipeline.file.clone(), fields, note: String::new() }
+    }
+    /// Takes what was typed and judges it at once.
+    pub fn set(&mut self, name: &str, text: String) {
+        if let Some(field) = self.fields.iter_mut().find(|f| f.param.name == name) {
+            field.error = field.param.read(&text).err().map(|e| e.what);
+            field.text = text;
+        }
+    }
+    /// Names and values as typed; the first error when one is wrong.
+    pub fn values(&self) -> Result<Vec<(String, String)>> {
+        self.fields.iter().map(|f| f.param.read(&f.text).map(|_| (f.param.name.clone(), f.text.clone()))).collect()
+    }
+}

@@ -1,0 +1,363 @@
+//! The runs feature without pixels: pipelines with their history, the run being looked at, its log, dialogs.
+//!
+//! Runs come from the store, whoever made them: this window's jobs tell of each step, a watch looks whether another
+//! process has written. Other features read [`latest`] and [`recent`] and send [`Command::OpenRun`],
+//! [`Command::RerunFailed`] and [`Command::AskRun`].
+mod command;
+mod dialog;
+mod event;
+mod live;
+mod log;
+mod work;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{AppState, Cx, Effect, action::Action, workspace};
+use crate::{
+    base::{Error, Result, ids::RunId},
+    engine::store::LogChunk,
+    model::{
+        pipeline::Pipeline,
+        run::{Change, Commit, MetricPoint, Run, RunState, Scope},
+        workspace::FileKind,
+    },
+};
+
+pub use command::command;
+pub use dialog::{Dialog, Field, RerunDialog, RunDialog};
+pub use event::event;
+pub use live::Live;
+pub use log::LogView;
+pub use work::run;
+
+/// Runs of each pipeline kept in memory.
+pub const KEPT: usize = 60;
+
+/// A pipeline of the workspace, or something else that has runs (a notebook, a pipeline whose file is gone).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub name: String,
+    /// Workspace path of its file.
+    pub source: String,
+    /// The file as read; `None` for a notebook, a file that is gone, or one with an error.
+    pub pipeline: Option<Arc<Pipeline>>,
+    /// What is wrong with the file.
+    pub error: Option<Error>,
+    /// The file is there.
+    pub exists: bool,
+}
+
+/// What the middle of the page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Tab {
+    #[default]
+    Grid,
+    Gantt,
+    Log,
+    Code,
+}
+
+/// What there is to say about the selected run; worked out by a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detail {
+    pub run: RunId,
+    pub round: u32,
+    pub state: RunState,
+    /// The newest success before it.
+    pub last_success: Option<Arc<Run>>,
+    pub changes: Vec<Change>,
+    /// Commits since the last success, newest first.
+    pub commits: Vec<Commit>,
+    pub metrics: Vec<MetricRow>,
+    /// Text of the pipeline's file or the notebook's path.
+    pub code: String,
+}
+
+/// A metric of the selected run beside the last success.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricRow {
+    pub task: String,
+    pub name: String,
+    pub unit: Option<String>,
+    pub before: Option<f64>,
+    pub now: Option<f64>,
+    /// The last thirty runs, oldest first, ending with the selected one.
+    pub series: Vec<Option<f64>>,
+}
+
+/// What the runs page shows.
+#[derive(Debug, Default)]
+pub struct State {
+    pub entries: Vec<Entry>,
+    /// Newest first, by name of the pipeline, at most [`KEPT`] each.
+    pub runs: BTreeMap<String, Vec<Arc<Run>>>,
+    /// The first load is over.
+    pub loaded: bool,
+    /// The store cannot be read.
+    pub error: Option<Error>,
+    pub pipeline: Option<String>,
+    pub run: Option<RunId>,
+    pub task: Option<String>,
+    pub tab: Tab,
+    pub detail: Option<Detail>,
+    pub log: LogView,
+    pub dialog: Option<Dialog>,
+    /// Starts under way and just done, so that a second click starts nothing.
+    pub(super) started: Vec<(String, Timestamp)>,
+    /// Runs this window has started, for the notice at their end.
+    pub(super) own: Vec<RunId>,
+}
+
+/// What a person can ask of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Reads pipelines and runs anew.
+    Refresh,
+    SelectPipeline(String),
+    SelectRun(RunId),
+    SelectTask(Option<String>),
+    /// Moves the selection in the grid: runs to the right, tasks down.
+    Step {
+        runs: i32,
+        tasks: i32,
+    },
+    Show(Tab),
+    /// Goes to the page and shows a run.
+    OpenRun(RunId),
+    /// Goes to the page and shows a pipeline, by name or by the path of its file.
+    OpenPipeline(String),
+    /// Runs a pipeline, by name or path, with the defaults of its parameters.
+    Run(String),
+    /// Opens the dialog with the parameters of a pipeline, by name or path.
+    AskRun(String),
+    SetField {
+        name: String,
+        text: String,
+    },
+    /// Reruns what failed and what follows it.
+    RerunFailed(RunId),
+    Rerun {
+        run: RunId,
+        scope: Scope,
+        note: Option<String>,
+    },
+    /// Opens the dialog that asks what to rerun.
+    AskRerun {
+        run: RunId,
+        scope: Scope,
+    },
+    SetScope(Scope),
+    SetNote(String),
+    /// Does what the open dialog says.
+    Confirm,
+    CloseDialog,
+    Cancel(RunId),
+    /// Shows the log of a task; the newest attempt when none is given.
+    OpenLog {
+        task: String,
+        attempt: Option<u32>,
+    },
+    Follow(bool),
+    Search(String),
+    /// To the next hit (1) or the one before (-1).
+    Hit(i32),
+    FirstError,
+    OnlyFrom(crate::model::run::Level),
+    CopyLog,
+}
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub enum Event {
+    Loaded {
+        entries: Vec<Entry>,
+        runs: Vec<Run>,
+        notice: Option<Error>,
+    },
+    Failed(Error),
+    /// Runs as the store has them now, of all pipelines.
+    Runs(Vec<Run>),
+    /// A run this window carries out, or one another process changed.
+    Changed(Arc<Run>),
+    /// A job has begun the run; `key` is that of the request.
+    Began {
+        key: String,
+        run: Arc<Run>,
+        already: bool,
+    },
+    NotBegun {
+        key: String,
+        error: Error,
+    },
+    Metrics(Vec<MetricPoint>),
+    Detail(Box<Detail>),
+    Log {
+        run: RunId,
+        task: String,
+        attempt: u32,
+        from: u64,
+        chunk: LogChunk,
+    },
+    LogFailed(Error),
+}
+
+/// What runs off the window's thread.
+#[derive(Debug, Clone)]
+pub enum Task {
+    Load,
+    Pipelines,
+    Begin { key: String, launch: crate::engine::runner::Launch },
+    Rerun { key: String, seen: Box<Run>, scope: Scope, note: Option<String> },
+    Cancel(RunId),
+    Detail(Box<Run>),
+    Log { run: RunId, task: String, attempt: u32, live: bool },
+}
+
+/// A workspace was opened: loads what the page needs.
+pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    state.runs = State::default();
+    vec![command::load()]
+}
+
+/// Files below the root changed on disk (workspace-relative, `/`).
+pub fn files_changed(_state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
+    if paths.iter().any(|p| p == "pipelines" || p.starts_with("pipelines/")) {
+        return vec![super::Job::io("runs.pipelines", Task::Pipelines).start()];
+    }
+    Vec::new()
+}
+
+/// The newest run of a pipeline, by its name or by the path of its file.
+pub fn latest<'a>(state: &'a AppState, pipeline: &str) -> Option<&'a Run> {
+    recent(state, pipeline).first().map(|r| &**r)
+}
+
+/// The last 14 runs of a pipeline, newest first, by its name or by the path of its file.
+pub fn recent<'a>(state: &'a AppState, pipeline: &str) -> &'a [Arc<Run>] {
+    let all = history(state, pipeline);
+    all.get(..14).unwrap_or(all)
+}
+
+/// All runs of a pipeline in memory, newest first, by its name or by the path of its file.
+pub fn history<'a>(state: &'a AppState, pipeline: &str) -> &'a [Arc<Run>] {
+    let name = state.runs.name_of(pipeline).unwrap_or(pipeline);
+    state.runs.runs.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// The run with this id, if it is in memory.
+pub fn find<'a>(state: &'a AppState, id: &RunId) -> Option<&'a Arc<Run>> {
+    state.runs.runs.values().flatten().find(|r| r.id == *id)
+}
+
+impl State {
+    /// The name of a pipeline given by its name or by the path of its file.
+    pub fn name_of<'a>(&'a self, text: &'a str) -> Option<&'a str> {
+        let by_path = || self.entries.iter().find(|e| e.source == text).map(|e| e.name.as_str());
+        self.entries.iter().find(|e| e.name == text).map(|e| e.name.as_str()).or_else(by_path)
+    }
+    /// A pipeline by its name or by the path of its file.
+    pub fn entry(&self, text: &str) -> Option<&Entry> {
+        let name = self.name_of(text)?;
+        self.entries.iter().find(|e| e.name == name)
+    }
+    /// The selected pipeline.
+    pub fn selected_entry(&self) -> Option<&Entry> {
+        self.entry(self.pipeline.as_deref()?)
+    }
+    /// Runs of the selected pipeline, newest first.
+    pub fn selected_runs(&self) -> &[Arc<Run>] {
+        self.pipeline.as_ref().and_then(|p| self.runs.get(p)).map_or(&[], Vec::as_slice)
+    }
+    /// The selected run.
+    pub fn selected_run(&self) -> Option<&Arc<Run>> {
+        let id = self.run.as_ref()?;
+        self.selected_runs().iter().find(|r| r.id == *id)
+    }
+    /// The detail, when it is of the selected run as it is now.
+    pub fn current_detail(&self) -> Option<&Detail> {
+        let (detail, run) = (self.detail.as_ref()?, self.selected_run()?);
+        (detail.run == run.id).then_some(detail)
+    }
+    /// Ids of the tasks of the grid: those of the selected run, else of the pipeline.
+    pub fn task_ids(&self) -> Vec<String> {
+        if let Some(run) = self.selected_run().or(self.selected_runs().first()) {
+            return run.tasks.iter().map(|t| t.id.clone()).collect();
+        }
+        let Some(pipeline) = self.selected_entry().and_then(|e| e.pipeline.as_ref()) else { return Vec::new() };
+        pipeline.order().into_iter().filter_map(|i| pipeline.tasks.get(i)).map(|t| t.id.clone()).collect()
+    }
+    /// What a rerun takes, judged by the median of earlier successes of those tasks; milliseconds.
+    pub fn estimate_ms(&self, run: &Run, plan: &[String]) -> Option<u64> {
+        let runs = self.runs.get(&run.pipeline)?;
+        let mut total = 0;
+        for id in plan {
+            let mut lasted: Vec<u64> = runs
+                .iter()
+                .filter_map(|r| {
+                    r.task(id)?.attempts.iter().rev().find(|a| a.state == crate::model::run::TaskState::Success)
+                })
+                .filter_map(|a| a.duration_ms(a.ended_at?))
+                .collect();
+            lasted.sort_unstable();
+            total += lasted.get(lasted.len() / 2)?;
+        }
+        Some(total)
+    }
+    /// True while a start with this key is under way or happened a moment ago.
+    pub(super) fn just_started(&mut self, key: &str, now: Timestamp) -> bool {
+        self.started.retain(|(_, at)| now.as_millisecond() - at.as_millisecond() < 700);
+        if self.started.iter().any(|(k, _)| k == key) {
+            return true;
+        }
+        self.started.push((key.to_owned(), now));
+        false
+    }
+}
+
+/// What the palette offers from here.
+pub fn actions(state: &AppState) -> Vec<Action> {
+    let runs = &state.runs;
+    let mut all = Vec::new();
+    for entry in &runs.entries {
+        let open = Command::OpenPipeline(entry.name.clone());
+        all.push(Action::new("Go to", entry.name.as_str(), open).icon("list-tree").detail("pipeline"));
+        if entry.pipeline.is_some() {
+            let run = Command::Run(entry.name.clone());
+            all.push(
+                Action::new("Runs", format!("Run {}", entry.name), run).icon("play").detail(entry.source.as_str()),
+            );
+            let ask = Command::AskRun(entry.name.clone());
+            let title = format!("Run {} with parameters\u{2026}", entry.name);
+            all.push(Action::new("Runs", title, ask).icon("play").detail(entry.source.as_str()));
+        }
+        let Some(last) = runs.runs.get(&entry.name).and_then(|r| r.first()) else { continue };
+        if last.state.is_final() && last.rerun_plan(&Scope::Failed).is_ok() {
+            let title = format!("Rerun failed tasks of {}", last.title());
+            all.push(Action::new("Runs", title, Command::RerunFailed(last.id.clone())).icon("rotate-cw"));
+        } else if !last.state.is_final() {
+            let title = format!("Cancel {}", last.title());
+            all.push(Action::new("Runs", title, Command::Cancel(last.id.clone())).icon("circle-x"));
+        }
+    }
+    let notebooks = state.workspace.files(FileKind::Notebook).map(|f| f.path.clone()).collect::<Vec<_>>();
+    for path in notebooks {
+        let run = Command::Run(path.clone());
+        all.push(
+            Action::new("Runs", format!("Run {path} from top to bottom"), run).icon("play").detail("in a fresh kernel"),
+        );
+    }
+    all
+}
+
+/// Asks for trust before anything runs.
+fn trusted(state: &mut AppState, then: &Command) -> Result<(), Vec<Effect>> {
+    match workspace::require_trust(state, then.clone()) {
+        Some(effects) => Err(effects),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
