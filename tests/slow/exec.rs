@@ -39,7 +39,10 @@ fn sql_results_and_parameters_reach_python_and_metrics_come_back() {
     let dir = workspace(&[
         ("limit = 10", "parameters"),
         ("%%sql late <<\nSELECT * FROM 'a.csv' WHERE delay > $limit", ""),
-        ("import json\nrows = len(late)\nprint(limit, rows)\nprint(json.dumps({'andon.metric': {'name': 'late', 'value': rows, 'unit': 'rows'}}))", ""),
+        (
+            "import json\nrows = len(late)\nprint(limit, rows)\nprint(json.dumps({'andon.metric': {'name': 'late', 'value': rows, 'unit': 'rows'}}))",
+            "",
+        ),
     ]);
     let (done, news) = run(dir.path(), json!({ "limit": 20 }));
     assert_eq!(done.end, End::Success, "{done:?}");

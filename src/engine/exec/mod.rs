@@ -99,8 +99,9 @@ pub fn execute_notebook(root: &Path, path: &Path, params: &Params, cx: &JobCtx, 
     let name = fsx::relative(root, &full);
     let mut notebook = Notebook::parse(bytes).map_err(|e| Error { what: format!("{name}: {}", e.what), ..e })?;
     if let Some(why) = notebook.read_only() {
-        return Err(Error::user(format!("{name} cannot be executed: {why}"))
-            .hint("Save it in the present format first"));
+        return Err(
+            Error::user(format!("{name} cannot be executed: {why}")).hint("Save it in the present format first")
+        );
     }
     let values = params::inject(&mut notebook, params)?;
     let code: Vec<CellKey> = notebook.cells().iter().filter(|c| c.kind == CellKind::Code).map(|c| c.key).collect();

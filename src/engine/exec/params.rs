@@ -143,10 +143,12 @@ mod tests {
 
     #[test]
     fn plain_assignments_are_read_without_python() {
-        let all = literals("# c\nday = '2026-11-16'  # today\n\nlimit: int = 1_440\nshare=-0.5\nflag = True\nnone = None");
+        let all =
+            literals("# c\nday = '2026-11-16'  # today\n\nlimit: int = 1_440\nshare=-0.5\nflag = True\nnone = None");
         let all = Value::Object(all.unwrap());
         assert_eq!(all, json!({ "day": "2026-11-16", "limit": 1440, "share": -0.5, "flag": true, "none": null }));
-        for code in ["import os", "x = f()", "x = 'a' + 'b'", "x = '''a'''", "if x:\n    y = 1", "x = 'a\\n'", "x == 1"] {
+        for code in ["import os", "x = f()", "x = 'a' + 'b'", "x = '''a'''", "if x:\n    y = 1", "x = 'a\\n'", "x == 1"]
+        {
             assert_eq!(literals(code), None, "{code}");
         }
     }

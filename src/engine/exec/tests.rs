@@ -66,10 +66,7 @@ fn sql_and_plain_parameters_need_no_python() {
 
 #[test]
 fn the_first_failure_ends_the_run_and_is_written_down() {
-    let b = Bench::new(&[
-        ("%%sql\nSELECT nosuch FROM 'data/a.csv'", &[]),
-        ("%%sql\nSELECT 1 AS one", &[]),
-    ]);
+    let b = Bench::new(&[("%%sql\nSELECT nosuch FROM 'data/a.csv'", &[]), ("%%sql\nSELECT 1 AS one", &[])]);
     let (done, _) = b.run(json!({}));
     let End::Failed(failure) = &done.end else { panic!("{done:?}") };
     assert_eq!((failure.cell, failure.ename.as_str()), (0, "SqlError"));
@@ -115,7 +112,10 @@ fn metrics_come_by_column_or_by_row() {
     let text = |t: &str| Cell::Text(t.into());
     let long = page(
         columns,
-        vec![vec![text("p95"), Cell::Float(1.5), text("min"), text("2026-11-16")], vec![text("x"), Cell::Null, Cell::Null, Cell::Null]],
+        vec![
+            vec![text("p95"), Cell::Float(1.5), text("min"), text("2026-11-16")],
+            vec![text("x"), Cell::Null, Cell::Null, Cell::Null],
+        ],
     );
     let found = metrics_of(&long, at);
     assert_eq!(found.len(), 1);
@@ -128,6 +128,7 @@ fn printed_text_is_cut_into_lines_and_metrics_are_seen() {
     assert_eq!(lines.feed(false, "a\nhalf"), "a\n");
     assert_eq!(lines.feed(false, " line\n10%\r20%\r100%\n{\"andon.metric\": {\"x\": 1}}"), "half line\n100%\n");
     assert_eq!(lines.rest().len(), 1);
-    let metrics: Vec<_> = lines.out_lines().filter_map(|l| parse_metrics(l, Timestamp::UNIX_EPOCH, None)).flatten().collect();
+    let metrics: Vec<_> =
+        lines.out_lines().filter_map(|l| parse_metrics(l, Timestamp::UNIX_EPOCH, None)).flatten().collect();
     assert_eq!(metrics[0].name, "x");
 }

@@ -228,6 +228,13 @@ impl Driver {
                     waiting = Some(tx);
                 }
                 End::Shutdown(tx) => {
+                    // From here on nothing is taken; what was on its way gets its end.
+                    self.orders.close();
+                    while let Ok(order) = self.orders.try_recv() {
+                        if let Order::Execute(job) = order {
+                            self.queue.push_back(job);
+                        }
+                    }
                     self.abort_all("The kernel was stopped");
                     self.shared.set(SessionState::Closed);
                     if let Some(tx) = tx {

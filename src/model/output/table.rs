@@ -94,9 +94,12 @@ pub fn table_json(page: &Page) -> String {
         "<small>{shape}</small><table border=\"1\" class=\"dataframe\">\n<thead>\n{names}\n{types}\n</thead>\n<tbody>\n{body}</tbody>\n</table>"
     );
     let bundle = Bundle {
-        data: [("text/html".to_owned(), html.into()), ("text/plain".to_owned(), plain_table(page, &rows, &shape).into())]
-            .into_iter()
-            .collect(),
+        data: [
+            ("text/html".to_owned(), html.into()),
+            ("text/plain".to_owned(), plain_table(page, &rows, &shape).into()),
+        ]
+        .into_iter()
+        .collect(),
         metadata: serde_json::Map::new(),
     };
     super::collect::bundle_json("execute_result", &bundle, Some(None)).to_string()
