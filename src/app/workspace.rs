@@ -10,6 +10,7 @@ use super::{
     action::Action,
     data, dispatch, notebook,
     notify::Notice,
+    quality,
     shell::{self, Dialog, Page},
 };
 use crate::{
@@ -212,10 +213,7 @@ pub fn open_file(state: &mut AppState, path: &str, cx: &Cx) -> Vec<Effect> {
             state.shell.page = Page::Runs;
             Vec::new()
         }
-        FileKind::Check => {
-            state.shell.page = Page::Quality;
-            Vec::new()
-        }
+        FileKind::Check => quality::open_path(state, path, cx),
         _ => {
             state.shell.page = Page::Notebook;
             notebook::open_path(state, path, cx)

@@ -1,0 +1,338 @@
+//! One series as the page draws it: points, limits, patterns, and the verdict in words.
+use jiff::Timestamp;
+
+use crate::{
+    base::{ids::RunId, text},
+    model::{
+        quality::{CheckPoint, Status, Unit},
+        run::MetricPoint,
+        series::{self, Axis, instant},
+        spc::{self, ChartKind, Limits, Phase, Rule, Sample, Signal},
+    },
+};
+
+/// What a chart is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A check: path of its suite, id.
+    Check { path: String, id: String },
+    /// A metric: pipeline, name.
+    Metric { pipeline: String, name: String },
+}
+
+/// One point of a chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dot {
+    pub at: Timestamp,
+    pub data_time: Option<Timestamp>,
+    /// Place on the axis, seconds since 1970.
+    pub x: f64,
+    /// The value; not a number where nothing could be observed, which is a gap.
+    pub value: f64,
+    pub run: Option<RunId>,
+    /// Evaluation it belongs to; none for a metric.
+    pub evaluation: Option<String>,
+    /// None for a metric.
+    pub status: Option<Status>,
+    /// What was found, for the tooltip.
+    pub message: String,
+    size: f64,
+}
+
+impl Dot {
+    /// True when the suite's own limit is broken here.
+    pub fn fails(&self) -> bool {
+        self.status.is_some_and(|s| !matches!(s, Status::Passed | Status::Info))
+    }
+}
+
+/// A series ready to be drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    pub subject: Subject,
+    /// `delays.dep_delay_in_range`.
+    pub title: String,
+    /// What is plotted and by which chart it is judged.
+    pub note: String,
+    pub unit: Unit,
+    /// Unit of a metric, as its task named it.
+    pub suffix: String,
+    pub axis: Axis,
+    pub kind: ChartKind,
+    pub dots: Vec<Dot>,
+    /// One per dot; not a number where there are none.
+    pub limits: Vec<Limits>,
+    pub signals: Vec<Signal>,
+    /// The suite's own limits now.
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+}
+
+/// How the verdict is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Fail,
+    Warn,
+    Good,
+    Idle,
+}
+
+/// What the chart says, in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    pub tone: Tone,
+    pub bold: String,
+    pub rest: String,
+    /// Index of the point it speaks of.
+    pub dot: Option<usize>,
+}
+
+impl Chart {
+    /// The chart of a check's history, which must be in the order of time.
+    pub fn of_check(points: &[&CheckPoint], axis: Axis) -> Option<Self> {
+        let last = points.last()?;
+        let dot = |p: &&CheckPoint| Dot {
+            at: p.at,
+            data_time: p.data_time,
+            x: 0.0,
+            value: p.observed.unwrap_or(f64::NAN),
+            run: p.run.clone(),
+            evaluation: Some(p.evaluation.clone()),
+            status: Some(p.status),
+            message: p.message.clone(),
+            size: p.sample_size() as f64,
+        };
+        let subject = Subject::Check { path: last.path.clone(), id: last.check.clone() };
+        let mut chart = Self::build(subject, last.full_name(), last.unit, points.iter().map(dot).collect(), axis);
+        (chart.low, chart.high) = (last.low, last.high);
+        chart.note = format!("{}, {}, one point a run", last.unit.meaning(), chart.kind.words());
+        Some(chart)
+    }
+
+    /// The chart of a metric, which must be in the order of time.
+    pub fn of_metric(points: &[&MetricPoint], axis: Axis) -> Option<Self> {
+        let last = points.last()?;
+        let dot = |p: &&MetricPoint| Dot {
+            at: p.metric.at,
+            data_time: p.metric.data_time.as_deref().and_then(instant),
+            x: 0.0,
+            value: p.metric.value,
+            run: Some(p.run.clone()),
+            evaluation: None,
+            status: None,
+            message: String::new(),
+            size: 1.0,
+        };
+        let subject = Subject::Metric { pipeline: last.pipeline.clone(), name: last.metric.name.clone() };
+        let title = format!("{}.{}", last.pipeline, last.metric.name);
+        let mut chart = Self::build(subject, title, Unit::Value, points.iter().map(dot).collect(), axis);
+        chart.suffix = last.metric.unit.clone().unwrap_or_default();
+        let what = if chart.suffix.is_empty() { "value" } else { chart.suffix.as_str() };
+        chart.note = format!("{what} of task {}, {}, one point a run", last.task, chart.kind.words());
+        Some(chart)
+    }
+
+    fn build(subject: Subject, title: String, unit: Unit, mut dots: Vec<Dot>, axis: Axis) -> Self {
+        // Dates of data and times of runs on one axis would lie years apart.
+        let axis = if dots.iter().all(|d| d.data_time.is_some()) { axis } else { Axis::Run };
+        for dot in &mut dots {
+            dot.x = series::seconds(match axis {
+                Axis::Run => dot.at,
+                Axis::Data => dot.data_time.unwrap_or(dot.at),
+            });
+        }
+        dots.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.at.cmp(&b.at)));
+        // Points that say nothing take no part in the statistics; the map leads back.
+        let there: Vec<usize> = (0..dots.len()).filter(|&i| dots[i].value.is_finite()).collect();
+        let share = unit == Unit::Share && there.iter().all(|&i| dots[i].size > 0.0);
+        let samples = |kind: ChartKind| -> Vec<Sample> {
+            let counts = matches!(kind, ChartKind::P | ChartKind::PPrime);
+            let sample = |d: &Dot| match counts {
+                true => Sample { value: d.value * d.size, size: d.size },
+                false => Sample::value(d.value),
+            };
+            there.iter().map(|&i| sample(&dots[i])).collect()
+        };
+        let kind = spc::choose(share, &samples(ChartKind::P));
+        let good: Vec<bool> = there.iter().map(|&i| !dots[i].fails()).collect();
+        let phases: Vec<Phase> = Phase::frozen(0, &good).into_iter().collect();
+        let judged = spc::chart(kind, &samples(kind), &phases, &Rule::USUAL);
+        let none = Limits { center: f64::NAN, sigma: f64::NAN, lower: f64::NAN, upper: f64::NAN };
+        let mut limits = vec![none; dots.len()];
+        for (&i, l) in there.iter().zip(&judged.limits) {
+            // A share cannot pass 100 %, so no limit is drawn beyond it.
+            limits[i] = if unit == Unit::Share {
+                Limits { upper: l.upper.min(1.0), lower: l.lower.max(0.0), ..*l }
+            } else {
+                *l
+            };
+        }
+        let place = |s: &Signal| Signal { at: there[s.at], from: there[s.from], ..*s };
+        let signals = judged.signals.iter().map(place).collect();
+        Self {
+            subject,
+            title,
+            note: String::new(),
+            unit,
+            suffix: String::new(),
+            axis,
+            kind,
+            dots,
+            limits,
+            signals,
+            low: None,
+            high: None,
+        }
+    }
+
+    /// A value with its unit.
+    pub fn show(&self, value: f64) -> String {
+        let shown = self.unit.show(value);
+        if self.suffix.is_empty() { shown } else { format!("{shown} {}", self.suffix) }
+    }
+
+    /// The newest point that has a value.
+    pub fn last(&self) -> Option<&Dot> {
+        self.dots.iter().rev().find(|d| d.value.is_finite())
+    }
+
+    /// The strongest pattern that ends at this point.
+    pub fn signal_at(&self, dot: usize) -> Option<&Signal> {
+        self.signals.iter().filter(|s| s.at == dot).min_by_key(|s| s.rule)
+    }
+
+    /// True when the point is to be marked: the suite's limit or a rule is broken.
+    pub fn marked(&self, dot: usize) -> bool {
+        self.dots.get(dot).is_some_and(Dot::fails) || self.signal_at(dot).is_some_and(|s| s.rule == Rule::Nelson1)
+    }
+
+    /// Limits in force at the end, if there are any.
+    pub fn last_limits(&self) -> Option<Limits> {
+        self.limits.iter().rev().copied().find(|l| l.center.is_finite())
+    }
+
+    /// When a point was, as the axis counts.
+    pub fn when(&self, dot: &Dot) -> String {
+        match (self.axis, dot.data_time) {
+            (Axis::Data, Some(at)) => day_utc(at),
+            _ => crate::base::time::day_hhmm(dot.at),
+        }
+    }
+
+    /// What is to be said of the newest point, or of the one a person points at.
+    pub fn verdict(&self, chosen: Option<usize>) -> Verdict {
+        let newest = (0..self.dots.len()).next_back();
+        let Some(at) = chosen.filter(|&i| i < self.dots.len()).or(newest) else {
+            return Verdict { tone: Tone::Idle, bold: "No run yet".to_owned(), rest: String::new(), dot: None };
+        };
+        let dot = &self.dots[at];
+        let signal = self.signal_at(at);
+        if dot.status == Some(Status::Error) || !dot.value.is_finite() {
+            let bold = "Could not be evaluated".to_owned();
+            return Verdict { tone: Tone::Fail, bold, rest: format!(": {}", dot.message), dot: Some(at) };
+        }
+        if let Some(signal) = signal {
+            let tone = if dot.fails() || signal.rule == Rule::Nelson1 { self.tone_of(dot) } else { Tone::Warn };
+            let (bold, rest) = (signal.words(&self.limits[at]), self.rest(at, signal));
+            return Verdict { tone, bold, rest, dot: Some(at) };
+        }
+        if dot.fails() {
+            let rest = format!(": {}", dot.message);
+            return Verdict { tone: self.tone_of(dot), bold: self.limit_words(dot), rest, dot: Some(at) };
+        }
+        let count = self.dots.iter().filter(|d| d.value.is_finite()).count();
+        if self.last_limits().is_none() {
+            let rest = format!(": limits are drawn from {} runs on, {count} so far", spc::MIN_BASELINE);
+            return Verdict { tone: Tone::Idle, bold: self.show(dot.value), rest, dot: Some(at) };
+        }
+        let bold = "In control".to_owned();
+        let rest = format!(": {} is within its limits, {}", self.show(dot.value), self.quiet(at));
+        Verdict { tone: Tone::Good, bold, rest, dot: Some(at) }
+    }
+
+    fn tone_of(&self, dot: &Dot) -> Tone {
+        match dot.status {
+            Some(Status::Failed | Status::Error) => Tone::Fail,
+            // A metric has no limit of its own; leaving its control limits is what there is to see.
+            None => Tone::Fail,
+            Some(_) => Tone::Warn,
+        }
+    }
+
+    fn rest(&self, at: usize, signal: &Signal) -> String {
+        let mut rest = format!(" ({})", signal.rule.title());
+        if signal.from != signal.at {
+            rest.push_str(&format!(", from {}", self.when(&self.dots[signal.from])));
+        }
+        let before = self.signals.iter().filter(|s| s.at < at && s.rule == signal.rule).map(|s| s.at).max();
+        match before {
+            None if at >= 2 => rest.push_str(&format!(", first in {} runs", at + 1)),
+            Some(b) if at - b > 1 => rest.push_str(&format!(", first since {}", self.when(&self.dots[b]))),
+            _ => {}
+        }
+        if self.dots[at].fails() {
+            rest.push_str(&format!("; also {}", lower_first(&self.limit_words(&self.dots[at]))));
+        }
+        rest
+    }
+
+    fn limit_words(&self, dot: &Dot) -> String {
+        match (self.low, self.high) {
+            (Some(low), _) if dot.value < low => format!("Under the limit of {}", self.show(low)),
+            (_, Some(high)) if dot.value > high => format!("Over the limit of {}", self.show(high)),
+            _ => "Against its suite".to_owned(),
+        }
+    }
+
+    fn quiet(&self, at: usize) -> String {
+        let before = self.signals.iter().map(|s| s.at).filter(|&i| i <= at).max();
+        match before {
+            Some(b) => format!("{} since the last signal", text::count((at - b) as u64, "run")),
+            None => format!("no signal in {}", text::count(at as u64 + 1, "run")),
+        }
+    }
+
+    /// The whole chart in one sentence, for people who do not see it.
+    pub fn summary(&self) -> String {
+        let Some(last) = self.last() else { return format!("{}: no value", self.title) };
+        let limits = self.last_limits().map_or_else(String::new, |l| {
+            format!(", usual from {} to {} around {}", self.show(l.lower), self.show(l.upper), self.show(l.center))
+        });
+        let marked = (0..self.dots.len()).filter(|&i| self.marked(i)).count();
+        let verdict = self.verdict(None);
+        format!(
+            "{}: {} points, {} marked, last {} on {}{limits}. {}{}",
+            self.title,
+            self.dots.len(),
+            marked,
+            self.show(last.value),
+            self.when(last),
+            verdict.bold,
+            verdict.rest
+        )
+    }
+
+    /// Values of the newest runs for a small picture; gaps stay gaps.
+    pub fn spark(&self, most: usize) -> Vec<Option<f64>> {
+        let start = self.dots.len().saturating_sub(most);
+        self.dots[start..].iter().map(|d| Some(d.value).filter(|v| v.is_finite())).collect()
+    }
+
+    /// True when the newest point lies outside its control limits or completes a pattern.
+    pub fn signal_now(&self) -> Option<(&Dot, &Signal)> {
+        let at = self.dots.len().checked_sub(1)?;
+        Some((&self.dots[at], self.signal_at(at)?))
+    }
+}
+
+/// `17 Nov`: dates of data have no zone.
+fn day_utc(at: Timestamp) -> String {
+    let zoned = at.to_zoned(jiff::tz::TimeZone::UTC);
+    let form = if zoned.hour() == 0 && zoned.minute() == 0 { "%-d %b %Y" } else { "%-d %b %Y %H:%M" };
+    zoned.strftime(form).to_string()
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
+}

@@ -1,0 +1,406 @@
+//! The control chart: points over time, centre and limits, gaps, marks, and what a point says.
+use egui::{
+    Align2, Color32, Id, LayerId, Order, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui, WidgetInfo,
+    pos2, vec2,
+};
+
+use super::scale::{Times, Values, spread};
+use crate::{
+    app::quality::{Chart, Dot},
+    base::time,
+    model::{
+        quality::Status,
+        series::{self, Axis},
+    },
+    ui::theme::Theme,
+};
+
+/// What happened on a plot.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Point under the pointer.
+    pub hovered: Option<usize>,
+    /// Instant under the pointer, for the other plots of the page.
+    pub cursor: Option<f64>,
+    /// Point clicked.
+    pub clicked: Option<usize>,
+}
+
+/// Draws the chart into the space there is. `window` is from and to in seconds, `chosen` the point looked at.
+pub(super) fn chart_ui(
+    ui: &mut Ui,
+    theme: &Theme,
+    chart: &Chart,
+    window: (f64, f64),
+    chosen: Option<usize>,
+    cursor: Option<f64>,
+) -> Said {
+    let size = ui.available_size();
+    let (rect, response) = ui.allocate_exact_size(vec2(size.x, size.y.max(80.0)), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, chart.summary()));
+    let seen = Seen::new(chart, window, rect);
+    let painter = ui.painter_at(rect);
+    seen.grid(&painter, theme);
+    seen.limits(&painter, theme);
+    seen.line(&painter, theme);
+    seen.dots(&painter, theme, chosen);
+    if let Some(x) = cursor.filter(|x| (window.0..=window.1).contains(x)) {
+        let x = seen.times.x(x, seen.plot);
+        painter.vline(x, seen.plot.y_range(), Stroke::new(1.0, theme.border));
+    }
+    if response.has_focus() {
+        painter.rect_stroke(rect.shrink(1.0), 4.0, Stroke::new(2.0, theme.focus), egui::StrokeKind::Inside);
+    }
+    seen.said(ui, theme, &response)
+}
+
+/// A chart with its scales.
+struct Seen<'a> {
+    chart: &'a Chart,
+    plot: Rect,
+    times: Times,
+    values: Values,
+    /// Indices of the dots within the window.
+    within: std::ops::Range<usize>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(chart: &'a Chart, (from, to): (f64, f64), rect: Rect) -> Self {
+        let pad = (to - from) * 0.015;
+        let times = Times { from: from - pad, to: to + pad };
+        let first = chart.dots.partition_point(|d| d.x < times.from);
+        let last = chart.dots.partition_point(|d| d.x <= times.to);
+        let mut all: Vec<f64> = chart.dots[first..last].iter().map(|d| d.value).collect();
+        if let Some(l) = chart.last_limits() {
+            all.extend([l.lower, l.center, l.upper]);
+        }
+        let (low, high) =
+            all.iter().filter(|v| v.is_finite()).fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
+        // A limit of the suite that is worlds away would flatten everything else.
+        let reach = ((high - low) * 4.0).max(high.abs() * 0.05);
+        all.extend([chart.low, chart.high].into_iter().flatten().filter(|l| *l > low - reach && *l < high + reach));
+        let values = Values::new(&all).within(chart.unit);
+        let plot = Rect::from_min_max(
+            pos2(rect.left() + 56.0, rect.top() + 10.0),
+            pos2(rect.right() - 96.0, rect.bottom() - 24.0),
+        );
+        Self { chart, plot, times, values, within: first..last }
+    }
+
+    fn at(&self, dot: &Dot) -> Pos2 {
+        pos2(self.times.x(dot.x, self.plot), self.values.y(dot.value, self.plot))
+    }
+
+    fn grid(&self, painter: &Painter, theme: &Theme) {
+        let font = theme.font(11.0);
+        let count = (self.plot.height() / 48.0).round().clamp(2.0, 8.0) as usize;
+        for (value, words) in self.values.ticks(count, self.chart) {
+            let y = self.values.y(value, self.plot);
+            painter.hline(self.plot.x_range(), y, theme.hairline());
+            painter.text(pos2(self.plot.left() - 6.0, y), Align2::RIGHT_CENTER, words, font.clone(), theme.muted);
+        }
+        if let Some((from, to)) = self.values.cut {
+            let y = f32::midpoint(self.values.y(from, self.plot), self.values.y(to, self.plot));
+            let x = self.plot.left();
+            let zigzag = [vec2(-4.0, -8.0), vec2(4.0, -3.0), vec2(-4.0, 3.0), vec2(4.0, 8.0)].map(|v| pos2(x, y) + v);
+            painter.add(Shape::line(zigzag.to_vec(), Stroke::new(1.25, theme.border)));
+        }
+        let count = (self.plot.width() / 120.0).round().clamp(2.0, 12.0) as usize;
+        let mut free = self.plot.left() - 40.0;
+        for (seconds, words) in self.times.ticks(count, self.chart.axis) {
+            let galley = painter.layout_no_wrap(words, font.clone(), theme.muted);
+            let half = galley.size().x * 0.5;
+            let x = self.times.x(seconds, self.plot);
+            let left = (x - half).clamp(self.plot.left() - 40.0, (self.plot.right() + 8.0 - half * 2.0).max(0.0));
+            if left < free {
+                continue;
+            }
+            free = left + half * 2.0 + 12.0;
+            painter.vline(x, self.plot.bottom()..=self.plot.bottom() + 4.0, theme.hairline());
+            painter.galley(pos2(left, self.plot.bottom() + 7.0), galley, theme.muted);
+        }
+        let zone = match (self.chart.axis, self.chart.dots.last()) {
+            (Axis::Run, Some(dot)) => time::offset_label(dot.at),
+            _ => "date of data".to_owned(),
+        };
+        let place = pos2(self.plot.right() + 92.0, self.plot.bottom() + 7.0);
+        painter.text(place, Align2::RIGHT_TOP, zone, font, theme.faint);
+    }
+
+    fn limits(&self, painter: &Painter, theme: &Theme) {
+        let limits = &self.chart.limits[self.within.clone()];
+        let xs: Vec<f32> = self.chart.dots[self.within.clone()].iter().map(|d| self.times.x(d.x, self.plot)).collect();
+        let mut labels: Vec<(f32, String, Color32)> = Vec::new();
+        if let Some(last) = self.chart.last_limits() {
+            for (word, pick, dashed) in [
+                ("upper", (|l| l.upper) as fn(&crate::model::spc::Limits) -> f64, true),
+                ("mean", |l| l.center, false),
+                ("lower", |l| l.lower, true),
+            ] {
+                let value = pick(&last);
+                let y = self.values.y(value, self.plot);
+                let same = limits
+                    .iter()
+                    .all(|l| !l.center.is_finite() || (pick(l) - value).abs() < 1e-12 + value.abs() * 1e-9);
+                let stroke = Stroke::new(1.0, theme.border);
+                if same {
+                    segment(painter, pos2(self.plot.left(), y), pos2(self.plot.right(), y), stroke, dashed);
+                } else {
+                    // Limits that follow the size of each point are steps.
+                    self.steps(painter, &xs, limits, pick, stroke);
+                }
+                if last.sigma > 0.0 || word == "mean" {
+                    labels.push((y, format!("{word} {}", self.short(value)), theme.muted));
+                }
+            }
+        }
+        for value in [self.chart.low, self.chart.high].into_iter().flatten() {
+            let y = self.values.y(value, self.plot);
+            if self.plot.expand(2.0).y_range().contains(y) {
+                let dash = Shape::dashed_line(
+                    &[pos2(self.plot.left(), y), pos2(self.plot.right(), y)],
+                    Stroke::new(1.0, theme.fail),
+                    2.0,
+                    3.0,
+                );
+                painter.extend(dash);
+                labels.push((y, format!("limit {}", self.short(value)), theme.fail));
+            }
+        }
+        let mut places: Vec<(f32, usize)> = labels.iter().enumerate().map(|(i, l)| (l.0, i)).collect();
+        spread(&mut places, 13.0, self.plot.top() + 2.0, self.plot.bottom());
+        for (y, i) in places {
+            let (_, words, color) = &labels[i];
+            painter.text(pos2(self.plot.right() + 6.0, y), Align2::LEFT_CENTER, words, theme.font(11.0), *color);
+        }
+    }
+
+    fn steps(
+        &self,
+        painter: &Painter,
+        xs: &[f32],
+        limits: &[crate::model::spc::Limits],
+        pick: fn(&crate::model::spc::Limits) -> f64,
+        stroke: Stroke,
+    ) {
+        for (i, l) in limits.iter().enumerate().filter(|(_, l)| l.center.is_finite()) {
+            let left = if i == 0 { self.plot.left() } else { f32::midpoint(xs[i - 1], xs[i]) };
+            let right = if i + 1 == xs.len() { self.plot.right() } else { f32::midpoint(xs[i], xs[i + 1]) };
+            let y = self.values.y(pick(l), self.plot);
+            segment(painter, pos2(left, y), pos2(right, y), stroke, true);
+        }
+    }
+
+    /// A limit as the edge has room for: without the unit's word where the axis says it.
+    fn short(&self, value: f64) -> String {
+        let words = self.chart.unit.show(value);
+        words.trim_end_matches(" %").to_owned()
+    }
+
+    fn line(&self, painter: &Painter, theme: &Theme) {
+        let xy: Vec<(f64, f64)> = self.chart.dots.iter().map(|d| (d.x, d.value)).collect();
+        // Two points a pixel column at most: what cannot be seen is not drawn, extremes always are.
+        let keep = series::min_max(&xy, self.times.from, self.times.to, (self.plot.width() * 0.5).max(1.0) as usize);
+        let clip = painter.with_clip_rect(self.plot.expand2(vec2(1.0, 6.0)));
+        let segments = series::segments(&xy);
+        for segment in &segments {
+            let points: Vec<Pos2> =
+                keep.iter().filter(|i| segment.contains(i)).map(|&i| self.at(&self.chart.dots[i])).collect();
+            if points.len() > 1 {
+                clip.add(Shape::line(points, Stroke::new(1.5, theme.s1)));
+            }
+        }
+        for pair in segments.windows(2) {
+            let (end, start) = (pair[0].end - 1, pair[1].start);
+            let (a, b) = (self.times.x(xy[end].0, self.plot), self.times.x(xy[start].0, self.plot));
+            if b - a > 44.0 && a > self.plot.left() && b < self.plot.right() {
+                let y = self.values.y(f64::midpoint(xy[end].1, xy[start].1), self.plot) + 14.0;
+                clip.text(pos2(f32::midpoint(a, b), y), Align2::CENTER_CENTER, "no run", theme.font(11.0), theme.muted);
+            }
+        }
+    }
+
+    fn dots(&self, painter: &Painter, theme: &Theme, chosen: Option<usize>) {
+        let crowded = self.within.len() as f32 > self.plot.width() / 5.0;
+        let mut last_marked = None;
+        for i in self.within.clone() {
+            let dot = &self.chart.dots[i];
+            if !dot.value.is_finite() {
+                // What could not be evaluated stands at the foot of its time: a gap in the line, but not unseen.
+                if dot.status == Some(Status::Error) {
+                    let place = pos2(self.times.x(dot.x, self.plot), self.plot.bottom() - 5.0);
+                    diamond(painter, place, 4.0, theme.fail);
+                }
+                continue;
+            }
+            let place = self.at(dot);
+            if self.chart.marked(i) {
+                let color = if dot.status == Some(Status::Warning) { theme.warn } else { theme.fail };
+                diamond(painter, place, 6.5, color);
+                last_marked = Some(i);
+            } else if self.chart.signal_at(i).is_some() {
+                painter.circle(place, 3.5, theme.bg, Stroke::new(1.5, theme.warn));
+            } else if !crowded {
+                painter.circle_filled(place, 2.5, theme.s1);
+            }
+            if chosen == Some(i) {
+                painter.circle_stroke(place, 8.0, Stroke::new(1.5, theme.focus));
+            }
+        }
+        let Some(i) =
+            chosen.filter(|i| self.within.contains(i) && self.chart.dots[*i].value.is_finite()).or(last_marked)
+        else {
+            return;
+        };
+        let dot = &self.chart.dots[i];
+        let words = format!("{}, {}", self.chart.when(dot), self.chart.show(dot.value));
+        let galley = painter.layout_no_wrap(words, theme.font(11.0), theme.text);
+        let place = self.at(dot);
+        let left = place.x - 12.0 - galley.size().x;
+        let x = if left > self.plot.left() { left } else { place.x + 12.0 };
+        let y = (place.y - galley.size().y * 0.5).clamp(self.plot.top(), self.plot.bottom() - galley.size().y);
+        let back = Rect::from_min_size(pos2(x, y), galley.size()).expand(2.0);
+        painter.rect_filled(back, 2.0, theme.fade(theme.bg, 0.8));
+        painter.galley(pos2(x, y), galley, theme.text);
+    }
+
+    fn nearest(&self, pointer: Pos2) -> Option<usize> {
+        let distance = |i: usize| {
+            let dot = &self.chart.dots[i];
+            let y = if dot.value.is_finite() { self.values.y(dot.value, self.plot) } else { self.plot.bottom() };
+            let d = pos2(self.times.x(dot.x, self.plot), y) - pointer;
+            // Time counts more: a person points at a run, not at a height.
+            d.x.abs() + d.y.abs() * 0.1
+        };
+        let best = self.within.clone().min_by(|&a, &b| distance(a).total_cmp(&distance(b)))?;
+        let near = (self.times.x(self.chart.dots[best].x, self.plot) - pointer.x).abs() < 24.0;
+        near.then_some(best)
+    }
+
+    fn said(&self, ui: &Ui, theme: &Theme, response: &Response) -> Said {
+        let mut said = Said::default();
+        let Some(pointer) = response.hover_pos().filter(|p| self.plot.expand(8.0).contains(*p)) else { return said };
+        said.cursor = Some(self.times.at(pointer.x, self.plot));
+        said.hovered = self.nearest(pointer);
+        if let Some(i) = said.hovered {
+            let dot = &self.chart.dots[i];
+            if dot.value.is_finite() {
+                ui.painter().circle_stroke(self.at(dot), 5.0, Stroke::new(2.0, theme.focus));
+            }
+            ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+            tooltip(ui, theme, pointer, &words_of(self.chart, i));
+            if response.clicked() {
+                said.clicked = Some(i);
+            }
+        }
+        said
+    }
+}
+
+fn segment(painter: &Painter, a: Pos2, b: Pos2, stroke: Stroke, dashed: bool) {
+    if dashed {
+        painter.extend(Shape::dashed_line(&[a, b], stroke, 5.0, 4.0));
+    } else {
+        painter.line_segment([a, b], stroke);
+    }
+}
+
+fn diamond(painter: &Painter, at: Pos2, r: f32, color: Color32) {
+    let corners = [vec2(0.0, -r), vec2(r, 0.0), vec2(0.0, r), vec2(-r, 0.0)].map(|v| at + v);
+    painter.add(Shape::convex_polygon(corners.to_vec(), color, Stroke::NONE));
+}
+
+/// Lines about a point: value, times, run, what was found.
+fn words_of(chart: &Chart, i: usize) -> Vec<String> {
+    let dot = &chart.dots[i];
+    let value = if dot.value.is_finite() { chart.show(dot.value) } else { "no value".to_owned() };
+    let mut lines = vec![value];
+    let utc = dot.at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    lines.push(format!("{} {}, {utc}", time::day_hhmm(dot.at), time::offset_label(dot.at)));
+    if let Some(data) = dot.data_time {
+        lines.push(format!("data of {}", data.strftime("%-d %b %Y")));
+    }
+    match &dot.run {
+        Some(run) => lines.push(format!("run {run}")),
+        None => lines.push("evaluated by hand".to_owned()),
+    }
+    if !dot.message.is_empty() {
+        lines.push(crate::base::text::shorten(&dot.message, 90));
+    }
+    if let Some(signal) = chart.signal_at(i) {
+        lines.push(format!("{} ({})", signal.words(&chart.limits[i]), signal.rule.title()));
+    }
+    lines
+}
+
+/// A tooltip 12 px from the pointer, never under it and never outside the window.
+pub(super) fn tooltip(ui: &Ui, theme: &Theme, pointer: Pos2, lines: &[String]) {
+    let painter = ui.ctx().layer_painter(LayerId::new(Order::Tooltip, Id::unique("quality-tooltip")));
+    let galleys: Vec<_> = lines
+        .iter()
+        .enumerate()
+        .map(|(i, line)| {
+            let (font, color) =
+                if i == 0 { (theme.semibold(12.0), theme.text) } else { (theme.font(11.5), theme.muted) };
+            painter.layout(line.clone(), font, color, 320.0)
+        })
+        .collect();
+    let width = galleys.iter().map(|g| g.size().x).fold(0.0, f32::max) + 16.0;
+    let height = galleys.iter().map(|g| g.size().y + 2.0).sum::<f32>() + 10.0;
+    let screen = ui.ctx().content_rect();
+    let x = if pointer.x + 12.0 + width < screen.right() { pointer.x + 12.0 } else { pointer.x - 12.0 - width };
+    let y = if pointer.y + 12.0 + height < screen.bottom() { pointer.y + 12.0 } else { pointer.y - 12.0 - height };
+    let rect = Rect::from_min_size(pos2(x, y), vec2(width, height));
+    painter.add(theme.shadow().as_shape(rect, 6.0));
+    painter.rect(rect, 6.0, theme.raised, Stroke::new(1.0, theme.border), egui::StrokeKind::Inside);
+    let mut y = rect.top() + 6.0;
+    for galley in galleys {
+        let step = galley.size().y + 2.0;
+        painter.galley(pos2(rect.left() + 8.0, y), galley, theme.text);
+        y += step;
+    }
+}
+
+/// A small line over a shared time axis, for the tiles; the newest point and marked ones are shown.
+pub(super) fn tile_line(
+    ui: &mut Ui,
+    theme: &Theme,
+    chart: &Chart,
+    (from, to): (f64, f64),
+    height: f32,
+    cursor: Option<f64>,
+) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Plot {}", chart.summary())));
+    let plot = rect.shrink2(vec2(3.0, 5.0));
+    let painter = ui.painter_at(rect);
+    painter.hline(rect.x_range(), rect.bottom() - 0.5, theme.hairline());
+    let times = Times { from, to };
+    let xy: Vec<(f64, f64)> = chart.dots.iter().map(|d| (d.x, d.value)).collect();
+    let seen: Vec<f64> = xy.iter().filter(|p| (from..=to).contains(&p.0)).map(|p| p.1).collect();
+    let values = Values::new(&seen).whole();
+    let keep = series::min_max(&xy, from, to, (plot.width() * 0.5).max(1.0) as usize);
+    let at = |i: usize| pos2(times.x(xy[i].0, plot), values.y(xy[i].1, plot));
+    for segment in series::segments(&xy) {
+        let points: Vec<Pos2> = keep.iter().filter(|i| segment.contains(i)).map(|&i| at(i)).collect();
+        match points.as_slice() {
+            [one] => {
+                painter.circle_filled(*one, 2.0, theme.s1);
+            }
+            [] => {}
+            _ => {
+                painter.add(Shape::line(points, Stroke::new(1.5, theme.s1)));
+            }
+        }
+    }
+    for i in keep.into_iter().filter(|&i| xy[i].1.is_finite() && chart.marked(i)) {
+        diamond(&painter, at(i), 4.0, theme.fail);
+    }
+    if let Some(x) = cursor.filter(|x| (from..=to).contains(x)) {
+        painter.vline(times.x(x, plot), rect.y_range(), Stroke::new(1.0, theme.border));
+    }
+    if response.has_focus() {
+        painter.rect_stroke(rect, 4.0, Stroke::new(2.0, theme.focus), egui::StrokeKind::Inside);
+    }
+    response
+}
