@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 use super::Event;
 use crate::{
     base::{Error, Result, job::Cancel, time::Clock},
-    engine::{dirs::Dirs, kernel::Kernels, workspace::Watch},
+    engine::{dirs::Dirs, frames::Tables, kernel::Kernels, workspace::Watch},
 };
 
 /// Wakes whoever drains the events.
@@ -74,6 +74,8 @@ pub struct Env {
     pub notebooks: super::notebook::Runtimes,
     /// The history of runs of the opened workspace, and the watch over it.
     pub runs: super::runs::Live,
+    /// Tables the data page has open.
+    pub tables: Tables,
     root: RwLock<Option<PathBuf>>,
     watch: Mutex<Option<Watch>>,
 }
@@ -82,8 +84,8 @@ impl Env {
     /// An environment with no workspace open.
     pub fn new(dirs: Dirs, clock: Arc<dyn Clock>) -> Self {
         let kernels = Kernels::new(&dirs.cache, clock.clone());
-        let (notebooks, runs) = Default::default();
-        Self { dirs, clock, kernels, notebooks, runs, root: RwLock::new(None), watch: Mutex::new(None) }
+        let (notebooks, runs, tables) = Default::default();
+        Self { dirs, clock, kernels, notebooks, runs, tables, root: RwLock::new(None), watch: Mutex::new(None) }
     }
     /// The opened workspace's folder.
     pub fn root(&self) -> Result<PathBuf> {

@@ -9,6 +9,7 @@ mod rowstore;
 mod scan;
 mod source;
 mod spec;
+mod tables;
 mod write;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ pub(crate) use files::expand;
 pub use files::{FORMATS, is_data_file, list_data_files, nearest_files};
 pub(crate) use scan::{Overrides, Scan, misfit_column, scan};
 pub use source::{Source, View};
+pub use tables::Tables;
 pub(crate) use write::write_frame;
 
 use crate::base::Result;

@@ -74,11 +74,17 @@ impl ColumnProfile {
     pub fn null_share(&self) -> f64 {
         if self.rows == 0 { 0.0 } else { self.nulls as f64 / self.rows as f64 }
     }
+    /// True when hardly a value comes twice, as in a column of identifiers.
+    pub fn is_all_different(&self) -> bool {
+        matches!(&self.shape, Shape::Top(top) if top.len() > 12 && top[0].count == 1)
+    }
     /// Heights of the bars, 0 to 1, for drawing.
     pub fn bars(&self) -> Vec<f32> {
         let counts: Vec<u64> = match &self.shape {
             Shape::None => Vec::new(),
             Shape::Histogram(bins) => bins.iter().map(|b| b.count).collect(),
+            // As many values as rows have no shape: one even block says so.
+            Shape::Top(top) if self.is_all_different() => top.first().map(|t| t.count).into_iter().collect(),
             Shape::Top(top) => top.iter().map(|t| t.count).collect(),
         };
         let most = counts.iter().copied().max().unwrap_or(0).max(1) as f32;

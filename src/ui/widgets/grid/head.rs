@@ -176,6 +176,10 @@ fn bars(
         painter.rect_filled(bar, 0.0, if under == Some(i) { theme.accent } else { theme.bar });
     }
     let Some(under) = under else { return };
+    if profile.is_all_different() {
+        response.on_hover_text(format!("{}\nEvery value is different", profile.sentence()));
+        return;
+    }
     if response.clicked() {
         shown.bar = Some((index, under));
     }

@@ -17,6 +17,7 @@ use std::ops::Range;
 
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
+pub(crate) use head::bar_words;
 pub use select::{Selection, selection_text};
 
 use crate::{
@@ -70,6 +71,7 @@ pub struct GridView {
     pub(super) names: Vec<String>,
     /// The cursor moved by a key and must be brought into view.
     pub(super) follow: bool,
+    visible: Range<u64>,
 }
 
 impl GridView {
@@ -105,6 +107,10 @@ impl GridView {
     /// First visible row and how much of it is above the edge.
     pub fn top(&self) -> f64 {
         self.top
+    }
+    /// Rows on the screen in the last frame.
+    pub fn visible(&self) -> Range<u64> {
+        self.visible.clone()
     }
 }
 
@@ -273,6 +279,7 @@ impl<'a> DataGrid<'a> {
         }
         shown.moved |= view.cursor != before;
         shown.rows = layout.rows(view);
+        view.visible = shown.rows.clone();
         self.describe(&response, view, &layout);
         shown
     }

@@ -107,7 +107,7 @@ fn bar(
     let response = ui.interact(track, layout.id.with(("bar", vertical)), Sense::click_and_drag());
     ui.painter().rect_filled(track, 0.0, theme.bg);
     let hot = response.hovered() || response.dragged();
-    ui.painter().rect_filled(rect, 3.0, if hot { theme.border } else { theme.barhi });
+    ui.painter().rect_filled(rect, 3.0, if hot { theme.border } else { theme.bar });
     let along = |p: egui::Pos2| if vertical { p.y - track.top() } else { p.x - track.left() };
     let pointer = response.interact_pointer_pos().map(along);
     if let Some(pointer) = pointer
