@@ -61,7 +61,8 @@ pub(super) fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<
             }
             let page = page(tab, revision, rows.start, count as usize, env, cx)?;
             let range = columns.start..columns.end.min(page.columns.len());
-            let mut lines = vec![page.columns[range.clone()].iter().map(|c| c.name.clone()).collect::<Vec<_>>().join("\t")];
+            let mut lines =
+                vec![page.columns[range.clone()].iter().map(|c| c.name.clone()).collect::<Vec<_>>().join("\t")];
             let line = |row: &Vec<crate::model::table::Cell>| {
                 let fields = row[range.clone()].iter().map(|c| c.plain().replace(['\t', '\n', '\r'], " "));
                 fields.collect::<Vec<_>>().join("\t")
@@ -167,7 +168,8 @@ fn step_rows(source: &Source, steps: &[Step], last: u64, cx: &JobCtx) -> Vec<Opt
             so_far = if Some(i) == filters {
                 Some(last)
             } else if small {
-                let only: Vec<Step> = steps[..=i].iter().filter(|s| matches!(s, Step::Filter { .. })).cloned().collect();
+                let only: Vec<Step> =
+                    steps[..=i].iter().filter(|s| matches!(s, Step::Filter { .. })).cloned().collect();
                 source.view(&ViewSpec::of(&only), cx).ok().map(|v| v.rows())
             } else {
                 None
@@ -178,7 +180,14 @@ fn step_rows(source: &Source, steps: &[Step], last: u64, cx: &JobCtx) -> Vec<Opt
     known.into_values().collect()
 }
 
-fn page(tab: TabId, revision: u64, first: u64, count: usize, env: &Arc<Env>, cx: &JobCtx) -> Result<crate::model::table::Page> {
+fn page(
+    tab: TabId,
+    revision: u64,
+    first: u64,
+    count: usize,
+    env: &Arc<Env>,
+    cx: &JobCtx,
+) -> Result<crate::model::table::Page> {
     match env.tables.view(tab, revision) {
         Some(view) => View::page(&view, first, count, cx),
         None => env.tables.source(tab)?.page(first, count, cx),
@@ -250,7 +259,8 @@ fn notebook(root: &Path, title: &str, sql: &str) -> Result<String> {
     let mut text = Vec::new();
     let format = serde_json::ser::PrettyFormatter::with_indent(b" ");
     let mut writer = serde_json::Serializer::with_formatter(&mut text, format);
-    serde::Serialize::serialize(&document, &mut writer).map_err(|e| Error::bug("Could not write the notebook").because(&e))?;
+    serde::Serialize::serialize(&document, &mut writer)
+        .map_err(|e| Error::bug("Could not write the notebook").because(&e))?;
     text.push(b'\n');
     fsx::write_guarded(&root.join(&path), &text, None)?;
     Ok(path)

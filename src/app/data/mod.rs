@@ -130,7 +130,11 @@ impl Tab {
         let focus = self.focus?;
         let name = &self.columns.get(focus)?.name;
         if !self.spec().filters.is_empty() {
-            return self.focus_profile.as_ref().filter(|(r, p)| *r == self.revision && p.column.name == *name).map(|(_, p)| p);
+            return self
+                .focus_profile
+                .as_ref()
+                .filter(|(r, p)| *r == self.revision && p.column.name == *name)
+                .map(|(_, p)| p);
         }
         self.profiles.get(focus)?.as_ref()
     }
@@ -183,27 +187,67 @@ pub enum Command {
     Close(TabId),
     /// Reads the file again, keeping the steps.
     Reload(TabId),
-    AddFilter { tab: TabId, filter: Filter },
-    SetStep { tab: TabId, index: usize, step: Step },
-    ToggleStep { tab: TabId, index: usize },
-    DeleteStep { tab: TabId, index: usize },
-    MoveStep { tab: TabId, index: usize, up: bool },
+    AddFilter {
+        tab: TabId,
+        filter: Filter,
+    },
+    SetStep {
+        tab: TabId,
+        index: usize,
+        step: Step,
+    },
+    ToggleStep {
+        tab: TabId,
+        index: usize,
+    },
+    DeleteStep {
+        tab: TabId,
+        index: usize,
+    },
+    MoveStep {
+        tab: TabId,
+        index: usize,
+        up: bool,
+    },
     ClearSteps(TabId),
     UndoSteps(TabId),
     /// Smallest first, largest first, not at all, in turn.
-    SortBy { tab: TabId, column: usize },
+    SortBy {
+        tab: TabId,
+        column: usize,
+    },
     /// Keeps the rows of one bar of a column's histogram.
-    FilterBar { tab: TabId, column: usize, bar: usize },
+    FilterBar {
+        tab: TabId,
+        column: usize,
+        bar: usize,
+    },
     /// Runs an edited query; one that is a filter and an order of the same table becomes steps.
-    RunSql { tab: TabId, sql: String },
+    RunSql {
+        tab: TabId,
+        sql: String,
+    },
     /// Loads what the grid shows.
-    NeedRows { tab: TabId, rows: Range<u64> },
+    NeedRows {
+        tab: TabId,
+        rows: Range<u64>,
+    },
     /// The inspector shows this column.
-    Focus { tab: TabId, column: usize },
+    Focus {
+        tab: TabId,
+        column: usize,
+    },
     /// Copies rows that may not be loaded as tab-separated lines.
-    CopyRows { tab: TabId, rows: Range<u64>, columns: Range<usize> },
+    CopyRows {
+        tab: TabId,
+        rows: Range<u64>,
+        columns: Range<usize>,
+    },
     /// Writes the rows that are left to a file, relative to the workspace; the ending says the format.
-    Export { tab: TabId, path: String },
+    Export {
+        tab: TabId,
+        path: String,
+    },
     /// Makes a notebook with a SQL cell of the same query.
     ToNotebook(TabId),
     /// Stops what is being computed for a tab.
@@ -225,22 +269,75 @@ pub struct OpenedTable {
 /// What comes back.
 #[derive(Debug, Clone)]
 pub enum Event {
-    Opened { tab: TabId, table: OpenedTable },
-    OpenFailed { tab: TabId, error: Error },
+    Opened {
+        tab: TabId,
+        table: OpenedTable,
+    },
+    OpenFailed {
+        tab: TabId,
+        error: Error,
+    },
     /// A file that can only be read from the start was read once; columns may have changed type.
-    Prepared { tab: TabId, table: OpenedTable },
-    Viewed { tab: TabId, revision: u64, rows: u64, step_rows: Vec<Option<u64>>, page: Arc<Page>, elapsed_ms: u64 },
-    ViewFailed { tab: TabId, revision: u64, error: Error },
-    Queried { tab: TabId, sql: String, table: OpenedTable },
-    QueryFailed { tab: TabId, error: Error },
-    Page { tab: TabId, revision: u64, page: Arc<Page> },
-    PagesFailed { tab: TabId, revision: u64, error: Error },
-    Profiles { tab: TabId, profiles: Vec<ColumnProfile> },
-    Profile { tab: TabId, profile: ColumnProfile },
-    FocusProfile { tab: TabId, revision: u64, profile: ColumnProfile },
-    Copied { text: String, rows: u64 },
-    Exported { path: String, rows: u64 },
-    NotebookWritten { path: String },
+    Prepared {
+        tab: TabId,
+        table: OpenedTable,
+    },
+    Viewed {
+        tab: TabId,
+        revision: u64,
+        rows: u64,
+        step_rows: Vec<Option<u64>>,
+        page: Arc<Page>,
+        elapsed_ms: u64,
+    },
+    ViewFailed {
+        tab: TabId,
+        revision: u64,
+        error: Error,
+    },
+    Queried {
+        tab: TabId,
+        sql: String,
+        table: OpenedTable,
+    },
+    QueryFailed {
+        tab: TabId,
+        error: Error,
+    },
+    Page {
+        tab: TabId,
+        revision: u64,
+        page: Arc<Page>,
+    },
+    PagesFailed {
+        tab: TabId,
+        revision: u64,
+        error: Error,
+    },
+    Profiles {
+        tab: TabId,
+        profiles: Vec<ColumnProfile>,
+    },
+    Profile {
+        tab: TabId,
+        profile: ColumnProfile,
+    },
+    FocusProfile {
+        tab: TabId,
+        revision: u64,
+        profile: ColumnProfile,
+    },
+    Copied {
+        text: String,
+        rows: u64,
+    },
+    Exported {
+        path: String,
+        rows: u64,
+    },
+    NotebookWritten {
+        path: String,
+    },
 }
 
 /// What runs off the window's thread.
@@ -501,7 +598,9 @@ fn opened_table(tab: &mut Tab, table: OpenedTable, cx: &Cx) -> Vec<Effect> {
     let mut effects = profile(tab);
     if table.needs_prepare {
         let title = format!("Reading {}", tab.name());
-        effects.push(Job::long(tab.job("prepare"), Task::Prepare { tab: tab.id }).titled(title).policy(Policy::Replace).start());
+        effects.push(
+            Job::long(tab.job("prepare"), Task::Prepare { tab: tab.id }).titled(title).policy(Policy::Replace).start(),
+        );
     }
     if !tab.spec().is_plain() {
         effects.extend(steps::view(tab, cx));
@@ -545,7 +644,9 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     }
     let Some(tab) = state.data.active() else { return all };
     let name = tab.name();
-    all.push(Action::new("Data", format!("Make a notebook from {name}"), Command::ToNotebook(tab.id)).icon("notebook-text"));
+    all.push(
+        Action::new("Data", format!("Make a notebook from {name}"), Command::ToNotebook(tab.id)).icon("notebook-text"),
+    );
     all.push(Action::new("Data", format!("Read {name} again"), Command::Reload(tab.id)).icon("refresh-cw"));
     let clear = Action::new("Data", "Remove all filters and sorts", Command::ClearSteps(tab.id)).icon("eraser");
     all.push(clear.only_if(!tab.steps.is_empty(), "There are no filters or sorts"));

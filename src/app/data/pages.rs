@@ -75,7 +75,12 @@ mod tests {
     use super::*;
 
     fn page(number: u64) -> Arc<Page> {
-        Arc::new(Page { first_row: number * PAGE_ROWS, rows: vec![vec![Cell::Int(1)]], total_rows: 10_000_000, ..Page::default() })
+        Arc::new(Page {
+            first_row: number * PAGE_ROWS,
+            rows: vec![vec![Cell::Int(1)]],
+            total_rows: 10_000_000,
+            ..Page::default()
+        })
     }
 
     #[test]

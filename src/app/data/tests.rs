@@ -87,10 +87,7 @@ fn steps_make_revisions_and_late_answers_are_dropped() {
     send(&mut state, Command::SortBy { tab, column: 1 });
     let now = state.data.active().unwrap();
     assert_eq!(now.revision, 3);
-    assert_eq!(
-        now.sql,
-        "SELECT * FROM 'data/a.parquet'\nWHERE unit = 'hhmm' ORDER BY dep_delay DESC NULLS LAST"
-    );
+    assert_eq!(now.sql, "SELECT * FROM 'data/a.parquet'\nWHERE unit = 'hhmm' ORDER BY dep_delay DESC NULLS LAST");
     assert_eq!(now.sort(), [(1, true)]);
     let viewed = |revision, rows| Event::Viewed {
         tab,

@@ -35,7 +35,8 @@ pub(super) fn chips_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &
             egui::Layout::left_to_right(egui::Align::Center),
             |ui| {
                 ui.set_min_width(room.max(120.0));
-                let add = |ui: &mut Ui| Btn::new("Filter").icon("plus").quiet().key("F").name("Add a filter").show(ui, theme);
+                let add =
+                    |ui: &mut Ui| Btn::new("Filter").icon("plus").quiet().key("F").name("Add a filter").show(ui, theme);
                 egui::ScrollArea::horizontal()
                     .id_salt("data-chips")
                     .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
@@ -52,7 +53,15 @@ pub(super) fn chips_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &
             },
         );
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if narrow && Btn::new("").icon("panel-right").quiet().on(view.inspect).name("Steps and profile").show(ui, theme).clicked() {
+            if narrow
+                && Btn::new("")
+                    .icon("panel-right")
+                    .quiet()
+                    .on(view.inspect)
+                    .name("Steps and profile")
+                    .show(ui, theme)
+                    .clicked()
+            {
                 view.inspect = !view.inspect;
             }
             let label = if narrow { "" } else { "Export" };
@@ -117,7 +126,10 @@ fn start(view: &mut View, tab: &Tab, known: Option<(usize, &Filter)>) {
             index: Some(index),
             column: tab.columns.iter().position(|c| c.name == filter.column).unwrap_or(0),
             op: filter.op,
-            values: [filter.values.first().cloned().unwrap_or_default(), filter.values.get(1).cloned().unwrap_or_default()],
+            values: [
+                filter.values.first().cloned().unwrap_or_default(),
+                filter.values.get(1).cloned().unwrap_or_default(),
+            ],
             fresh: true,
         },
         None => {
@@ -135,14 +147,14 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &Tab) {
     toolbar(ui, theme, |ui| {
         ui.label(theme.small(if draft.index.is_some() { "Change filter" } else { "New filter" }));
         let before = draft.column;
-        ComboBox::from_id_salt("filter-column").selected_text(tab.columns[draft.column].name.as_str()).width(140.0).show_ui(
-            ui,
-            |ui| {
+        ComboBox::from_id_salt("filter-column")
+            .selected_text(tab.columns[draft.column].name.as_str())
+            .width(140.0)
+            .show_ui(ui, |ui| {
                 for (i, column) in tab.columns.iter().enumerate() {
                     ui.selectable_value(&mut draft.column, i, column.name.as_str());
                 }
-            },
-        );
+            });
         let ops = Op::for_kind(tab.columns[draft.column].kind);
         if before != draft.column && !ops.contains(&draft.op) {
             draft.op = ops[0];
@@ -166,7 +178,8 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &Tab) {
         }
         suggestions(ui, theme, tab, draft, &mut done);
         let missing = draft.values[..count].iter().any(|v| v.is_empty()).then_some("Type a value");
-        done |= Btn::new(if draft.index.is_some() { "Change" } else { "Add" }).disabled(missing).show(ui, theme).clicked();
+        done |=
+            Btn::new(if draft.index.is_some() { "Change" } else { "Add" }).disabled(missing).show(ui, theme).clicked();
         cancel = Btn::new("Cancel").quiet().show(ui, theme).clicked() || ui.input(|i| i.key_pressed(Key::Escape));
         done &= missing.is_none();
     });
@@ -189,7 +202,9 @@ fn suggestions(ui: &mut Ui, theme: &crate::ui::theme::Theme, tab: &Tab, draft: &
     if !matches!(draft.op, Op::Eq | Op::Ne) || !draft.values[0].is_empty() || ui.available_width() < 360.0 {
         return;
     }
-    let Some(Shape::Top(top)) = tab.profiles.get(draft.column).and_then(Option::as_ref).map(|p| &p.shape) else { return };
+    let Some(Shape::Top(top)) = tab.profiles.get(draft.column).and_then(Option::as_ref).map(|p| &p.shape) else {
+        return;
+    };
     for top in top.iter().take(3) {
         let value = top.value.plain().into_owned();
         let label = crate::base::text::shorten(&value, 16);

@@ -13,7 +13,8 @@ pub(super) fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, grid: &GridView, tab: &T
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, theme.hairline());
     let inner = rect.shrink2(vec2(12.0, 0.0));
-    let mut ui = ui.new_child(UiBuilder::new().max_rect(inner).layout(egui::Layout::left_to_right(egui::Align::Center)));
+    let mut ui =
+        ui.new_child(UiBuilder::new().max_rect(inner).layout(egui::Layout::left_to_right(egui::Align::Center)));
     ui.set_clip_rect(rect.intersect(ui.clip_rect()));
     ui.spacing_mut().item_spacing.x = 16.0;
     let total = tab.shown_rows();

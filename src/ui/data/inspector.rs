@@ -2,7 +2,10 @@
 use egui::{Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::{
-    app::{data::{Command, Origin, Tab}, shell::Command as ShellCommand},
+    app::{
+        data::{Command, Origin, Tab},
+        shell::Command as ShellCommand,
+    },
     base::text::{count, shorten, thousands},
     model::table::{Cell, ColumnProfile, Shape, Step, show_float},
     ui::{
@@ -145,8 +148,12 @@ fn profile_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, profile: &ColumnProfi
     match &profile.shape {
         Shape::Histogram(bins) => {
             let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 60.0), Sense::hover());
-            response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("Histogram: {}", profile.sentence())));
-            let area = Rect::from_min_max(pos2(rect.left() + padding, rect.top()), pos2(rect.right() - padding, rect.bottom() - 4.0));
+            response
+                .widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("Histogram: {}", profile.sentence())));
+            let area = Rect::from_min_max(
+                pos2(rect.left() + padding, rect.top()),
+                pos2(rect.right() - padding, rect.bottom() - 4.0),
+            );
             let step = area.width() / bins.len().max(1) as f32;
             let under = response.hover_pos().map(|p| ((p.x - area.left()) / step).max(0.0) as usize);
             for (i, share) in profile.bars().into_iter().enumerate() {
@@ -167,7 +174,8 @@ fn profile_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, profile: &ColumnProfi
                 let response = Row::new(&shown).show(ui, theme, |ui| {
                     let full = ui.max_rect();
                     let width = full.width() * top.count as f32 / most as f32;
-                    let bar = Rect::from_min_size(pos2(full.left(), full.top() + 3.0), vec2(width, full.height() - 6.0));
+                    let bar =
+                        Rect::from_min_size(pos2(full.left(), full.top() + 3.0), vec2(width, full.height() - 6.0));
                     ui.painter().rect_filled(bar, 2.0, theme.selsoft);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         ui.label(theme.small(thousands(top.count)));
@@ -179,7 +187,9 @@ fn profile_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, profile: &ColumnProfi
                 });
                 let whole = tab.profiles.get(tab.focus.unwrap_or(usize::MAX)).and_then(Option::as_ref);
                 if response.on_hover_text("Click to keep only these rows").clicked()
-                    && let Some(bar) = whole.and_then(|p| position(p, &top.value)).or(Some(i).filter(|_| tab.spec().filters.is_empty()))
+                    && let Some(bar) = whole
+                        .and_then(|p| position(p, &top.value))
+                        .or(Some(i).filter(|_| tab.spec().filters.is_empty()))
                 {
                     cx.send(Command::FilterBar { tab: tab.id, column: tab.focus.unwrap_or(0), bar });
                 }
@@ -238,7 +248,13 @@ fn facts(ui: &mut Ui, theme: &Theme, profile: &ColumnProfile) {
             let left = rect.left() + 12.0 + (width + 16.0) * i as f32;
             let middle = rect.center().y;
             ui.painter().text(pos2(left, middle), egui::Align2::LEFT_CENTER, *name, theme.font(13.0), theme.muted);
-            ui.painter().text(pos2(left + width, middle), egui::Align2::RIGHT_CENTER, value, theme.font(13.0), theme.text);
+            ui.painter().text(
+                pos2(left + width, middle),
+                egui::Align2::RIGHT_CENTER,
+                value,
+                theme.font(13.0),
+                theme.text,
+            );
         }
     }
 }

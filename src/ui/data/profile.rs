@@ -36,8 +36,19 @@ fn page(tab: &Tab) -> Page {
     // The row count of a column is "Int" so that it is grouped; min and max keep the text of their type.
     let int = |n: &str| Column::new(n, "", Kind::Int);
     let columns = [
-        text("column"), text("type"), int("nulls"), float("null %"), int("distinct"), text("min"), text("max"),
-        float("mean"), float("median"), float("p95"), float("std dev"), text("most frequent"), text("from"),
+        text("column"),
+        text("type"),
+        int("nulls"),
+        float("null %"),
+        int("distinct"),
+        text("min"),
+        text("max"),
+        float("mean"),
+        float("median"),
+        float("p95"),
+        float("std dev"),
+        text("most frequent"),
+        text("from"),
     ];
     let rows = tab.profiles.iter().enumerate().map(|(i, p)| row(tab, i, p.as_ref())).collect();
     Page { columns: columns.into(), first_row: 0, rows, total_rows: tab.columns.len() as u64 }
@@ -50,7 +61,9 @@ fn row(tab: &Tab, index: usize, profile: Option<&ColumnProfile>) -> Vec<Cell> {
         row.extend(std::iter::repeat_n(Cell::Null, 11));
         return row;
     };
-    let number = |v: Option<f64>| v.filter(|_| column.kind.is_number()).map_or(Cell::Null, |v| Cell::Float((v * 1e4).round() / 1e4));
+    let number = |v: Option<f64>| {
+        v.filter(|_| column.kind.is_number()).map_or(Cell::Null, |v| Cell::Float((v * 1e4).round() / 1e4))
+    };
     let edge = |c: &Cell| if c.is_null() { Cell::Null } else { Cell::Text(shorten(&c.show(column.grouped()), 40)) };
     let top = match &p.shape {
         Shape::Top(top) => top.first().map_or(Cell::Null, |t| {

@@ -43,9 +43,12 @@ pub(super) fn query_ui(ui: &mut Ui, cx: &mut PageCx<'_>, draft: &mut Draft, tab:
             let side = if edited { 210.0 } else { 170.0 };
             let width = (ui.available_width() - side).max(120.0);
             let lines = draft.text.lines().count().clamp(2, 8);
-            egui::ScrollArea::vertical().id_salt("data-sql").max_height(8.0 * 18.0).auto_shrink([false, true]).max_width(width).show(
-                ui,
-                |ui| {
+            egui::ScrollArea::vertical()
+                .id_salt("data-sql")
+                .max_height(8.0 * 18.0)
+                .auto_shrink([false, true])
+                .max_width(width)
+                .show(ui, |ui| {
                     let font = theme.mono(12.0);
                     let mut layout = |ui: &Ui, text: &dyn egui::TextBuffer, wrap: f32| {
                         let mut job = highlight(theme, text.as_str(), &font);
@@ -68,8 +71,7 @@ pub(super) fn query_ui(ui: &mut Ui, cx: &mut PageCx<'_>, draft: &mut Draft, tab:
                     if response.has_focus() {
                         run |= ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::Enter));
                     }
-                },
-            );
+                });
             let rest = egui::vec2(ui.available_width(), 24.0);
             ui.allocate_ui_with_layout(rest, egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if tab.loading {
@@ -108,7 +110,11 @@ pub(crate) fn highlight(theme: &Theme, sql: &str, font: &FontId) -> LayoutJob {
             Token::Punct => theme.op,
             _ => theme.text,
         };
-        job.append(text, 0.0, TextFormat { font_id: font.clone(), color, line_height: Some(18.0), ..TextFormat::default() });
+        job.append(
+            text,
+            0.0,
+            TextFormat { font_id: font.clone(), color, line_height: Some(18.0), ..TextFormat::default() },
+        );
     }
     job
 }
