@@ -1,5 +1,7 @@
 //! Tests that drive real kernels, windows and large files. A missing tool is named, never skipped in silence.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+#[path = "slow/exec.rs"]
+mod exec;
 #[path = "slow/kernel.rs"]
 mod kernel;
 #[path = "slow/support.rs"]

@@ -1,5 +1,6 @@
 //! Effects: files, git, SQL, kernels, processes, the store. Blocking; called from jobs and the command line only.
 pub mod dirs;
+pub mod exec;
 pub mod frames;
 pub mod git;
 pub mod kernel;

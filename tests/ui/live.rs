@@ -44,7 +44,7 @@ impl App {
     /// Waits until all jobs have ended and their events are in the state.
     #[track_caller]
     pub fn settle(&mut self) {
-        assert!(self.host.settle(Duration::from_secs(60)), "jobs still run: {:?}", self.host.state.jobs);
+        assert!(self.host.settle(Duration::from_mins(1)), "jobs still run: {:?}", self.host.state.jobs);
     }
     fn frame(&mut self, ui: &mut egui::Ui) {
         self.host.drain(Duration::from_millis(4));
@@ -53,7 +53,9 @@ impl App {
         let mut cx = PageCx { state: &self.host.state, theme: &self.theme, send: &mut send, now };
         shell::window_ui(ui, &mut cx, &mut self.views);
         self.sent.clone_from(&send);
-        send.into_iter().for_each(|command| self.host.send(command));
+        for command in send {
+            self.host.send(command);
+        }
     }
 }
 

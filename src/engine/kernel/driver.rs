@@ -228,6 +228,13 @@ impl Driver {
                     waiting = Some(tx);
                 }
                 End::Shutdown(tx) => {
+                    // From here on nothing is taken; what was on its way gets its end.
+                    self.orders.close();
+                    while let Ok(order) = self.orders.try_recv() {
+                        if let Order::Execute(job) = order {
+                            self.queue.push_back(job);
+                        }
+                    }
                     self.abort_all("The kernel was stopped");
                     self.shared.set(SessionState::Closed);
                     if let Some(tx) = tx {
@@ -313,6 +320,7 @@ impl Driver {
 
     /// Ends the process in the way `end` asks for; every cell gets its end state.
     async fn stop(&mut self, mut live: Live, end: &End) -> End {
+        let was_busy = self.active.is_some();
         self.asks.clear();
         self.input = None;
         match end {
@@ -338,6 +346,10 @@ impl Driver {
             }
         }
         let restart = matches!(end, End::Restart(_));
+        // A busy kernel answers to nothing; interrupted, it can end in order.
+        if was_busy {
+            live.process.interrupt();
+        }
         let asked = live.wire.control(jp::ShutdownRequest { restart }).await.is_ok();
         let patience = Duration::from_millis(if asked { 2000 } else { 0 });
         match live.process.wait_for(patience).await {

@@ -178,7 +178,7 @@ impl<'a> Teller<'a> {
         new.lane = card.lane.as_ref().map(|l| self.board.find_lane(l).map(|l| l.id.clone())).transpose()?;
         new.labels.clone_from(&card.labels);
         new.assignee = card.who.as_ref().and_then(|w| self.story.people.get(w)).cloned();
-        new.body = card.body.trim().to_owned();
+        card.body.trim().clone_into(&mut new.body);
         new.links = card.links.iter().map(|l| l.parse::<Link>()).collect::<Result<_>>()?;
         let id = new.id.clone();
         self.ids.insert(step.card, id.clone());

@@ -191,7 +191,7 @@ fn past(root: &Path, files: Files, cx: &JobCtx) -> Result<()> {
 }
 
 /// The files of a folder of the recipe, by their place in the copy.
-fn version<'a>(files: Files, name: &'a str) -> impl Iterator<Item = (&'static str, &'static [u8])> + 'a {
+fn version(files: Files, name: &str) -> impl Iterator<Item = (&'static str, &'static [u8])> {
     files.iter().filter_map(move |(path, bytes)| {
         let inside = path.strip_prefix(".sample/")?.strip_prefix(name)?.strip_prefix('/')?;
         Some((inside, *bytes))

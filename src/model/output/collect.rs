@@ -209,7 +209,7 @@ fn error_value(ename: &str, evalue: &str, traceback: &[String]) -> Value {
     json!({ "ename": ename, "evalue": evalue, "output_type": "error", "traceback": traceback })
 }
 
-fn bundle_json(kind: &str, bundle: &Bundle, count: Option<Option<u64>>) -> Value {
+pub(super) fn bundle_json(kind: &str, bundle: &Bundle, count: Option<Option<u64>>) -> Value {
     let mut out = Map::new();
     out.insert("data".into(), store_data(&bundle.data));
     if let Some(count) = count {

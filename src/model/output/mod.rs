@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 pub use self::{
     collect::{Collector, error_json, stream_json},
     image::{Image, MAX_SIDE, Pixels},
-    table::Table,
+    table::{Table, table_json},
     text::{Ink, Line, Style, Text},
 };
 use crate::base::text::bytes;

@@ -3,7 +3,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::table::{Cell, Column, Kind, Page};
+use crate::{
+    base::text::thousands,
+    model::{
+        kernel::Bundle,
+        table::{Cell, Column, Kind, Page},
+    },
+};
 
 /// Cells beyond this are counted, not kept.
 const MAX_CELLS: usize = 500_000;
@@ -34,7 +40,7 @@ impl Table {
         lines.extend(self.page.rows.iter().map(|row| {
             let cells = row.iter().map(|cell| match cell {
                 Cell::Null => String::new(),
-                cell => clean(&cell.show(false)),
+                cell => clean(&cell.plain()),
             });
             cells.collect::<Vec<_>>().join("\t")
         }));
@@ -65,6 +71,58 @@ fn kind_of_polars(dtype: &str) -> Kind {
         t if t.starts_with(['i', 'u']) && t[1..].bytes().all(|b| b.is_ascii_digit()) => Kind::Int,
         _ => Kind::Other,
     }
+}
+
+/// A result of Andon's own engine as an output in nbformat's JSON: an HTML table that every front end shows, with the
+/// types of the columns in a second row of the head, and plain text beside it.
+pub fn table_json(page: &Page) -> String {
+    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let shape = format!("shape: ({}, {})", thousands(page.total_rows), page.columns.len());
+    let row = |tag: &str, cells: Vec<String>| {
+        let cells: String = cells.iter().map(|c| format!("<{tag}>{}</{tag}>", escape(c))).collect();
+        format!("<tr>{cells}</tr>")
+    };
+    let names = row("th", page.columns.iter().map(|c| c.name.clone()).collect());
+    let types = row("td", page.columns.iter().map(|c| c.dtype.clone()).collect());
+    let show = |cell: &Cell| if cell.is_null() { "null".to_owned() } else { cell.plain().into_owned() };
+    let mut rows: Vec<Vec<String>> = page.rows.iter().map(|r| r.iter().map(show).collect()).collect();
+    if (page.rows.len() as u64) < page.total_rows {
+        rows.push(vec!["…".to_owned(); page.columns.len()]);
+    }
+    let body: String = rows.iter().map(|r| row("td", r.clone()) + "\n").collect();
+    let html = format!(
+        "<small>{shape}</small><table border=\"1\" class=\"dataframe\">\n<thead>\n{names}\n{types}\n</thead>\n<tbody>\n{body}</tbody>\n</table>"
+    );
+    let bundle = Bundle {
+        data: [
+            ("text/html".to_owned(), html.into()),
+            ("text/plain".to_owned(), plain_table(page, &rows, &shape).into()),
+        ]
+        .into_iter()
+        .collect(),
+        metadata: serde_json::Map::new(),
+    };
+    super::collect::bundle_json("execute_result", &bundle, Some(None)).to_string()
+}
+
+/// Aligned columns, for front ends without HTML.
+fn plain_table(page: &Page, rows: &[Vec<String>], shape: &str) -> String {
+    let shown = rows.get(..rows.len().min(20)).unwrap_or_default();
+    let width = |i: usize, name: &str| {
+        let cells = shown.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count());
+        cells.chain([name.chars().count()]).max().unwrap_or(0).min(40)
+    };
+    let widths: Vec<usize> = page.columns.iter().enumerate().map(|(i, c)| width(i, &c.name)).collect();
+    let line = |cells: Vec<&str>| {
+        let padded = cells.iter().zip(&widths).zip(page.columns.iter()).map(|((cell, &w), column)| {
+            let cell = crate::base::text::shorten(cell, 40);
+            if column.kind.is_number() { format!("{cell:>w$}") } else { format!("{cell:<w$}") }
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![shape.to_owned(), line(page.columns.iter().map(|c| c.name.as_str()).collect())];
+    lines.extend(shown.iter().map(|r| line(r.iter().map(String::as_str).collect())));
+    lines.join("\n")
 }
 
 struct RawCell {

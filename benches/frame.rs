@@ -1,0 +1,136 @@
+//! CPU time of one frame, layout and tessellation, of every page of the sample workspace: no display, no GPU.
+//!
+//! Prints the median and the 99th percentile of each page and fails when one takes longer than the budget of 8 ms.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark ends at the first surprise and prints")]
+mod support;
+
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use andon::{
+    app::{
+        env::NoWaker,
+        host::Host,
+        shell::{Command, Page},
+        workspace,
+    },
+    base::time::SystemClock,
+    engine::{dirs::Dirs, sample},
+    ui::{
+        PageCx,
+        shell::{Views, window_ui},
+        theme::{Theme, install_fonts},
+    },
+};
+use egui::{Context, Event, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, vec2};
+
+const BUDGET_MS: f64 = 8.0;
+const FRAMES: usize = 400;
+
+struct Window {
+    host: Host,
+    views: Views,
+    theme: Theme,
+    ctx: Context,
+    time: f64,
+}
+
+impl Window {
+    /// Draws one frame and gives its CPU time in ms.
+    fn frame(&mut self, events: Vec<Event>) -> f64 {
+        self.host.drain(Duration::from_millis(4));
+        self.time += 1.0 / 60.0;
+        let input = RawInput {
+            screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(1440.0, 900.0))),
+            time: Some(self.time),
+            events,
+            ..RawInput::default()
+        };
+        let mut send = Vec::new();
+        let now = self.host.env.clock.now();
+        let (state, theme, views) = (&self.host.state, &self.theme, &mut self.views);
+        let start = Instant::now();
+        let output = self.ctx.run_ui(input, |ui| {
+            let mut cx = PageCx { state, theme, send: &mut send, now };
+            window_ui(ui, &mut cx, views);
+        });
+        let primitives = self.ctx.tessellate(output.shapes, output.pixels_per_point);
+        let ms = start.elapsed().as_secs_f64() * 1000.0;
+        std::hint::black_box(primitives);
+        for command in send {
+            self.host.send(command);
+        }
+        ms
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..4 {
+            self.frame(Vec::new());
+            assert!(self.host.settle(Duration::from_mins(2)), "jobs still run");
+        }
+    }
+
+    /// Frames with the wheel turning over the middle: every one lays out other rows.
+    fn measure(&mut self) -> Vec<f64> {
+        let at = Pos2::new(700.0, 500.0);
+        let mut times = Vec::with_capacity(FRAMES);
+        for i in 0..FRAMES {
+            let down = if (i / 100) % 2 == 0 { -60.0 } else { 60.0 };
+            let wheel = Event::MouseWheel {
+                unit: MouseWheelUnit::Point,
+                delta: vec2(0.0, down),
+                phase: TouchPhase::Move,
+                source: MouseWheelSource::Wheel,
+                modifiers: Modifiers::NONE,
+            };
+            times.push(self.frame(vec![Event::PointerMoved(at), wheel]));
+        }
+        times.sort_by(f64::total_cmp);
+        times
+    }
+}
+
+fn main() {
+    let home = tempfile::tempdir().unwrap();
+    let dirs = Dirs::below(home.path());
+    dirs.create().unwrap();
+    let root = sample::open(&dirs, sample::DEFAULT, &andon::base::job::JobCtx::detached()).unwrap();
+    fs::write(root.join("notebooks/thousand.ipynb"), support::notebook(1000, 0)).unwrap();
+
+    let host = Host::new(dirs, Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    let ctx = Context::default();
+    let theme = Theme::dark();
+    install_fonts(&ctx);
+    theme.apply(&ctx);
+    let mut window = Window { host, views: Views::default(), theme, ctx, time: 0.0 };
+    // Fonts given now are there from the second frame on.
+    let _ = window.ctx.run_ui(RawInput::default(), |_| {});
+    window.host.send(workspace::Command::Open(root.clone()));
+    window.settle();
+
+    let mut slow = Vec::new();
+    let mut report = |name: &str, times: Vec<f64>| {
+        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+        println!("{name:<28} median {:>6.2} ms   p99 {:>6.2} ms   worst {:>6.2} ms", at(0.5), at(0.99), at(1.0));
+        if at(0.99) > BUDGET_MS {
+            slow.push(name.to_owned());
+        }
+    };
+    for page in Page::ALL {
+        window.host.send(Command::Go(page));
+        window.settle();
+        let times = window.measure();
+        report(page.title(), times);
+    }
+    window.host.send(workspace::Command::Open(root.join("notebooks/thousand.ipynb")));
+    window.settle();
+    let times = window.measure();
+    report("Notebook of 1,000 cells", times);
+    if !slow.is_empty() {
+        println!("over {BUDGET_MS} ms: {}", slow.join(", "));
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,88 @@
+//! Notebooks executed without a window, with SQL and Python side by side.
+use std::{path::Path, sync::Mutex};
+
+use andon::{
+    base::job::JobCtx,
+    engine::exec::{End, Executed, Progress, execute_notebook},
+    model::notebook::{CellKind, Notebook},
+};
+use serde_json::{Value, json};
+
+use super::kernel::test_python;
+
+fn workspace(cells: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = test_python().parent().unwrap().parent().unwrap().to_path_buf();
+    std::os::unix::fs::symlink(prefix, dir.path().join(".venv")).unwrap();
+    std::fs::write(dir.path().join("a.csv"), "city,delay\nDAL,12\nORD,-4\nEWR,40\n").unwrap();
+    let mut notebook = Notebook::new_empty();
+    for (at, (source, tag)) in cells.iter().enumerate() {
+        let key = notebook.insert(at, CellKind::Code, source).unwrap();
+        if !tag.is_empty() {
+            notebook.set_cell_metadata(key, &json!({ "tags": [tag] }).to_string()).unwrap();
+        }
+    }
+    std::fs::write(dir.path().join("n.ipynb"), notebook.to_bytes()).unwrap();
+    dir
+}
+
+fn run(dir: &Path, params: Value) -> (Executed, Vec<Progress>) {
+    let news = Mutex::new(Vec::new());
+    let params = params.as_object().cloned().unwrap();
+    let sink = |p| news.lock().unwrap().push(p);
+    let done = execute_notebook(dir, Path::new("n.ipynb"), &params, &JobCtx::detached(), &sink).unwrap();
+    (done, news.into_inner().unwrap())
+}
+
+#[test]
+fn sql_results_and_parameters_reach_python_and_metrics_come_back() {
+    let dir = workspace(&[
+        ("limit = 10", "parameters"),
+        ("%%sql late <<\nSELECT * FROM 'a.csv' WHERE delay > $limit", ""),
+        (
+            "import json\nrows = len(late)\nprint(limit, rows)\nprint(json.dumps({'andon.metric': {'name': 'late', 'value': rows, 'unit': 'rows'}}))",
+            "",
+        ),
+    ]);
+    let (done, news) = run(dir.path(), json!({ "limit": 20 }));
+    assert_eq!(done.end, End::Success, "{done:?}");
+    assert!(done.kernel.is_some());
+    let printed: String = news
+        .iter()
+        .filter_map(|p| match p {
+            Progress::Printed { text, stderr: false, .. } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(printed.starts_with("20 1\n"), "{printed}");
+    assert_eq!((done.metrics[0].name.as_str(), done.metrics[0].value), ("late", 1.0));
+    let notebook: Value = serde_json::from_slice(&done.bytes).unwrap();
+    assert_eq!(notebook["cells"][1]["metadata"]["tags"][0], "injected-parameters");
+    assert_eq!(notebook["cells"][3]["outputs"][0]["text"][0], "20 1\n");
+}
+
+#[test]
+fn an_exception_ends_the_run_with_its_traceback() {
+    let dir = workspace(&[("print('first')", ""), ("raise ValueError('bad 3')", ""), ("print('never')", "")]);
+    let (done, _) = run(dir.path(), json!({}));
+    let End::Failed(failure) = &done.end else { panic!("{done:?}") };
+    assert_eq!((failure.cell, failure.ename.as_str()), (1, "ValueError"));
+    assert_eq!(failure.error.what, "ValueError: bad 3");
+    assert!(failure.traceback.contains("Traceback"), "{}", failure.traceback);
+    assert_eq!(done.cells_run, 1);
+    let notebook: Value = serde_json::from_slice(&done.bytes).unwrap();
+    assert_eq!(notebook["cells"][1]["outputs"][0]["ename"], "ValueError");
+    assert_eq!(notebook["cells"][2]["outputs"], json!([]));
+}
+
+#[test]
+fn a_kernel_that_dies_is_told_with_exit_code_and_last_words() {
+    let dir = workspace(&[("import os\nos.write(2, b'out of everything\\n')\nos._exit(3)", "")]);
+    let (done, _) = run(dir.path(), json!({}));
+    let End::Failed(failure) = &done.end else { panic!("{done:?}") };
+    assert_eq!(failure.ename, "KernelDied");
+    assert!(failure.error.what.contains("exit code 3"), "{}", failure.error);
+    let notebook: Value = serde_json::from_slice(&done.bytes).unwrap();
+    let outputs = notebook["cells"][0]["outputs"].to_string();
+    assert!(outputs.contains("out of everything") && outputs.contains("exit code 3"), "{outputs}");
+}
