@@ -32,10 +32,24 @@ pub fn of_page(page: Page) -> Vec<KeyRow> {
             notebook = super::notebook::keys::all();
             &notebook
         }
+        Page::Runs => RUNS,
         _ => &[],
     };
     own.iter().chain(GLOBAL).copied().collect()
 }
+
+const RUNS: &[KeyRow] = &[
+    KeyRow { context: "Runs", key: "Arrows", does: "Walk the grid of tasks and runs" },
+    KeyRow { context: "Runs", key: "Enter  L", does: "Open the log" },
+    KeyRow { context: "Runs", key: "R", does: "Rerun what failed" },
+    KeyRow { context: "Runs", key: "G", does: "Grid or Gantt" },
+    KeyRow { context: "Log", key: "E", does: "First error" },
+    KeyRow { context: "Log", key: "F", does: "Follow the end" },
+    KeyRow { context: "Log", key: "/", does: "Search" },
+    KeyRow { context: "Log", key: "N  Shift+N", does: "Next hit, hit before" },
+    KeyRow { context: "Log", key: "[  ]", does: "Try before, next try" },
+    KeyRow { context: "Log", key: "Esc", does: "Back to the grid" },
+];
 
 const HOME: &[KeyRow] = &[
     KeyRow { context: "Home", key: "J  K", does: "Next, previous row" },

@@ -1,11 +1,231 @@
-//! The runs page.
-use egui::Ui;
+//! The runs page: pipelines at the left, the grid of tasks × runs, and below it the run one looks at.
+mod detail;
+mod dialogs;
+mod gantt;
+mod grid;
+mod log;
+mod nav;
+mod words;
+
+use egui::{Align, Frame, Key, Layout, Modifiers, Panel, ScrollArea, Ui};
 
 use super::PageCx;
+use crate::{
+    app::runs::{Command, Entry, Tab},
+    model::run::{RunState, Scope},
+    ui::widgets::{Btn, empty_state, error_box, left_panel, page_head, segmented},
+};
+
+pub use words::task_mark;
 
 /// What only the page itself needs to remember.
 #[derive(Debug, Default)]
-pub struct View {}
+pub struct View {
+    grid: grid::View,
+    log: log::View,
+    dialogs: dialogs::View,
+}
+
+/// Below this width of the page, Gantt and parameters move behind the view switch.
+const NARROW: f32 = 1100.0;
 
 /// Draws the page.
-pub fn page_ui(_ui: &mut Ui, _cx: &mut PageCx<'_>, _view: &mut View) {}
+pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    keys(ui, cx, view);
+    let narrow = ui.available_width() < NARROW;
+    let log = cx.state.runs.tab == Tab::Log && cx.state.runs.selected_run().is_some();
+    if !cx.state.shell.hide_navigator {
+        let width = if log { 220.0 } else if narrow { 212.0 } else { 264.0 };
+        let id = if log { "runs-log-nav" } else { "runs-nav" };
+        left_panel(ui, cx.theme, id, width, |ui| if log { log::nav_ui(ui, cx) } else { nav::nav_ui(ui, cx) });
+    }
+    if log {
+        log::log_ui(ui, cx, &mut view.log);
+    } else {
+        middle_ui(ui, cx, view, narrow);
+    }
+    dialogs::dialogs_ui(ui.ctx(), cx, &mut view.dialogs);
+}
+
+fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {
+    let theme = cx.theme;
+    if let Some(error) = &cx.state.runs.error {
+        Frame::NONE.inner_margin(16).show(ui, |ui| {
+            if error_box(ui, theme, error, &["Try again"]).is_some() {
+                cx.send(Command::Refresh);
+            }
+        });
+        return;
+    }
+    let Some(entry) = cx.state.runs.selected_entry().cloned() else {
+        if cx.state.runs.loaded {
+            none_ui(ui, cx);
+        }
+        return;
+    };
+    head_ui(ui, cx, &entry, narrow);
+    if let Some(error) = &entry.error {
+        Frame::NONE.inner_margin(egui::Margin::symmetric(16, 12)).show(ui, |ui| {
+            if error_box(ui, theme, error, &["Open the file"]).is_some() {
+                cx.send(crate::app::workspace::Command::OpenFile(entry.source.clone()));
+            }
+        });
+    }
+    if cx.state.runs.tab == Tab::Code {
+        code_ui(ui, cx, &entry);
+        return;
+    }
+    if cx.state.runs.selected_runs().is_empty() {
+        if entry.error.is_none() {
+            first_run_ui(ui, cx, &entry);
+        }
+        return;
+    }
+    if cx.state.runs.tab == Tab::Gantt {
+        detail::head_ui(ui, cx, false);
+        detail::preview_ui(ui, cx);
+        ScrollArea::vertical().auto_shrink(false).id_salt("gantt-tab").show(ui, |ui| {
+            gantt::gantt_ui(ui, cx);
+            gantt::params_ui(ui, cx);
+        });
+        return;
+    }
+    grid::grid_ui(ui, cx, &mut view.grid);
+    detail::head_ui(ui, cx, true);
+    detail::preview_ui(ui, cx);
+    if !narrow && !cx.state.shell.hide_inspector {
+        Panel::right("runs-side")
+            .resizable(true)
+            .default_size(480.0)
+            .size_range(320.0..=640.0)
+            .frame(Frame::NONE)
+            .show_separator_line(true)
+            .show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                ScrollArea::vertical().auto_shrink(false).id_salt("runs-side").show(ui, |ui| {
+                    gantt::gantt_ui(ui, cx);
+                    gantt::params_ui(ui, cx);
+                });
+            });
+    }
+    ScrollArea::vertical().auto_shrink(false).id_salt("runs-detail").show(ui, |ui| detail::detail_ui(ui, cx));
+}
+
+fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, narrow: bool) {
+    let theme = cx.theme;
+    let schedule = entry.pipeline.as_ref().and_then(|p| p.schedule.clone());
+    let note = match (schedule, entry.exists) {
+        (_, false) => "local \u{b7} its file is gone".to_owned(),
+        (Some(s), _) => format!("local \u{b7} {s}, not active"),
+        (None, _) => "local".to_owned(),
+    };
+    let note = if narrow { "" } else { &note };
+    page_head(ui, theme, &entry.name, note, |ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let params = entry.pipeline.as_ref().is_some_and(|p| !p.params.is_empty());
+            let reason = match (&entry.error, entry.exists) {
+                (Some(_), _) => Some("Its file has an error"),
+                (None, false) => Some("Its file is gone"),
+                _ => None,
+            };
+            let label = if params { "Run\u{2026}" } else { "Run" };
+            let button = Btn::new(label).icon("play").disabled(reason).name("Run the pipeline").show(ui, theme);
+            if button.clicked() {
+                let name = entry.name.clone();
+                cx.send(if params { Command::AskRun(name) } else { Command::Run(name) });
+            }
+            let mut tabs = vec![(Tab::Grid, "Grid"), (Tab::Gantt, "Gantt")];
+            if cx.state.runs.selected_run().is_some() {
+                tabs.push((Tab::Log, "Log"));
+            }
+            if entry.source.ends_with(".toml") && entry.exists {
+                tabs.push((Tab::Code, "Code"));
+            }
+            if let Some(tab) = segmented(ui, theme, cx.state.runs.tab, &tabs) {
+                cx.send(Command::Show(tab));
+            }
+        });
+    });
+}
+
+fn none_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
+    const EXAMPLE: &str = "name = \"nightly\"\n\n[[task]]\nid = \"clean\"\nkind = \"sql\"\n\
+        run = \"SELECT * FROM 'data/raw.csv' WHERE value IS NOT NULL\"\noutput = \"data/clean.parquet\"\n";
+    let words = "No pipeline yet: a file such as pipelines/nightly.toml lists tasks and what comes after what";
+    if empty_state(ui, cx.theme, "list-tree", words, &["Copy an example"]).is_some() {
+        cx.send(crate::app::shell::Command::Copy(EXAMPLE.to_owned()));
+    }
+}
+
+fn first_run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry) {
+    let words = format!("{} has not run yet", entry.name);
+    if empty_state(ui, cx.theme, "play", &words, &["Run it now"]).is_some() {
+        let params = entry.pipeline.as_ref().is_some_and(|p| !p.params.is_empty());
+        let name = entry.name.clone();
+        cx.send(if params { Command::AskRun(name) } else { Command::Run(name) });
+    }
+}
+
+fn code_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry) {
+    let theme = cx.theme;
+    let code = cx.state.runs.current_detail().map(|d| d.code.clone()).unwrap_or_default();
+    ui.horizontal(|ui| {
+        ui.set_height(32.0);
+        ui.add_space(16.0);
+        ui.label(theme.code(entry.source.as_str()).color(theme.muted));
+        if crate::ui::widgets::link(ui, theme, "Open the file").clicked() {
+            cx.send(crate::app::workspace::Command::OpenFile(entry.source.clone()));
+        }
+    });
+    ScrollArea::both().auto_shrink(false).id_salt("code").show(ui, |ui| {
+        Frame::NONE.inner_margin(egui::Margin::symmetric(16, 4)).show(ui, |ui| {
+            for (n, line) in code.lines().enumerate() {
+                ui.horizontal(|ui| {
+                    ui.spacing_mut().item_spacing.x = 12.0;
+                    ui.label(theme.code(format!("{:>3}", n + 1)).color(theme.faint));
+                    let ink = if line.trim_start().starts_with('#') { theme.com } else { theme.text };
+                    ui.add(egui::Label::new(theme.code(line).color(ink)).extend().selectable(true));
+                });
+            }
+        });
+    });
+}
+
+fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let over = cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some() || cx.state.runs.dialog.is_some();
+    if over || ui.ctx().egui_wants_keyboard_input() {
+        return;
+    }
+    let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+    if cx.state.runs.tab == Tab::Log {
+        log::keys(ui, cx, &mut view.log);
+        return;
+    }
+    let steps = [(Key::ArrowLeft, -1, 0), (Key::ArrowRight, 1, 0), (Key::ArrowUp, 0, -1), (Key::ArrowDown, 0, 1)];
+    for (key, runs, tasks) in steps {
+        if pressed(key) {
+            cx.send(Command::Step { runs, tasks });
+            view.grid.follow = true;
+        }
+    }
+    if pressed(Key::Enter) || pressed(Key::L) {
+        cx.send(Command::Show(Tab::Log));
+    }
+    if pressed(Key::G) {
+        cx.send(Command::Show(if cx.state.runs.tab == Tab::Gantt { Tab::Grid } else { Tab::Gantt }));
+    }
+    if pressed(Key::R)
+        && let Some(run) = cx.state.runs.selected_run()
+        && run.state.is_final()
+    {
+        let (id, state) = (run.id.clone(), run.state);
+        cx.send(if state == RunState::Success {
+            Command::AskRerun { run: id, scope: Scope::All }
+        } else {
+            Command::RerunFailed(id)
+        });
+    }
+    if cx.state.runs.tab != Tab::Grid && pressed(Key::Escape) {
+        cx.send(Command::Show(Tab::Grid));
+    }
+}
