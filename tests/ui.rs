@@ -7,6 +7,8 @@ mod data;
 mod live;
 #[path = "ui/pages.rs"]
 mod pages;
+#[path = "ui/runs.rs"]
+mod runs;
 #[path = "ui/shell.rs"]
 mod shell;
 #[path = "ui/support.rs"]

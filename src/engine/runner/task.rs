@@ -1,5 +1,9 @@
 //! One attempt of one task, by kind.
-use std::{collections::BTreeMap, fs, panic, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs, panic,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -11,11 +15,11 @@ use super::{
 };
 use crate::{
     base::{Error, Result, error::Context, fsx, job::JobCtx, text},
-    engine::{quality, sql, store::Store},
+    engine::{exec, quality, sql, store::Store},
     model::{
         pipeline::{BUILT_IN, Mode, Task, TaskKind, expand, show, variable},
         quality::Status,
-        run::{Level, Params, Run, metrics_in, parse_metrics},
+        run::{Level, Metric, Params, Run, metrics_in, parse_metrics},
     },
 };
 
@@ -253,8 +257,52 @@ impl Work {
     fn notebook(&self, log: &TaskLog, out: &mut Outcome) -> Result<()> {
         let path = self.fill(&self.spec.run, Mode::Plain)?;
         out.inputs.extend(hashes(&self.store, [path.as_str()]));
-        let _ = (log, &self.output);
-        Err(Error::bug("Notebooks are not wired yet"))
+        let params = self.params()?;
+        let sink = |progress: exec::Progress| match progress {
+            exec::Progress::Cell { index, title, .. } => {
+                log.line(Level::Info, "notebook", &format!("cell {}: {title}", index + 1));
+            }
+            exec::Progress::Printed { stderr, text, .. } => {
+                text.lines().for_each(|l| log.output(if stderr { "stderr" } else { "stdout" }, l));
+            }
+            exec::Progress::CellDone { index, ok, ms, summary } => {
+                let level = if ok { Level::Info } else { Level::Error };
+                let lasted = crate::base::time::duration_ms(ms);
+                log.line(level, "notebook", &format!("cell {} {summary} after {lasted}", index + 1));
+            }
+            exec::Progress::Note(note) => log.line(Level::Info, "notebook", &note),
+        };
+        let root = self.store.root();
+        let done = exec::execute_notebook(root, Path::new(&path), &params, &self.cx, &sink)?;
+        out.kernel.clone_from(&done.kernel);
+        let metrics: Vec<Metric> = done
+            .metrics
+            .into_iter()
+            .map(|m| Metric { data_time: m.data_time.or_else(|| log.data_time().map(str::to_owned)), ..m })
+            .collect();
+        if !metrics.is_empty() {
+            log.metrics(metrics);
+        }
+        // The copy is kept whatever came of it: the traceback stands in it.
+        let kept = self.kept("ipynb");
+        fsx::write_atomic(&kept, &done.bytes)?;
+        out.artifact = Some(fsx::relative(root, &kept));
+        if let Some(output) = &self.spec.output {
+            fsx::write_atomic(&self.target(&self.fill(output, Mode::Plain)?)?, &done.bytes)?;
+        }
+        if let Some(output) = &self.output {
+            fsx::write_atomic(output, &done.bytes)?;
+        }
+        match done.end {
+            exec::End::Success => Ok(()),
+            exec::End::Cancelled => Err(Error::cancelled()),
+            exec::End::Failed(failure) => {
+                for line in failure.traceback.lines() {
+                    log.line(Level::Error, "notebook", line);
+                }
+                Err(failure.error)
+            }
+        }
     }
 
     /// The full path of an output with its folder made.

@@ -34,7 +34,8 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, with_log: bool) {
                     tag(ui, theme, &format!("data of {day}"));
                 }
                 if run.round > 1 {
-                    tag(ui, theme, &format!("round {}", run.round)).on_hover_text("It was rerun; tries are numbered on");
+                    tag(ui, theme, &format!("round {}", run.round))
+                        .on_hover_text("It was rerun; tries are numbered on");
                 }
                 ui.add(Label::new(theme.muted(times(&run, cx))).truncate());
             });
@@ -62,7 +63,8 @@ fn times(run: &Run, cx: &PageCx<'_>) -> String {
 fn act_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run) {
     let theme = cx.theme;
     if !run.state.is_final() {
-        let (label, reason) = if run.cancelling { ("Stopping\u{2026}", Some("It was asked to stop")) } else { ("Cancel", None) };
+        let (label, reason) =
+            if run.cancelling { ("Stopping\u{2026}", Some("It was asked to stop")) } else { ("Cancel", None) };
         if Btn::new(label).icon("circle-x").disabled(reason).name("Cancel the run").show(ui, theme).clicked() {
             cx.send(Command::Cancel(run.id.clone()));
         }
@@ -266,7 +268,9 @@ fn changes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, detail: &Detail) {
                 };
                 let ink = if change.verdict == Verdict::Changed { theme.text } else { theme.faint };
                 ui.label(theme.small(verdict).color(ink));
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| change_words(ui, theme, change, label, detail));
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    change_words(ui, theme, change, label, detail)
+                });
             });
         });
         if row.clicked() && change.kind == ChangeKind::Input && change.after.is_some() {
@@ -345,7 +349,8 @@ fn metrics_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run, detail: &Detail) {
     section(ui, theme, if against.is_some() { "This run against the last success" } else { "Metrics of this run" }, "");
     let widths = columns(ui.available_width() - 32.0);
     Row::new("Metrics").padding(16.0).rule(true).show(ui, theme, |ui| {
-        let heads = ["Metric", against.as_deref().unwrap_or("before"), &format!("#{}", run.number), "change", "last 30 runs"];
+        let heads =
+            ["Metric", against.as_deref().unwrap_or("before"), &format!("#{}", run.number), "change", "last 30 runs"];
         for (i, (head, width)) in heads.into_iter().zip(widths).enumerate() {
             cell(ui, width, (1..4).contains(&i), |ui| {
                 ui.label(theme.small(head));
@@ -394,7 +399,13 @@ fn metric_ui(ui: &mut Ui, theme: &Theme, run: &Run, row: &MetricRow, widths: [f3
             ui.label(theme.body(text(row.now)));
         });
         cell(ui, widths[3], true, |ui| {
-            let ink = if odd { theme.fail } else if large { theme.text } else { theme.muted };
+            let ink = if odd {
+                theme.fail
+            } else if large {
+                theme.text
+            } else {
+                theme.muted
+            };
             ui.label(theme.body(change.map(|(d, _)| difference(d, unit)).unwrap_or_default()).color(ink));
         });
         ui.add_space(8.0);

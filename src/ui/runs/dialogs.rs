@@ -33,11 +33,8 @@ pub(super) fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
     }
     let first = !std::mem::replace(&mut view.open, true);
     let theme = cx.theme;
-    let frame = Frame::NONE
-        .fill(theme.raised)
-        .stroke(Stroke::new(1.0, theme.border))
-        .corner_radius(8)
-        .shadow(theme.shadow());
+    let frame =
+        Frame::NONE.fill(theme.raised).stroke(Stroke::new(1.0, theme.border)).corner_radius(8).shadow(theme.shadow());
     let modal = Modal::new(Id::unique("runs-dialog")).frame(frame).backdrop_color(theme.fade(theme.bg, 0.6));
     let shown = modal.show(ctx, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -107,7 +104,8 @@ fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RunDialog, first: bool) {
         ui.horizontal(|ui| {
             label(ui, theme, "note", "");
             let mut note = d.note.clone();
-            if text_field(ui, theme, &mut note, "Reason, kept with the run", "Why, kept with the run", 380.0).changed() {
+            if text_field(ui, theme, &mut note, "Reason, kept with the run", "Why, kept with the run", 380.0).changed()
+            {
                 cx.send(Command::SetNote(note));
             }
         });
@@ -289,7 +287,11 @@ fn task_choice_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RerunDialog, run: &Run) 
         egui::ComboBox::from_id_salt("rerun-task").selected_text(task.as_str()).show_ui(ui, |ui| {
             for t in &run.tasks {
                 if ui.selectable_label(t.id == *task, &t.id).clicked() {
-                    let scope = if matches!(d.scope, Scope::From(_)) { Scope::From(t.id.clone()) } else { Scope::Only(t.id.clone()) };
+                    let scope = if matches!(d.scope, Scope::From(_)) {
+                        Scope::From(t.id.clone())
+                    } else {
+                        Scope::Only(t.id.clone())
+                    };
                     cx.send(Command::AskRerun { run: run.id.clone(), scope });
                 }
             }

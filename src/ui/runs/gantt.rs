@@ -113,15 +113,7 @@ fn ticks(ui: &Ui, theme: &Theme, axis: &Axis, top: f32, bottom: f32) {
     }
 }
 
-fn task_ui(
-    painter: &egui::Painter,
-    theme: &Theme,
-    run: &Run,
-    task: &TaskRun,
-    axis: &Axis,
-    row: Rect,
-    now: Timestamp,
-) {
+fn task_ui(painter: &egui::Painter, theme: &Theme, run: &Run, task: &TaskRun, axis: &Axis, row: Rect, now: Timestamp) {
     let mine: Vec<&Attempt> = task.attempts.iter().filter(|a| a.round == run.round).collect();
     let y = row.center().y;
     if mine.is_empty() {
@@ -183,7 +175,12 @@ fn tries_ui(ui: &mut Ui, theme: &Theme, task: &TaskRun, now: Timestamp) {
     for a in &task.attempts {
         let lasted = a.duration_ms(now).map(time::duration_ms).unwrap_or_default();
         let start = a.started_at.map(time::hhmm).unwrap_or_default();
-        ui.label(theme.muted(format!("try {}, round {}: {start}, {lasted}, {}", a.number, a.round, a.state.word().to_lowercase())));
+        ui.label(theme.muted(format!(
+            "try {}, round {}: {start}, {lasted}, {}",
+            a.number,
+            a.round,
+            a.state.word().to_lowercase()
+        )));
     }
     if task.attempts.is_empty() {
         ui.label(theme.muted(task_words(task)));

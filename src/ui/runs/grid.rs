@@ -162,7 +162,11 @@ fn paint(ui: &Ui, cx: &PageCx<'_>, plan: &Plan) {
             // A number beside the selected one would run into it.
             let crowded = !selected
                 && plan.pitch < 30.0
-                && plan.runs.iter().enumerate().any(|(j, r)| j.abs_diff(i) == 1 && cx.state.runs.run.as_ref() == Some(&r.id));
+                && plan
+                    .runs
+                    .iter()
+                    .enumerate()
+                    .any(|(j, r)| j.abs_diff(i) == 1 && cx.state.runs.run.as_ref() == Some(&r.id));
             if !crowded {
                 painter.text(at, Align2::CENTER_CENTER, run.number, theme.font(11.5), ink);
             }

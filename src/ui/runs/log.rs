@@ -66,7 +66,9 @@ pub(super) fn nav_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             let row = Row::new("First error").show(ui, theme, |ui| {
                 mark(ui, theme, Mark::Failed, 14.0);
                 ui.label(theme.body("First error"));
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.label(theme.small((line + 1).to_string())));
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.label(theme.small((line + 1).to_string()))
+                });
             });
             if row.clicked() {
                 send.push(Command::FirstError);
@@ -140,10 +142,12 @@ pub(super) fn log_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         return;
     }
     let shown = cx.state.runs.log.shown();
-    Panel::right("log-overview").exact_size(36.0).resizable(false).frame(Frame::NONE).show_separator_line(true).show(
-        ui,
-        |ui| overview_ui(ui, cx, shown.as_deref()),
-    );
+    Panel::right("log-overview")
+        .exact_size(36.0)
+        .resizable(false)
+        .frame(Frame::NONE)
+        .show_separator_line(true)
+        .show(ui, |ui| overview_ui(ui, cx, shown.as_deref()));
     lines_ui(ui, cx, view, shown.as_deref());
 }
 
@@ -153,7 +157,9 @@ fn log_head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run) {
     let task = run.task(&log.task);
     let attempt = task.and_then(|t| t.attempts.iter().find(|a| a.number == log.attempt));
     let note = attempt.map_or_else(String::new, |a| match a.duration_ms(cx.now) {
-        Some(ms) if a.ended_at.is_some() => format!("{} after {}", a.state.word().to_lowercase(), time::duration_ms(ms)),
+        Some(ms) if a.ended_at.is_some() => {
+            format!("{} after {}", a.state.word().to_lowercase(), time::duration_ms(ms))
+        }
         Some(ms) => format!("running for {}", time::duration_ms(ms)),
         None => a.state.word().to_lowercase(),
     });
@@ -331,7 +337,6 @@ fn line_ui(ui: &mut Ui, theme: &Theme, log: &LogView, at: usize, line: &LogLine)
         ui.add(Label::new(marked(theme, &line.text, &log.search, current)).extend().selectable(true));
         ui.add_space(12.0);
     });
-
 }
 
 /// The text with what was searched for marked.

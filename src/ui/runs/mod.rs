@@ -35,7 +35,13 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let narrow = ui.available_width() < NARROW;
     let log = cx.state.runs.tab == Tab::Log && cx.state.runs.selected_run().is_some();
     if !cx.state.shell.hide_navigator {
-        let width = if log { 220.0 } else if narrow { 212.0 } else { 264.0 };
+        let width = if log {
+            220.0
+        } else if narrow {
+            212.0
+        } else {
+            264.0
+        };
         let id = if log { "runs-log-nav" } else { "runs-nav" };
         left_panel(ui, cx.theme, id, width, |ui| if log { log::nav_ui(ui, cx) } else { nav::nav_ui(ui, cx) });
     }
