@@ -5,6 +5,8 @@
 mod data;
 #[path = "ui/live.rs"]
 mod live;
+#[path = "ui/output.rs"]
+mod output;
 #[path = "ui/pages.rs"]
 mod pages;
 #[path = "ui/runs.rs"]

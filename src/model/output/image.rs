@@ -104,6 +104,12 @@ impl Image {
     /// Decodes, within limits, and scales down what is larger than [`MAX_SIDE`]. Takes milliseconds: not for the
     /// window's thread.
     pub fn decode(&self) -> Result<Pixels> {
+        self.decode_to(MAX_SIDE)
+    }
+
+    /// As [`Image::decode`], for a screen that takes no more than `side` pixels in a row.
+    pub fn decode_to(&self, side: u32) -> Result<Pixels> {
+        let side = side.min(MAX_SIDE);
         let what = || format!("The {} picture could not be decoded", self.mime.trim_start_matches("image/"));
         let bytes = self.bytes()?;
         let format = self.format().ok_or_else(|| Error::user(what()))?;
@@ -118,11 +124,8 @@ impl Image {
         limits.max_alloc = Some(MAX_PIXELS * 8);
         reader.limits(limits);
         let decoded = reader.decode().config(what)?;
-        let decoded = if decoded.width().max(decoded.height()) > MAX_SIDE {
-            decoded.thumbnail(MAX_SIDE, MAX_SIDE)
-        } else {
-            decoded
-        };
+        let decoded =
+            if decoded.width().max(decoded.height()) > side { decoded.thumbnail(side, side) } else { decoded };
         let rgba = decoded.into_rgba8();
         Ok(Pixels { width: rgba.width(), height: rgba.height(), rgba: rgba.into_raw() })
     }

@@ -2,6 +2,8 @@
 //!
 //! Fed in pieces while a cell runs; bounded, so that an endless loop of prints costs a fixed amount of memory.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// Lines kept for the screen.
 pub const MAX_LINES: usize = 50_000;
 /// Bytes kept for the screen.
@@ -14,6 +16,20 @@ const MAX_COLUMNS: usize = 1_000_000;
 const MAX_MOVE: usize = 2_000;
 /// Longest escape sequence that is waited for.
 const MAX_ESCAPE: usize = 8_192;
+
+static NEXT_VERSION: AtomicU64 = AtomicU64::new(1);
+
+/// Names a state of a text, unique in the process; all are equal, so that texts compare by what they show.
+#[derive(Debug, Clone, Copy, Default)]
+struct Version(u64);
+
+impl PartialEq for Version {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Version {}
 
 /// A colour of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -106,6 +122,7 @@ pub struct Text {
     /// True for stderr.
     pub stderr: bool,
     stream: bool,
+    version: Version,
     lines: Vec<Line>,
     links: Vec<String>,
     /// Lines dropped after the first thousand.
@@ -158,6 +175,10 @@ impl Text {
     pub fn link(&self, number: u16) -> Option<&str> {
         self.links.get(usize::from(number).checked_sub(1)?).map(String::as_str)
     }
+    /// Changes with the text and is never used twice in a process: a key for caches. A clone has its original's.
+    pub fn version(&self) -> u64 {
+        self.version.0
+    }
     /// True when nothing is to be seen.
     pub fn is_empty(&self) -> bool {
         self.lines.iter().all(|l| l.text.is_empty())
@@ -179,6 +200,7 @@ impl Text {
 
     /// Writes more. Pieces may be cut anywhere between characters.
     pub fn feed(&mut self, piece: &str) {
+        self.touch();
         let joined;
         let mut rest = if self.pending.is_empty() {
             piece
@@ -211,6 +233,7 @@ impl Text {
 
     /// Writes a run in a style of the caller's, as HTML does.
     pub(super) fn styled(&mut self, run: &str, style: Style) {
+        self.touch();
         let before = std::mem::replace(&mut self.style, style);
         self.print(run);
         self.style = before;
@@ -229,6 +252,10 @@ impl Text {
         }
         self.links.push(address.to_owned());
         self.links.len() as u16
+    }
+
+    fn touch(&mut self) {
+        self.version = Version(NEXT_VERSION.fetch_add(1, Ordering::Relaxed));
     }
 
     fn line(&mut self) -> &mut Line {

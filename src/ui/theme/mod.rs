@@ -1,4 +1,5 @@
 //! Design tokens, fonts and egui's own style: the only place that makes colours.
+mod ansi;
 mod fonts;
 pub mod icon_names;
 mod marks;

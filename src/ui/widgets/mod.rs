@@ -3,6 +3,7 @@ mod button;
 mod feedback;
 pub mod grid;
 mod layout;
+pub mod output;
 mod plot_bits;
 mod row;
 

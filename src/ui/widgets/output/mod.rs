@@ -1,0 +1,293 @@
+//! Draws what a cell put out: terminal text, tables, pictures, Markdown, JSON, tracebacks, notes.
+//!
+//! ```text
+//! for act in outputs_ui(ui, theme, outputs, &mut view.outputs, &mut views.pictures) { ... }
+//! ```
+//! [`OutputsView`] is one cell's own state (what is unfolded, where its tables are scrolled); [`Pictures`] is one for
+//! the window. Long texts draw only their visible rows, so the caller may put this into any scroll area.
+mod image;
+mod json;
+mod text;
+
+use std::collections::HashMap;
+
+use egui::{Align, CornerRadius, Frame, Layout, Margin, Response, Sense, Ui, UiBuilder, vec2};
+use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
+
+pub use self::image::Pictures;
+use self::{
+    json::JsonView,
+    text::{TextView, words},
+};
+use super::{
+    grid::{DataGrid, GridView, selection_text},
+    link,
+};
+use crate::{
+    base::text::{bytes, count, thousands},
+    model::output::{Failure, Note, Output, Table, html::Block},
+    ui::theme::{CONTROL, MONO, SMALL, Theme, icon},
+};
+
+/// Rows of a table that are shown without scrolling.
+const TABLE_ROWS: u64 = 12;
+
+/// What a person asked for on an output.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    /// Put this on the clipboard.
+    Copy(String),
+    /// Open this address in a browser.
+    Open(String),
+    /// Go to this line of the cell, counted from 1.
+    GoToLine(usize),
+}
+
+/// One cell's state of its outputs.
+#[derive(Default)]
+pub struct OutputsView {
+    items: HashMap<usize, ItemView>,
+    markdown: CommonMarkCache,
+}
+
+impl std::fmt::Debug for OutputsView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutputsView").field("items", &self.items.len()).finish_non_exhaustive()
+    }
+}
+
+impl OutputsView {
+    /// Forgets everything, as when the cell runs again.
+    pub fn reset(&mut self) {
+        self.items.clear();
+    }
+    /// Unfolds or folds the traceback of the last error, for Enter on a selected cell. False when there is none.
+    pub fn toggle_error(&mut self, outputs: &[Output]) -> bool {
+        let Some(at) = outputs.iter().rposition(|o| matches!(o, Output::Error(_))) else { return false };
+        let item = self.items.entry(at).or_default();
+        item.open = !item.open;
+        true
+    }
+}
+
+#[derive(Default)]
+struct ItemView {
+    open: bool,
+    text: TextView,
+    grid: GridView,
+    json: JsonView,
+    blocks: Vec<ItemView>,
+    inner: Option<Box<ItemView>>,
+}
+
+/// Draws the outputs of one cell below each other.
+pub fn outputs_ui(
+    ui: &mut Ui,
+    theme: &Theme,
+    outputs: &[Output],
+    view: &mut OutputsView,
+    pictures: &mut Pictures,
+) -> Vec<Act> {
+    let mut acts = Vec::new();
+    ui.spacing_mut().item_spacing.y = 6.0;
+    for (i, output) in outputs.iter().enumerate() {
+        let item = view.items.entry(i).or_default();
+        let mut draw = Draw { theme, markdown: &mut view.markdown, pictures, acts: &mut acts };
+        ui.push_id(("output", i), |ui| draw.output(ui, output, item, i));
+    }
+    acts
+}
+
+struct Draw<'a> {
+    theme: &'a Theme,
+    markdown: &'a mut CommonMarkCache,
+    pictures: &'a mut Pictures,
+    acts: &'a mut Vec<Act>,
+}
+
+impl Draw<'_> {
+    fn output(&mut self, ui: &mut Ui, output: &Output, item: &mut ItemView, index: usize) {
+        let theme = self.theme;
+        match output {
+            Output::Text(text) => {
+                let name = match (text.is_stream(), text.stderr) {
+                    (true, true) => "Error stream",
+                    (true, false) => "Output stream",
+                    _ => "Text output",
+                };
+                text::text_ui(ui, theme, text, &mut item.text, name, self.acts);
+            }
+            Output::Table(table) => self.table(ui, table, item, index),
+            Output::Page(blocks) => self.page(ui, blocks, item),
+            Output::Image(image) => image::image_ui(ui, theme, image, self.pictures, self.acts),
+            Output::Markdown(source) => {
+                ui.scope(|ui| {
+                    ui.spacing_mut().item_spacing.y = 4.0;
+                    ui.style_mut().interaction.selectable_labels = true;
+                    CommonMarkViewer::new().show(ui, self.markdown, source);
+                });
+            }
+            Output::Json(value) => json::json_ui(ui, theme, value, &mut item.json, self.acts),
+            Output::Error(failure) => self.error(ui, failure, item),
+            Output::Note(note) => self.note(ui, note, item, index),
+        }
+    }
+
+    fn page(&mut self, ui: &mut Ui, blocks: &[Block], item: &mut ItemView) {
+        item.blocks.resize_with(blocks.len(), ItemView::default);
+        for (i, (block, item)) in blocks.iter().zip(&mut item.blocks).enumerate() {
+            ui.push_id(("block", i), |ui| match block {
+                Block::Text(text) => {
+                    text::text_ui(ui, self.theme, text, &mut item.text, "HTML output", self.acts);
+                }
+                Block::Table(table) => self.table(ui, table, item, i),
+                Block::Image(image) => image::image_ui(ui, self.theme, image, self.pictures, self.acts),
+            });
+        }
+    }
+
+    fn note(&mut self, ui: &mut Ui, note: &Note, item: &mut ItemView, index: usize) {
+        let theme = self.theme;
+        ui.horizontal(|ui| {
+            ui.label(theme.icon("info", 14.0));
+            ui.label(words(theme, &note.what));
+            if note.bytes > 0 {
+                ui.label(theme.faint(bytes(note.bytes as u64)));
+            }
+        });
+        if let Some(fallback) = &note.fallback {
+            let inner = item.inner.get_or_insert_default();
+            ui.push_id("fallback", |ui| self.output(ui, fallback, inner, index));
+        }
+    }
+
+    /// A bar with the last line; Enter or a click unfolds the traceback.
+    fn error(&mut self, ui: &mut Ui, failure: &Failure, item: &mut ItemView) {
+        let theme = self.theme;
+        let lines = failure.traceback.total_lines();
+        let width = ui.available_width();
+        let (bar, response) = ui.allocate_exact_size(vec2(width, 28.0), Sense::click());
+        let summary = failure.summary();
+        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, item.open, &summary));
+        let radius =
+            CornerRadius { nw: 4, ne: 4, sw: if item.open { 0 } else { 4 }, se: if item.open { 0 } else { 4 } };
+        ui.painter().rect_filled(bar, radius, theme.fail_t);
+        ui.painter().rect_filled(bar.with_max_x(bar.left() + 2.0), 0.0, theme.fail);
+        if response.has_focus() {
+            super::focus_ring(ui, theme, bar, 4.0);
+        }
+        let line = failing_line(&failure.traceback.plain());
+        let mut inner = ui.new_child(
+            UiBuilder::new()
+                .id_salt("bar")
+                .max_rect(bar.shrink2(vec2(8.0, 2.0)))
+                .layout(Layout::right_to_left(Align::Center)),
+        );
+        if link(&mut inner, theme, "Copy").clicked() {
+            self.acts.push(Act::Copy(Output::Error(failure.clone()).to_text()));
+        }
+        if let Some(line) = line
+            && link(&mut inner, theme, &format!("Go to line {line}")).clicked()
+        {
+            self.acts.push(Act::GoToLine(line));
+        }
+        inner.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.set_clip_rect(ui.clip_rect().intersect(ui.max_rect()));
+            ui.label(theme.icon(if item.open { "chevron-down" } else { "chevron-right" }, 14.0));
+            let color = theme.readable(theme.fail, theme.fail_t);
+            let words = egui::RichText::new(&summary).font(theme.mono(CONTROL)).color(color);
+            let room = ui.available_width() - if lines > 1 { 120.0 } else { 0.0 };
+            ui.scope(|ui| {
+                ui.set_max_width(room.max(80.0));
+                ui.add(egui::Label::new(words).truncate().selectable(false));
+            });
+            if lines > 1 && !item.open {
+                ui.label(theme.small(format!("{} folded", count(lines, "line"))));
+            }
+        });
+        let key =
+            response.has_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter) || i.key_pressed(egui::Key::Space));
+        if response.clicked() || key {
+            item.open = !item.open;
+        }
+        if item.open && !failure.traceback.is_empty() {
+            ui.add_space(-6.0);
+            Frame::NONE.fill(theme.sunken).inner_margin(Margin::symmetric(10, 6)).show(ui, |ui| {
+                ui.set_width(ui.available_width());
+                text::text_ui(ui, theme, &failure.traceback, &mut item.text, "Traceback", self.acts);
+            });
+        }
+    }
+
+    /// A grid with a foot that says how much there is.
+    fn table(&mut self, ui: &mut Ui, table: &Table, item: &mut ItemView, index: usize) {
+        let theme = self.theme;
+        if let Some(caption) = &table.caption {
+            ui.label(theme.label(caption));
+        }
+        let rows = table.page.rows.len() as u64;
+        let name = format!("Table output {}", index + 1);
+        Frame::NONE.stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            let grid = DataGrid::new(&name, &table.page.columns, &table.page).compact().unsorted();
+            let height = grid.height_for(rows.clamp(1, TABLE_ROWS));
+            let size = vec2(ui.available_width(), height);
+            let mut copy = None;
+            ui.allocate_ui(size, |ui| {
+                ui.set_min_size(size);
+                let shown = grid.show(ui, theme, &mut item.grid);
+                copy = shown.copy;
+            });
+            if let Some(text) = copy.and_then(|s| selection_text(&table.page, &table.page.columns, &s)) {
+                self.acts.push(Act::Copy(text));
+            }
+            ui.horizontal(|ui| {
+                ui.set_min_height(28.0);
+                ui.add_space(8.0);
+                let columns = table.page.columns.len() - table.index_columns;
+                let words = table.note.clone().unwrap_or_else(|| format!("{} × {}", count(rows, "row"), columns));
+                ui.label(egui::RichText::new(words).font(theme.font(SMALL)).color(theme.muted));
+                if table.dropped_rows > 0 {
+                    let words = format!("{} more rows are not shown", thousands(table.dropped_rows as u64));
+                    ui.label(theme.small(words));
+                }
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.add_space(8.0);
+                    if link(ui, theme, "Copy").clicked() {
+                        self.acts.push(Act::Copy(table.to_tsv()));
+                    }
+                });
+            });
+        });
+    }
+}
+
+/// The line of the cell a traceback points at: `Cell In[3], line 7`, the last one.
+fn failing_line(traceback: &str) -> Option<usize> {
+    let (_, after) = traceback.rsplit_once("Cell In[")?;
+    let (_, after) = after.split_once("], line ")?;
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+/// A context menu with Copy.
+fn menu(response: &Response, theme: &Theme, acts: &mut Vec<Act>, text: impl Fn() -> String) {
+    response.context_menu(|ui| {
+        let words = egui::RichText::new(format!("{}  Copy output", icon("copy"))).font(theme.font(MONO));
+        if ui.button(words).clicked() {
+            acts.push(Act::Copy(text()));
+            ui.close();
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_failing_line_is_read_from_the_traceback() {
+        assert_eq!(failing_line("Cell In[1], line 3, in f()\nCell In[2], line 12\n     10 x"), Some(12));
+        assert_eq!(failing_line("File x.py, line 3"), None);
+    }
+}

@@ -1,0 +1,207 @@
+//! Outputs of cells, as real tools made them, drawn and handled.
+use andon::{
+    model::kernel::{ExecEvent, Exit, Outcome},
+    model::output::{Collector, Output, view},
+    ui::{
+        theme::{Theme, install_fonts},
+        widgets::output::{Act, OutputsView, Pictures, outputs_ui},
+    },
+};
+use egui_kittest::{Harness, kittest::Queryable};
+
+struct Stage {
+    outputs: Vec<Output>,
+    view: OutputsView,
+    pictures: Pictures,
+    acts: Vec<Act>,
+    theme: Theme,
+    ready: bool,
+}
+
+fn stage_in(outputs: Vec<Output>, theme: Theme) -> Harness<'static, Stage> {
+    let stage = Stage {
+        outputs,
+        view: OutputsView::default(),
+        pictures: Pictures::default(),
+        acts: Vec::new(),
+        theme,
+        ready: false,
+    };
+    let mut harness = Harness::builder().with_size(egui::vec2(760.0, 560.0)).build_ui_state(draw, stage);
+    harness.run_steps(3);
+    harness
+}
+
+fn stage(outputs: Vec<Output>) -> Harness<'static, Stage> {
+    stage_in(outputs, Theme::dark())
+}
+
+fn draw(ui: &mut egui::Ui, stage: &mut Stage) {
+    if !stage.ready {
+        install_fonts(ui.ctx());
+        stage.theme.apply(ui.ctx());
+        stage.ready = true;
+        ui.ctx().request_repaint();
+        return;
+    }
+    let Stage { outputs, view, pictures, acts, theme, .. } = stage;
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        acts.extend(outputs_ui(ui, theme, outputs, view, pictures));
+    });
+}
+
+fn oracle(name: &str) -> Vec<Output> {
+    let path = format!("{}/tests/fixtures/outputs/{name}.ipynb", env!("CARGO_MANIFEST_DIR"));
+    let notebook: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let cells = notebook["cells"].as_array().unwrap();
+    let raw: Vec<String> =
+        cells.iter().filter_map(|c| c["outputs"].as_array()).flatten().map(|v| v.to_string()).collect();
+    view(raw.iter().map(String::as_str))
+}
+
+fn printed(lines: usize) -> Vec<Output> {
+    let mut c = Collector::new();
+    let text: String = (0..lines).map(|n| format!("line {n} of the log\n")).collect();
+    c.apply(&ExecEvent::Stream { stderr: false, text });
+    c.views().to_vec()
+}
+
+#[test]
+fn every_oracle_is_drawn_in_both_themes() {
+    let dir = format!("{}/tests/fixtures/outputs", env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .filter_map(|e| e.unwrap().file_name().to_string_lossy().strip_suffix(".ipynb").map(str::to_owned))
+        .collect();
+    names.sort();
+    assert!(names.len() > 20);
+    for name in names {
+        for theme in [Theme::dark(), Theme::light()] {
+            let mut harness = stage_in(oracle(&name), theme);
+            harness.run_steps(2);
+        }
+    }
+}
+
+#[test]
+fn a_traceback_is_folded_to_its_last_line_and_opens() {
+    let mut harness = stage(oracle("err_simple"));
+    assert!(harness.query_by_label_contains("Traceback (most recent call last)").is_none());
+    let bar = "ZeroDivisionError: division by zero";
+    harness.get_by_role_and_label(egui::accesskit::Role::DisclosureTriangle, bar).click();
+    harness.run_steps(3);
+    harness.get_by_label_contains("Traceback (most recent call last)");
+    harness.get_by_role_and_label(egui::accesskit::Role::DisclosureTriangle, bar).click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label_contains("Traceback (most recent call last)").is_none());
+}
+
+#[test]
+fn a_traceback_is_copied_and_leads_to_its_line() {
+    let mut harness = stage(oracle("err_simple"));
+    harness.get_by_label("Copy").click();
+    harness.run_steps(2);
+    let Act::Copy(text) = &harness.state().acts[0] else { panic!() };
+    assert!(text.contains("Traceback") && !text.contains('\u{1b}'), "{text}");
+    harness.get_by_label_contains("Go to line").click();
+    harness.run_steps(2);
+    assert!(matches!(harness.state().acts[1], Act::GoToLine(_)));
+}
+
+#[test]
+fn ten_thousand_lines_are_folded_and_drawn_only_where_visible() {
+    let mut harness = stage(printed(10_000));
+    harness.get_by_label("line 0 of the log");
+    harness.get_by_label("line 9999 of the log");
+    assert!(harness.query_by_label("line 5000 of the log").is_none());
+    harness.get_by_label("Show all 10,000").click();
+    harness.run_steps(3);
+    harness.get_by_label("line 20 of the log");
+    assert!(harness.query_by_label("line 100 of the log").is_none(), "rows outside of the window are not laid out");
+    harness.event(egui::Event::PointerMoved(egui::pos2(300.0, 300.0)));
+    for _ in 0..10 {
+        harness.event(egui::Event::MouseWheel {
+            unit: egui::MouseWheelUnit::Point,
+            delta: egui::vec2(0.0, -9_000.0),
+            modifiers: egui::Modifiers::NONE,
+            phase: egui::TouchPhase::Move,
+            source: egui::MouseWheelSource::Unknown,
+        });
+        harness.run_steps(4);
+    }
+    assert!(harness.query_by_label("line 20 of the log").is_none());
+    let start = std::time::Instant::now();
+    harness.run_steps(20);
+    let frame = start.elapsed() / 20;
+    assert!(frame < std::time::Duration::from_millis(100), "{frame:?} a frame, unoptimised");
+}
+
+#[test]
+fn a_data_frame_is_a_grid_that_can_be_copied() {
+    let mut harness = stage(oracle("pd_small"));
+    harness.get_by_role_and_label(egui::accesskit::Role::Grid, "Table output 1");
+    harness.get_by_label("Copy").click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().acts, [Act::Copy("\ta\tb\tc\nr1\t1\t1.50\tx\nr2\t2\tNaN\ty\nr3\t3\t-2.25\tz".into())]);
+}
+
+#[test]
+fn a_picture_is_decoded_in_the_background_and_keeps_its_place() {
+    let mut harness = stage(oracle("mpl_png"));
+    let place = harness.get_by_label_contains("Picture, ").rect();
+    let start = std::time::Instant::now();
+    while harness.state().pictures.busy() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(20), "the picture never came");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        harness.run_steps(1);
+    }
+    harness.run_steps(2);
+    assert_eq!(harness.get_by_label_contains("Picture, ").rect(), place, "nothing moves when it has come");
+    assert_eq!(harness.state().pictures.len(), 1);
+}
+
+#[test]
+fn a_json_tree_folds() {
+    let mut harness = stage(oracle("json_tree"));
+    let rows = harness.query_all_by_role(egui::accesskit::Role::TreeItem).count();
+    assert!(rows > 4);
+    harness.get_by_label_contains("root: ").click();
+    harness.run_steps(3);
+    assert_eq!(harness.query_all_by_role(egui::accesskit::Role::TreeItem).count(), 1);
+}
+
+#[test]
+fn markdown_text_and_notes_are_there_to_read() {
+    let harness = stage(oracle("md_basic"));
+    harness.get_by_label_contains("H1");
+    let harness = stage(oracle("javascript"));
+    harness.get_by_label_contains("not run");
+    let harness = stage(oracle("stream_mix"));
+    harness.get_by_label("err1");
+    let harness = stage(oracle("tqdm_nested"));
+    harness.get_by_label_contains("outer");
+}
+
+#[test]
+fn a_kernel_that_died_tells_its_exit_code_and_last_words_in_the_cell() {
+    let mut c = Collector::new();
+    let outcome =
+        Outcome::Died { exit: Exit { code: None, signal: Some(9) }, stderr: "numpy: cannot allocate 8 GB".into() };
+    c.apply(&ExecEvent::Done { at: jiff::Timestamp::UNIX_EPOCH, outcome });
+    let mut harness = stage(c.views().to_vec());
+    let bar = harness.get_by_role_and_label(
+        egui::accesskit::Role::DisclosureTriangle,
+        "KernelDied: The kernel ended with signal 9 (killed, often for lack of memory)",
+    );
+    bar.click();
+    harness.run_steps(3);
+    harness.get_by_label("numpy: cannot allocate 8 GB");
+}
+
+#[test]
+fn a_link_in_a_stream_opens_on_a_click() {
+    let mut harness = stage(oracle("ansi_osc8"));
+    harness.get_by_role_and_label(egui::accesskit::Role::Link, "https://example.org").click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().acts, [Act::Open("https://example.org".into())]);
+}
