@@ -1,6 +1,8 @@
 //! Tests of the pages, drawn without a display and found by role and label.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 #![cfg(feature = "gui")]
+#[path = "ui/board.rs"]
+mod board;
 #[path = "ui/data.rs"]
 mod data;
 #[path = "ui/live.rs"]

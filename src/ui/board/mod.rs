@@ -1,11 +1,216 @@
-//! The board page.
-use egui::Ui;
+//! The board page: head, flow strip, and one of three pictures: the board itself, its metrics, its log.
+//!
+//! [`plan`] says where every card lies, [`grid`] draws what is visible of it and handles the pointer, [`keys`] the
+//! keyboard, [`card`] paints one card, [`detail`] is the panel at the right, [`ask`] the questions over the page.
+mod ask;
+mod card;
+mod detail;
+mod grid;
+mod keys;
+mod log;
+mod metrics;
+mod plan;
+mod strip;
 
-use super::PageCx;
+use std::{collections::HashMap, sync::Arc};
+
+use egui::{Align, Key, Layout, Ui};
+
+use super::{
+    PageCx,
+    widgets::{Btn, empty_state, error_box, hair_y, icon_button, page_head, right_panel, segmented, text_field},
+};
+use crate::{
+    app::board::{
+        Command, Picture,
+        live::{self, Live},
+    },
+    base::ids::CardId,
+    model::board::{Card, ColumnKind, Link, edit::Edit},
+};
 
 /// What only the page itself needs to remember.
 #[derive(Debug, Default)]
-pub struct View {}
+pub struct View {
+    plan: Arc<plan::Plan>,
+    links: (u64, Vec<Link>),
+    carry: Option<grid::Carry>,
+    /// `m` was pressed: the next letter names a column.
+    moving: bool,
+    /// Focus moved by a key: bring it into sight, and show the ring.
+    reveal: bool,
+    ring: bool,
+    scroll_x: f32,
+    filter: Option<String>,
+    focus_filter: bool,
+    composer: Option<ask::Composer>,
+    reason: String,
+    detail: detail::View,
+}
+
+/// Live states of everything that cards are bound to.
+pub(super) type States = HashMap<Link, Live>;
 
 /// Draws the page.
-pub fn page_ui(_ui: &mut Ui, _cx: &mut PageCx<'_>, _view: &mut View) {}
+pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let board = &cx.state.board;
+    head_ui(ui, cx, view);
+    if let Some(error) = &board.error {
+        if error_box(ui, cx.theme, error, &["Try again"]).is_some() {
+            cx.send(Command::Reload);
+        }
+        return;
+    }
+    if !board.loaded {
+        return;
+    }
+    if board.board.is_empty() {
+        if empty_state(
+            ui,
+            cx.theme,
+            "kanban",
+            "No board yet: it shows who works on what",
+            &["Create the usual columns"],
+        )
+        .is_some()
+        {
+            cx.send(Command::Do(Edit::Defaults));
+        }
+        return;
+    }
+    strip::strip_ui(ui, cx);
+    if let Some(error) = &board.unsaved
+        && error_box(ui, cx.theme, error, &["Try again"]).is_some()
+    {
+        cx.send(Command::Retry);
+    }
+    let states = states(cx, view);
+    ask::asks_ui(ui, cx, view);
+    if board.picture == Picture::Board && !cx.state.shell.hide_inspector {
+        let open = board.open.as_ref().and_then(|id| board.card(id));
+        if let Some(card) = open {
+            right_panel(ui, cx.theme, "board-detail", 340.0, |ui| {
+                detail::detail_ui(ui, cx, &mut view.detail, card, &states);
+            });
+        }
+    }
+    match board.picture {
+        Picture::Board => {
+            keys::keys(ui, cx, view);
+            grid::grid_ui(ui, cx, view, &states);
+        }
+        Picture::Metrics => metrics::metrics_ui(ui, cx),
+        Picture::Log => log::log_ui(ui, cx),
+    }
+}
+
+/// Looks up the state of every distinct link once a frame; which links there are is kept until the board changes.
+fn states(cx: &PageCx<'_>, view: &mut View) -> States {
+    let board = &cx.state.board;
+    if view.links.0 != board.revision {
+        let mut all: Vec<Link> = board.board.cards.values().flat_map(|c| c.links.iter().cloned()).collect();
+        all.sort();
+        all.dedup();
+        view.links = (board.revision, all);
+    }
+    view.links.1.iter().filter_map(|l| Some((l.clone(), live::of_link(cx.state, l)?))).collect()
+}
+
+/// Of a card's links the one that needs most attention.
+pub(super) fn worst<'a>(states: &'a States, card: &Card) -> Option<&'a Live> {
+    card.links.iter().filter_map(|l| states.get(l)).min_by_key(|l| l.tone)
+}
+
+fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let theme = cx.theme;
+    let board = &cx.state.board;
+    page_head(ui, theme, "Board", "", |ui| {
+        if board.board.is_empty() {
+            return;
+        }
+        let pictures = [(Picture::Board, "Board"), (Picture::Metrics, "Metrics"), (Picture::Log, "Log")];
+        if let Some(picture) = segmented(ui, theme, board.picture, &pictures) {
+            cx.send(Command::Show(picture));
+        }
+        if board.picture != Picture::Metrics {
+            hair_y(ui, theme);
+            filter_ui(ui, cx, view);
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if Btn::new("New card").icon("plus").key("C").primary().show(ui, theme).clicked() {
+                view.composer = Some(ask::Composer::new(&cx.state.board, None));
+            }
+            if icon_button(ui, theme, "undo-2", "Undo (U)").clicked() {
+                cx.send(Command::Undo);
+            }
+            if cx.state.workspace.is_repo && ui.available_width() > 120.0 {
+                let waiting = cx.state.board.pending;
+                let label = if waiting > 0 { format!("Saving {waiting}") } else { "Sync".to_owned() };
+                let button = Btn::new(&label).icon("refresh-cw").quiet().name("Sync the board with origin");
+                if button.show(ui, theme).on_hover_text("Fetch, merge and push the board's branch").clicked() {
+                    cx.send(Command::Sync);
+                }
+            }
+        });
+    });
+}
+
+fn filter_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let theme = cx.theme;
+    if view.filter.is_none() && !cx.state.board.filter.is_empty() {
+        view.filter = Some(cx.state.board.filter.clone());
+    }
+    let Some(text) = view.filter.as_mut() else {
+        if Btn::new("Filter").icon("filter").key("/").quiet().show(ui, theme).clicked() {
+            view.filter = Some(String::new());
+            view.focus_filter = true;
+        }
+        return;
+    };
+    let field = text_field(ui, theme, text, "Filter cards", "words, @person, #label, is:blocked", 240.0);
+    if std::mem::take(&mut view.focus_filter) {
+        field.request_focus();
+    }
+    if field.changed() {
+        cx.send(Command::Filter(text.clone()));
+    }
+    let left = field.lost_focus();
+    let escaped = left && ui.input(|i| i.key_pressed(Key::Escape));
+    let cleared = icon_button(ui, theme, "x", "Clear the filter").clicked();
+    if cleared || escaped || (left && text.is_empty()) {
+        view.filter = None;
+        cx.send(Command::Filter(String::new()));
+    }
+}
+
+/// Age of a card in words: since it was started, else since it was made; how long it took when it is done.
+pub(super) fn age(cx: &PageCx<'_>, card: &Card) -> String {
+    let figures = cx.state.board.figures.card(&card.id);
+    let done = cx.state.board.board.column(&card.column).is_some_and(|c| c.kind == ColumnKind::Done);
+    if done && let Some(ms) = figures.and_then(|f| f.cycle_ms) {
+        return days(ms);
+    }
+    crate::base::time::age(started(cx, &card.id).unwrap_or(card.created), cx.now)
+}
+
+/// When work on an unfinished card began.
+pub(super) fn started(cx: &PageCx<'_>, card: &CardId) -> Option<jiff::Timestamp> {
+    let start = cx.state.board.figures.card(card)?.start_ms?;
+    jiff::Timestamp::from_millisecond(start).ok()
+}
+
+/// True for started work that is older than 85 % of finished work got.
+pub(super) fn is_ageing(cx: &PageCx<'_>, card: &Card) -> bool {
+    let board = &cx.state.board;
+    let Some(p85) = board.figures.p85_ms.filter(|_| board.board.is_wip(&card.column)) else { return false };
+    started(cx, &card.id).is_some_and(|s| cx.now.as_millisecond() - s.as_millisecond() > p85)
+}
+
+/// `6.5 d`; hours below a day.
+pub(super) fn days(ms: i64) -> String {
+    if ms < 86_400_000 {
+        format!("{:.1} h", ms as f64 / 3_600_000.0)
+    } else {
+        format!("{:.1} d", ms as f64 / 86_400_000.0)
+    }
+}

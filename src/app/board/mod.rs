@@ -1,0 +1,619 @@
+//! The board feature without pixels.
+//!
+//! An edit is applied to the board in memory at once, goes to the journal on a job thread, and from there to the branch
+//! two seconds after the last one. What another process or a fetch brings arrives as a fresh load; edits that it does not
+//! know yet are put on top again, so that nothing a person did ever jumps back.
+mod attention;
+pub mod figures;
+pub mod live;
+#[cfg(test)]
+mod test;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+pub use attention::{Attention, Trouble, attention};
+pub use figures::Figures;
+
+use super::{AppState, Command as AnyCommand, Cx, Effect, Env, Job, Out, Policy, action::Action, notify::Notice};
+use crate::{
+    base::{Error, Result, ids::CardId, job::JobCtx},
+    engine::ledger::Ledger,
+    model::{
+        board::{
+            Board, Card, Link, LinkKind, Wip,
+            edit::{self, Edit, Move, NewCard, Step},
+            words,
+        },
+        ledger::{Damage, Op, Projection, Stamper},
+    },
+};
+
+/// Rows kept for the log view.
+const LOG_ROWS: usize = 1000;
+/// Steps that can be undone.
+const UNDO_DEPTH: usize = 500;
+/// How long edits are gathered into one commit.
+const BATCH: Duration = Duration::from_secs(2);
+
+/// Which picture of the board is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Picture {
+    #[default]
+    Board,
+    Metrics,
+    Log,
+}
+
+/// A line of the log view.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogRow {
+    pub op: String,
+    pub at: Timestamp,
+    pub by: String,
+    /// `Move AND-146 to Done`.
+    pub what: String,
+    /// The card to open.
+    pub card: Option<CardId>,
+}
+
+/// What the board page shows.
+#[derive(Debug, Default)]
+pub struct State {
+    /// False until the ledger has been read once.
+    pub loaded: bool,
+    /// Why it could not be read.
+    pub error: Option<Error>,
+    /// Why the last edit could not be written; the edits are still in memory.
+    pub unsaved: Option<Error>,
+    pub board: Board,
+    pub all: Projection,
+    pub figures: Arc<Figures>,
+    /// Newest first.
+    pub log: Vec<LogRow>,
+    pub damage: Vec<Damage>,
+    pub pending: usize,
+    pub picture: Picture,
+    pub focus: Option<CardId>,
+    /// The card whose details are shown.
+    pub open: Option<CardId>,
+    pub filter: String,
+    pub folded: BTreeSet<String>,
+    /// A move over a soft limit that waits for its reason.
+    pub asking: Option<Move>,
+    pub undo: Vec<Step>,
+    pub redo: Vec<Step>,
+    /// Counts changes of the board, so that the page can keep its layout.
+    pub revision: u64,
+    stamper: Option<Stamper>,
+    /// Edits that the last load did not know.
+    recent: Vec<Op>,
+    /// Edits not yet in the journal.
+    unwritten: HashMap<String, ()>,
+    flush_waits: bool,
+}
+
+/// What a person can ask of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Does it, unless a limit wants a reason first.
+    Do(Edit),
+    /// The reason for the move that was asked about; an empty one is allowed.
+    Answer(String),
+    /// The move that was asked about is not made.
+    CancelAsk,
+    Undo,
+    Redo,
+    Show(Picture),
+    Focus(Option<CardId>),
+    Open(Option<CardId>),
+    Filter(String),
+    /// Folds or unfolds a lane; the empty name is for cards without one.
+    Fold(String),
+    /// Runs what the card is bound to again.
+    Rerun(CardId),
+    /// Shows what a link points to.
+    Follow(Link),
+    /// Writes what could not be written again.
+    Retry,
+    Reload,
+    /// Puts the journal on the branch.
+    Flush,
+    /// Fetches, merges and pushes.
+    Sync,
+}
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub enum Event {
+    Loaded(Arc<Snapshot>),
+    LoadFailed(Error),
+    Written(Vec<String>),
+    WriteFailed(Error),
+    Flushed { figures: Arc<Figures>, pending: usize },
+    FlushFailed(Error),
+    Synced { words: String, changed: bool },
+}
+
+/// A read of the ledger.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub projection: Projection,
+    pub board: Board,
+    pub log: Vec<LogRow>,
+    pub damage: Vec<Damage>,
+    pub pending: usize,
+    pub figures: Arc<Figures>,
+    pub stamper: Stamper,
+}
+
+/// What runs off the window's thread.
+#[derive(Debug, Clone)]
+pub enum Task {
+    Load,
+    Append(Vec<Op>),
+    Flush,
+    Sync,
+}
+
+impl State {
+    /// A card by id.
+    pub fn card(&self, id: &CardId) -> Option<&Card> {
+        self.board.card(id)
+    }
+    /// True when the card matches the filter.
+    pub fn matches(&self, card: &Card) -> bool {
+        self.filter.trim().is_empty() || matches(&self.board, card, &self.filter)
+    }
+}
+
+/// Every word must be found: in label, title, labels, person, lane, links, blocked reason or text.
+/// `@name` looks at the person only, `#label` at the labels, `is:blocked` at the block.
+pub fn matches(board: &Board, card: &Card, filter: &str) -> bool {
+    let has = |text: &str, word: &str| text.to_lowercase().contains(word);
+    filter.to_lowercase().split_whitespace().all(|word| {
+        if let Some(name) = word.strip_prefix('@') {
+            return card.assignee.as_deref().is_some_and(|a| has(a, name));
+        }
+        if let Some(label) = word.strip_prefix('#') {
+            return card.labels.iter().any(|l| has(l, label));
+        }
+        if word == "is:blocked" {
+            return card.blocked.is_some();
+        }
+        has(&card.label, word)
+            || has(&card.title, word)
+            || card.labels.iter().any(|l| has(l, word))
+            || card.assignee.as_deref().is_some_and(|a| has(a, word))
+            || card.blocked.as_deref().is_some_and(|b| has(b, word))
+            || card.links.iter().any(|l| has(&l.target, word))
+            || card.lane.as_deref().and_then(|l| board.lane(l)).is_some_and(|l| has(&l.name, word))
+            || has(&card.body, word)
+    })
+}
+
+/// Handles a command; no I/O.
+pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
+    match command {
+        Command::Do(edit) => do_edit(state, edit, cx),
+        Command::Answer(reason) => match state.board.asking.take() {
+            Some(mut m) => {
+                let reason = reason.trim();
+                m.reason = Some(if reason.is_empty() { "no reason given".to_owned() } else { reason.to_owned() });
+                do_edit(state, Edit::Move(m), cx)
+            }
+            None => Vec::new(),
+        },
+        Command::CancelAsk => {
+            state.board.asking = None;
+            Vec::new()
+        }
+        Command::Undo => undo(state, cx),
+        Command::Redo => redo(state, cx),
+        Command::Show(picture) => {
+            state.board.picture = picture;
+            Vec::new()
+        }
+        Command::Focus(card) => {
+            state.board.focus = card;
+            Vec::new()
+        }
+        Command::Open(card) => {
+            if card.is_some() {
+                state.shell.page = super::shell::Page::Board;
+                state.shell.hide_inspector = false;
+                state.board.focus.clone_from(&card);
+                if state.board.picture == Picture::Metrics {
+                    state.board.picture = Picture::Board;
+                }
+            }
+            state.board.open = card;
+            Vec::new()
+        }
+        Command::Filter(text) => {
+            state.board.filter = text;
+            state.board.revision += 1;
+            Vec::new()
+        }
+        Command::Fold(lane) => {
+            if !state.board.folded.remove(&lane) {
+                state.board.folded.insert(lane);
+            }
+            state.board.revision += 1;
+            Vec::new()
+        }
+        Command::Rerun(card) => live::rerun(state, &card, cx),
+        Command::Follow(link) => live::follow(state, &link, cx),
+        Command::Retry => {
+            state.board.unsaved = None;
+            let ops: Vec<Op> =
+                state.board.recent.iter().filter(|o| state.board.unwritten.contains_key(&o.id)).cloned().collect();
+            if ops.is_empty() { vec![flush_job()] } else { vec![write_job(ops)] }
+        }
+        Command::Reload => vec![load_job()],
+        Command::Flush => {
+            state.board.flush_waits = false;
+            vec![flush_job()]
+        }
+        Command::Sync => {
+            vec![Job::io("board.sync", Task::Sync).policy(Policy::Reject).titled("Syncing the board").start()]
+        }
+    }
+}
+
+fn load_job() -> Effect {
+    Job::io("board.load", Task::Load).start()
+}
+
+fn write_job(ops: Vec<Op>) -> Effect {
+    Job::io("board.write", Task::Append(ops)).policy(Policy::Queue).start()
+}
+
+fn flush_job() -> Effect {
+    Job::io("board.write", Task::Flush).policy(Policy::Queue).start()
+}
+
+fn do_edit(state: &mut AppState, edit: Edit, cx: &Cx) -> Vec<Effect> {
+    let board = &mut state.board;
+    if !board.loaded {
+        return vec![Effect::Notice(Notice::error(
+            &Error::user("The board is still being read").hint("Try again in a moment"),
+        ))];
+    }
+    if let Edit::Move(m) = &edit
+        && m.reason.is_none()
+        && matches!(board.board.wip_after(&m.cards, &m.column), Wip::Over { hard: false, .. })
+    {
+        board.asking = Some(m.clone());
+        return Vec::new();
+    }
+    let (actions, title) = match edit::actions(&board.board, &board.all, &edit) {
+        Ok(done) => done,
+        Err(e) => return vec![Effect::Notice(Notice::error(&e))],
+    };
+    if actions.is_empty() {
+        return Vec::new();
+    }
+    let inverse = edit::inverse(&board.all, &actions);
+    let effects = apply(board, actions, cx);
+    match &edit {
+        Edit::Add(new) => board.focus = Some(new.id.clone()),
+        Edit::Move(m) => board.focus = m.cards.first().cloned(),
+        Edit::Delete(card) if board.open.as_ref() == Some(card) => board.open = None,
+        _ => {}
+    }
+    board.undo.push(Step { title: title.clone(), inverse });
+    if board.undo.len() > UNDO_DEPTH {
+        board.undo.remove(0);
+    }
+    board.redo.clear();
+    let mut effects = effects;
+    if is_told(&edit) {
+        effects.push(Effect::Notice(Notice::info(title).action("Undo", Command::Undo)));
+    }
+    effects
+}
+
+/// Edits whose result may be out of sight get a notice with Undo; typing in the details does not.
+fn is_told(edit: &Edit) -> bool {
+    matches!(edit, Edit::Move(_) | Edit::Delete(_) | Edit::Add(_) | Edit::RemoveColumn(_) | Edit::RemoveLane(_))
+}
+
+/// Stamps actions, applies them in memory and sends them on their way.
+fn apply(board: &mut State, actions: edit::Actions, cx: &Cx) -> Vec<Effect> {
+    let now = cx.now();
+    let Some(stamper) = board.stamper.as_mut() else { return Vec::new() };
+    let ops: Vec<Op> = actions.into_iter().map(|(s, a)| stamper.op(now, s, a)).collect();
+    for op in &ops {
+        put(board, op);
+        board.unwritten.insert(op.id.clone(), ());
+    }
+    board.recent.extend(ops.iter().cloned());
+    board.revision += 1;
+    board.pending += ops.len();
+    let mut effects = vec![write_job(ops)];
+    if !std::mem::replace(&mut board.flush_waits, true) {
+        effects.push(Effect::After(BATCH, Box::new(Command::Flush.into())));
+    }
+    effects
+}
+
+/// Folds one operation into what is shown.
+fn put(board: &mut State, op: &Op) {
+    if board.all.apply(op) {
+        board.board.refresh(&board.all, &op.subject);
+        if let Some(row) = log_row(&board.board, &board.all, op) {
+            board.log.insert(0, row);
+            board.log.truncate(LOG_ROWS);
+        }
+    }
+}
+
+fn log_row(board: &Board, all: &Projection, op: &Op) -> Option<LogRow> {
+    use crate::model::ledger::{id_of, kind};
+    // A new card's first values are part of its creation.
+    let born = all.doc(&op.subject).and_then(|d| d.created.clone());
+    let is_create = op.action == crate::model::ledger::Action::Create;
+    if !is_create && born.is_some_and(|(at, by)| by == op.by && op.hlc.ms - at.ms < 50 && op.hlc >= at) {
+        return None;
+    }
+    if !matches!(kind(&op.subject), "card" | "column" | "lane" | "board") {
+        return None;
+    }
+    let card = (kind(&op.subject) == "card").then(|| CardId(id_of(&op.subject).to_owned()));
+    Some(LogRow {
+        op: op.id.clone(),
+        at: op.hlc.instant(),
+        by: op.by.clone(),
+        what: words::describe(board, all, op)?,
+        card,
+    })
+}
+
+fn undo(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
+    let board = &mut state.board;
+    let Some(step) = board.undo.pop() else {
+        return vec![Effect::Notice(Notice::info("Nothing to undo on the board"))];
+    };
+    let actions = edit::rebase(&board.all, &step.inverse);
+    let inverse = edit::inverse(&board.all, &actions);
+    let title = format!("Undone: {}", step.title);
+    board.redo.push(Step { title: step.title, inverse });
+    let mut effects = apply(board, actions, cx);
+    effects.push(Effect::Notice(Notice::info(title).action("Redo", Command::Redo)));
+    effects
+}
+
+fn redo(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
+    let board = &mut state.board;
+    let Some(step) = board.redo.pop() else {
+        return vec![Effect::Notice(Notice::info("Nothing to redo on the board"))];
+    };
+    let actions = edit::rebase(&board.all, &step.inverse);
+    let inverse = edit::inverse(&board.all, &actions);
+    let title = format!("Redone: {}", step.title);
+    board.undo.push(Step { title: step.title, inverse });
+    let mut effects = apply(board, actions, cx);
+    effects.push(Effect::Notice(Notice::info(title).action("Undo", Command::Undo)));
+    effects
+}
+
+/// Folds an event into the state; no I/O.
+pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
+    let board = &mut state.board;
+    match event {
+        Event::Loaded(snapshot) => loaded(board, Arc::unwrap_or_clone(snapshot), cx),
+        Event::LoadFailed(error) => {
+            board.error = Some(error);
+            Vec::new()
+        }
+        Event::Written(ids) => {
+            for id in ids {
+                board.unwritten.remove(&id);
+            }
+            if board.unwritten.is_empty() {
+                board.unsaved = None;
+            }
+            Vec::new()
+        }
+        Event::WriteFailed(error) | Event::FlushFailed(error) => {
+            board.unsaved = Some(error);
+            Vec::new()
+        }
+        Event::Flushed { figures, pending } => {
+            board.figures = figures;
+            board.pending = pending;
+            board.revision += 1;
+            if board.unwritten.is_empty() {
+                board.unsaved = None;
+            }
+            Vec::new()
+        }
+        Event::Synced { words, changed } => {
+            let mut effects = vec![Effect::Notice(Notice::success(words))];
+            if changed {
+                effects.push(load_job());
+            }
+            effects
+        }
+    }
+}
+
+fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
+    let first = !std::mem::replace(&mut board.loaded, true);
+    board.error = None;
+    board.all = snapshot.projection;
+    board.board = snapshot.board;
+    board.log = snapshot.log;
+    board.figures = snapshot.figures;
+    board.pending = snapshot.pending;
+    let last = board.stamper.take().map(|s| s.last).unwrap_or_default();
+    let mut stamper = snapshot.stamper;
+    stamper.last = stamper.last.max(last);
+    board.stamper = Some(stamper);
+    // What was done since the read began goes on top again.
+    let recent = std::mem::take(&mut board.recent);
+    board.recent = recent.into_iter().filter(|op| !board.all.knows(&op.id)).collect();
+    for op in board.recent.clone() {
+        put(board, &op);
+    }
+    let gone = |id: &Option<CardId>| id.as_ref().is_some_and(|id| board.board.card(id).is_none());
+    let (no_focus, no_open) = (gone(&board.focus), gone(&board.open));
+    if no_focus {
+        board.focus = None;
+    }
+    if no_open {
+        board.open = None;
+    }
+    board.revision += 1;
+    let mut effects = Vec::new();
+    if snapshot.damage.len() > board.damage.len() {
+        let n = crate::base::text::count(snapshot.damage.len() as u64, "line");
+        let what = format!("{n} of the board's log cannot be read");
+        effects.push(Effect::Notice(Notice::new(super::notify::Tone::Warning, what).body("They are kept as they are")));
+    }
+    board.damage = snapshot.damage;
+    if first {
+        for (writer, ahead) in board.all.ahead(cx.now()) {
+            let minutes = ahead / 60_000;
+            let what = format!("A clock is {minutes} min ahead");
+            let body = format!("Edits of the clone {writer} carry stamps from the future; later edits still win");
+            effects.push(Effect::Notice(Notice::new(super::notify::Tone::Warning, what).body(body)));
+        }
+    }
+    effects
+}
+
+/// Carries out a task; blocking allowed.
+pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
+    let ledger = Ledger::open(&env.root()?)?;
+    match task {
+        Task::Load => match snapshot(&ledger, cx) {
+            Ok(snapshot) => out.send(Event::Loaded(Arc::new(snapshot))),
+            Err(e) if e.is_cancelled() => {}
+            Err(e) => out.send(Event::LoadFailed(e)),
+        },
+        Task::Append(ops) => match ledger.append(&ops) {
+            Ok(()) => out.send(Event::Written(ops.into_iter().map(|o| o.id).collect())),
+            Err(e) => out.send(Event::WriteFailed(e)),
+        },
+        Task::Flush => match ledger.flush() {
+            Ok(_) => {
+                let loaded = ledger.load()?;
+                let board = Board::read(&loaded.projection);
+                let figures = Arc::new(Figures::measure(&board, &loaded.ops, cx.clock.now()));
+                out.send(Event::Flushed { figures, pending: loaded.pending });
+            }
+            Err(e) => out.send(Event::FlushFailed(e)),
+        },
+        Task::Sync => {
+            use crate::engine::ledger::Synced;
+            let report = ledger.sync("origin", cx)?;
+            let received = crate::base::text::count(report.received as u64, "change");
+            let words = match report.outcome {
+                Synced::NoRemote => "The board has no remote to sync with".to_owned(),
+                Synced::Same => "The board is in sync".to_owned(),
+                Synced::Sent => "The board was pushed".to_owned(),
+                Synced::Received => format!("The board received {received}"),
+                Synced::Merged => format!("The board received {received} and was pushed"),
+            };
+            out.send(Event::Synced { words, changed: report.received > 0 });
+        }
+    }
+    Ok(())
+}
+
+fn snapshot(ledger: &Ledger, cx: &JobCtx) -> Result<Snapshot> {
+    let loaded = ledger.load()?;
+    cx.check()?;
+    let now = cx.clock.now();
+    let board = Board::read(&loaded.projection);
+    let figures = Arc::new(Figures::measure(&board, &loaded.ops, now));
+    cx.check()?;
+    let stamper = ledger.stamper(&loaded, now)?;
+    let mut log = Vec::new();
+    for op in loaded.ops.iter().rev() {
+        log.extend(log_row(&board, &loaded.projection, op));
+        if log.len() >= LOG_ROWS {
+            break;
+        }
+    }
+    let (projection, damage, pending) = (loaded.projection, loaded.damage, loaded.pending);
+    Ok(Snapshot { projection, board, log, damage, pending, figures, stamper })
+}
+
+/// A workspace was opened: loads what the page needs.
+pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    state.board = State::default();
+    vec![load_job()]
+}
+
+/// Files below the root changed on disk (workspace-relative, `/`). An empty list asks to look at everything.
+pub fn files_changed(_state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
+    let ours = |p: &String| {
+        p.contains("refs/heads/andon/board")
+            || p == ".git/packed-refs"
+            || p.starts_with(".andon/ledger-journal")
+            || p.starts_with(".andon/ledger/")
+    };
+    if paths.is_empty() || paths.iter().any(ours) { vec![load_job()] } else { Vec::new() }
+}
+
+/// What the palette offers from here.
+pub fn actions(state: &AppState) -> Vec<Action> {
+    let board = &state.board;
+    let mut all = Vec::new();
+    let row = |title: &str, command: Command| Action::new("Board", title, command).icon("kanban");
+    all.push(row("Show the board", Command::Show(Picture::Board)));
+    all.push(row("Show the flow metrics of the board", Command::Show(Picture::Metrics)));
+    all.push(row("Show the log of the board", Command::Show(Picture::Log)));
+    if board.loaded && board.board.is_empty() {
+        all.push(row("Create the usual columns", Command::Do(Edit::Defaults)));
+    }
+    let last = board.undo.last().map_or(String::new(), |s| s.title.clone());
+    all.push(
+        row("Undo on the board", Command::Undo)
+            .detail(last)
+            .key("U")
+            .only_if(!board.undo.is_empty(), "nothing was done"),
+    );
+    all.push(row("Redo on the board", Command::Redo).only_if(!board.redo.is_empty(), "nothing was undone"));
+    all.push(row("Sync the board with origin", Command::Sync).only_if(state.workspace.is_repo, "no git repository"));
+    if let Some(card) = board.focus.as_ref().and_then(|id| board.card(id)) {
+        for column in board.board.columns.iter().filter(|c| c.id != card.column) {
+            let m = Move {
+                cards: vec![card.id.clone()],
+                column: column.id.clone(),
+                lane: None,
+                spot: edit::Spot::End,
+                reason: None,
+            };
+            all.push(row(&format!("Move {} to {}", card.label, column.name), Command::Do(Edit::Move(m))).key("M"));
+        }
+        let bound = card.links.iter().any(|l| l.kind == LinkKind::Pipeline || l.kind == LinkKind::Check);
+        all.push(
+            row(&format!("Rerun what {} is bound to", card.label), Command::Rerun(card.id.clone()))
+                .key("R")
+                .only_if(bound, "not bound to a pipeline"),
+        );
+        all.push(row(&format!("Delete {}", card.label), Command::Do(Edit::Delete(card.id.clone()))));
+    }
+    for card in board.board.cards.values().take(2000) {
+        all.push(
+            Action::new("Cards", format!("{} {}", card.label, card.title), Command::Open(Some(card.id.clone())))
+                .icon("kanban")
+                .detail(board.board.column(&card.column).map_or(String::new(), |c| c.name.clone())),
+        );
+    }
+    all
+}
+
+/// A command that adds a card with this title to a column.
+pub fn add_command(title: impl Into<String>, column: impl Into<String>) -> AnyCommand {
+    Command::Do(Edit::Add(NewCard::new(title, column))).into()
+}

@@ -1,0 +1,196 @@
+use std::{path::Path, time::Duration};
+
+use super::*;
+use crate::{
+    app::{env::NoWaker, host::Host},
+    base::time::{Clock, SystemClock},
+    engine::dirs::Dirs,
+    model::board::edit::Spot,
+};
+
+/// The present, in the machine's time zone.
+struct Fixed(Timestamp);
+
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+fn at(s: i64) -> Fixed {
+    Fixed(Timestamp::from_second(1_794_900_000 + s).unwrap())
+}
+
+/// A state whose ledger has been read and is empty.
+fn fresh() -> AppState {
+    let mut state = AppState::default();
+    let snapshot = Snapshot {
+        projection: Projection::default(),
+        board: Board::default(),
+        log: Vec::new(),
+        damage: Vec::new(),
+        pending: 0,
+        figures: Arc::default(),
+        stamper: Stamper::new("me".into(), "Ines Duarte"),
+    };
+    let clock = at(0);
+    event(&mut state, Event::Loaded(Arc::new(snapshot)), &Cx { clock: &clock });
+    state
+}
+
+fn send(state: &mut AppState, c: Command) -> Vec<Effect> {
+    let clock = at(state.board.revision as i64);
+    command(state, c, &Cx { clock: &clock })
+}
+
+fn notices(effects: &[Effect]) -> Vec<String> {
+    effects.iter().filter_map(|e| if let Effect::Notice(n) = e { Some(n.title.clone()) } else { None }).collect()
+}
+
+fn add(state: &mut AppState, title: &str, column: &str) -> CardId {
+    let new = NewCard::new(title, column);
+    let id = new.id.clone();
+    send(state, Command::Do(Edit::Add(new)));
+    id
+}
+
+fn shift(card: &CardId, column: &str) -> Command {
+    let m = Move { cards: vec![card.clone()], column: column.to_owned(), lane: None, spot: Spot::End, reason: None };
+    Command::Do(Edit::Move(m))
+}
+
+#[test]
+fn a_move_shows_at_once_is_written_once_and_can_be_undone() {
+    let mut state = fresh();
+    send(&mut state, Command::Do(Edit::Defaults));
+    let card = add(&mut state, "Route medians", "review");
+    let effects = send(&mut state, shift(&card, "done"));
+    assert_eq!(notices(&effects), ["AND-1 moved to Done"]);
+    let Some(Effect::Start(job)) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!((job.key.as_str(), job.policy), ("board.write", Policy::Queue));
+    assert!(!effects.iter().any(|e| matches!(e, Effect::After(..))), "one flush gathers all edits of two seconds");
+    assert_eq!(state.board.card(&card).unwrap().column, "done");
+    assert_eq!(state.board.log[0].what, "Move AND-1 to Done");
+    let effects = send(&mut state, Command::Undo);
+    assert_eq!(notices(&effects), ["Undone: AND-1 moved to Done"]);
+    assert_eq!(state.board.card(&card).unwrap().column, "review");
+    send(&mut state, Command::Redo);
+    assert_eq!(state.board.card(&card).unwrap().column, "done");
+    assert_eq!(state.board.focus, Some(card));
+}
+
+#[test]
+fn a_soft_limit_asks_for_a_reason_and_a_hard_one_refuses() {
+    let mut state = fresh();
+    send(&mut state, Command::Do(Edit::Defaults));
+    let limit = |hard| Command::Do(Edit::Limit { column: "review".into(), wip: Some(1), hard });
+    send(&mut state, limit(false));
+    let (one, two) = (add(&mut state, "one", "review"), add(&mut state, "two", "ready"));
+    assert!(send(&mut state, shift(&two, "review")).is_empty());
+    assert!(state.board.asking.is_some());
+    send(&mut state, Command::CancelAsk);
+    assert_eq!(state.board.card(&two).unwrap().column, "ready");
+    send(&mut state, shift(&two, "review"));
+    send(&mut state, Command::Answer("both go out today".into()));
+    assert_eq!(state.board.card(&two).unwrap().over_reason.as_deref(), Some("both go out today"));
+    assert_eq!(state.board.log[0].what, "Move AND-2 to Review over its limit: both go out today");
+    let rows = attention(&state);
+    assert!(rows.iter().any(|r| r.trouble == Trouble::OverLimit && r.evidence == "2 cards of 1"), "{rows:?}");
+    send(&mut state, limit(true));
+    send(&mut state, shift(&one, "done"));
+    send(&mut state, shift(&two, "done"));
+    send(&mut state, shift(&one, "review"));
+    let effects = send(&mut state, shift(&two, "review"));
+    assert_eq!(notices(&effects), ["Review is full: it would hold 2 of 1"]);
+    assert_eq!(state.board.card(&two).unwrap().column, "done");
+}
+
+#[test]
+fn what_was_done_during_a_read_is_not_lost() {
+    let mut state = fresh();
+    send(&mut state, Command::Do(Edit::Defaults));
+    let before = Snapshot {
+        projection: state.board.all.clone(),
+        board: state.board.board.clone(),
+        log: Vec::new(),
+        damage: Vec::new(),
+        pending: 0,
+        figures: Arc::default(),
+        stamper: Stamper::new("me".into(), "Ines Duarte"),
+    };
+    let card = add(&mut state, "meanwhile", "ready");
+    let clock = at(99);
+    event(&mut state, Event::Loaded(Arc::new(before)), &Cx { clock: &clock });
+    assert_eq!(state.board.card(&card).unwrap().title, "meanwhile");
+    let error = Error::io("The disk is full");
+    event(&mut state, Event::WriteFailed(error.clone()), &Cx { clock: &clock });
+    assert_eq!(state.board.unsaved, Some(error));
+    let effects = send(&mut state, Command::Retry);
+    let Some(Effect::Start(Job { task: crate::app::Task::Board(Task::Append(ops)), .. })) = effects.first() else {
+        panic!("{effects:?}")
+    };
+    assert!(ops.iter().any(|o| o.subject.ends_with(&card.0)), "everything unwritten goes again");
+}
+
+#[test]
+fn the_filter_knows_people_labels_and_blocked_cards() {
+    let mut state = fresh();
+    send(&mut state, Command::Do(Edit::Defaults));
+    let card = add(&mut state, "Wind gust nulls", "ready");
+    send(&mut state, Command::Do(Edit::Assign(card.clone(), Some("Mara Okafor".into()))));
+    send(&mut state, Command::Do(Edit::Label(card.clone(), "Quality".into(), true)));
+    send(&mut state, Command::Do(Edit::Block(card.clone(), Some("waits for ASOS".into()))));
+    let card = state.board.card(&card).unwrap();
+    for (filter, hit) in [
+        ("gust and-1", true),
+        ("@mara #qual is:blocked", true),
+        ("@ines", false),
+        ("asos", true),
+        ("gust rain", false),
+        ("", true),
+    ] {
+        assert_eq!(matches(&state.board.board, card, filter), hit, "{filter}");
+    }
+}
+
+fn host(root: &Path, home: &Path) -> Host {
+    let mut host = Host::new(Dirs::below(home), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    host.send(crate::app::workspace::Command::Open(root.to_path_buf()));
+    assert!(host.settle(Duration::from_secs(20)));
+    host
+}
+
+#[test]
+fn the_whole_loop_ends_in_a_commit_and_survives_a_restart() {
+    let (dir, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let repo = git2::Repository::init(dir.path()).unwrap();
+    let mut host = host(dir.path(), home.path());
+    assert!(host.state.board.loaded && host.state.board.board.is_empty());
+    host.send(Command::Do(Edit::Defaults));
+    host.send(add_command("First", "ready"));
+    let card = host.state.board.focus.clone().unwrap();
+    host.send(shift(&card, "in-progress"));
+    host.send(Command::Flush);
+    assert!(host.settle(Duration::from_secs(20)));
+    assert_eq!((host.state.board.pending, host.state.board.unsaved.clone()), (0, None));
+    assert_eq!(host.state.board.figures.open, 1);
+    let tip = repo.find_reference("refs/heads/andon/board").unwrap().peel_to_commit().unwrap();
+    assert!(tip.message().unwrap().contains("Add AND-1"), "{:?}", tip.message());
+    // Another process moves the card; the window hears of it.
+    let ledger = Ledger::open(dir.path()).unwrap();
+    let loaded = ledger.load().unwrap();
+    let other = edit::actions(
+        &Board::read(&loaded.projection),
+        &loaded.projection,
+        &Edit::Title(card.clone(), "Renamed elsewhere".into()),
+    );
+    let mut stamper = ledger.stamper(&loaded, Timestamp::now()).unwrap();
+    let ops: Vec<Op> = other.unwrap().0.into_iter().map(|(s, a)| stamper.op(Timestamp::now(), s, a)).collect();
+    ledger.append(&ops).unwrap();
+    host.send(Command::Reload);
+    assert!(host.settle(Duration::from_secs(20)));
+    assert_eq!(host.state.board.card(&card).unwrap().title, "Renamed elsewhere");
+    drop(host);
+    let host = self::host(dir.path(), home.path());
+    assert_eq!(host.state.board.card(&card).unwrap().column, "in-progress");
+}

@@ -1,0 +1,206 @@
+//! The board by keyboard alone: arrows or h j k l, Space, m, Enter, /, u, R, C, Delete.
+use egui::{Event, InputState, Key, Modifiers, Ui};
+
+use super::{
+    PageCx, View, ask,
+    grid::{Carry, drop_card},
+    plan::Plan,
+};
+use crate::{
+    app::board::Command,
+    base::ids::CardId,
+    model::board::{
+        Board,
+        edit::{Edit, Move, Spot},
+    },
+};
+
+/// One letter for each column: the first of its name that no other has taken.
+pub fn letters(board: &Board) -> Vec<char> {
+    let mut taken: Vec<char> = Vec::new();
+    for column in &board.columns {
+        let own = column.name.to_lowercase();
+        let free = |c: &char| c.is_ascii_alphanumeric() && !taken.contains(c);
+        let letter = own.chars().find(free).or_else(|| ('a'..='z').find(free));
+        taken.push(letter.unwrap_or(' '));
+    }
+    taken
+}
+
+/// Takes a key and the text that came with it, so that a field that gets the focus now does not receive it.
+fn taken(ui: &Ui, modifiers: Modifiers, key: Key) -> bool {
+    ui.input_mut(|i| {
+        let hit = i.consume_key(modifiers, key);
+        if hit {
+            drop_text(i);
+        }
+        hit
+    })
+}
+
+fn drop_text(input: &mut InputState) {
+    input.events.retain(|e| !matches!(e, Event::Text(_)));
+}
+
+/// Handles the keys of the board.
+pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let floating = cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some();
+    let asking = view.composer.is_some() || cx.state.board.asking.is_some();
+    if floating || asking || ui.ctx().egui_wants_keyboard_input() {
+        return;
+    }
+    let focus = cx.state.board.focus.clone().filter(|f| view.plan.find(f).is_some());
+    if view.moving {
+        choose_column(ui, cx, view, focus);
+        return;
+    }
+    if view.carry.is_some() {
+        carrying(ui, cx, view);
+        return;
+    }
+    let none = Modifiers::NONE;
+    let step = direction(ui);
+    if step != (0, 0) {
+        let next = match &focus {
+            Some(card) => neighbour(&view.plan, card, step),
+            None => first(&view.plan),
+        };
+        if let Some(next) = next {
+            // Reading on with the details open shows the next card's.
+            let command =
+                if cx.state.board.open.is_some() { Command::Open(Some(next)) } else { Command::Focus(Some(next)) };
+            cx.send(command);
+            view.reveal = true;
+            view.ring = true;
+        }
+    }
+    if taken(ui, none, Key::Slash) {
+        view.filter = Some(cx.state.board.filter.clone());
+        view.focus_filter = true;
+    }
+    if taken(ui, none, Key::C) {
+        let column = focus.as_ref().and_then(|f| cx.state.board.card(f)).map(|c| c.column.clone());
+        view.composer = Some(ask::Composer::new(&cx.state.board, column));
+    }
+    if taken(ui, none, Key::U) || taken(ui, Modifiers::COMMAND, Key::Z) {
+        cx.send(Command::Undo);
+    }
+    if taken(ui, Modifiers::SHIFT, Key::U) || taken(ui, Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) {
+        cx.send(Command::Redo);
+    }
+    if taken(ui, none, Key::Escape) && cx.state.board.open.is_some() {
+        cx.send(Command::Open(None));
+    }
+    if let Some(card) = focus {
+        on_card(ui, cx, view, card);
+    }
+}
+
+fn on_card(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, card: CardId) {
+    let none = Modifiers::NONE;
+    if taken(ui, none, Key::Enter) {
+        cx.send(Command::Open(Some(card.clone())));
+    }
+    if taken(ui, none, Key::Space) {
+        view.carry = Carry::lift(&view.plan, &card);
+        view.ring = true;
+    }
+    if taken(ui, none, Key::M) {
+        view.moving = true;
+    }
+    if taken(ui, none, Key::R) {
+        cx.send(Command::Rerun(card.clone()));
+    }
+    if taken(ui, none, Key::Delete) {
+        cx.send(Command::Do(Edit::Delete(card)));
+    }
+}
+
+fn direction(ui: &Ui) -> (i32, i32) {
+    let none = Modifiers::NONE;
+    let any = |keys: [Key; 2]| keys.into_iter().any(|k| taken(ui, none, k));
+    if any([Key::ArrowLeft, Key::H]) {
+        (-1, 0)
+    } else if any([Key::ArrowRight, Key::L]) {
+        (1, 0)
+    } else if any([Key::ArrowUp, Key::K]) {
+        (0, -1)
+    } else if any([Key::ArrowDown, Key::J]) {
+        (0, 1)
+    } else {
+        (0, 0)
+    }
+}
+
+/// A lifted card follows the arrows until it is put down.
+fn carrying(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let Some(carry) = view.carry.as_mut().filter(|c| !c.by_pointer) else { return };
+    let (dx, dy) = direction(ui);
+    if (dx, dy) != (0, 0) {
+        carry.step(dx, dy);
+    }
+    if taken(ui, Modifiers::NONE, Key::Space) || taken(ui, Modifiers::NONE, Key::Enter) {
+        let m = carry.as_move(&cx.state.board.board);
+        view.carry = None;
+        view.reveal = true;
+        if let Some(m) = m {
+            drop_card(cx, m);
+        }
+    }
+}
+
+/// After `m`: the letter of a column moves the card there; anything else ends it.
+fn choose_column(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, focus: Option<CardId>) {
+    let typed: Option<String> = ui.input(|i| {
+        i.events.iter().find_map(|e| match e {
+            Event::Text(t) => Some(t.to_lowercase()),
+            Event::Key { key, pressed: true, .. } => Some(key.symbol_or_name().to_lowercase()),
+            _ => None,
+        })
+    });
+    let Some(typed) = typed else { return };
+    ui.input_mut(|i| i.events.retain(|e| !matches!(e, Event::Text(_) | Event::Key { .. })));
+    view.moving = false;
+    let board = &cx.state.board.board;
+    let at = letters(board).iter().position(|l| typed == l.to_string());
+    if let (Some(column), Some(card)) = (at.and_then(|i| board.columns.get(i)), focus) {
+        let m = Move { cards: vec![card], column: column.id.clone(), lane: None, spot: Spot::Top, reason: None };
+        view.reveal = true;
+        drop_card(cx, m);
+    }
+}
+
+fn first(plan: &Plan) -> Option<CardId> {
+    plan.lanes.iter().filter(|l| !l.folded).flat_map(|l| &l.cells).flatten().next().map(|s| s.id.clone())
+}
+
+/// The card beside another: up and down through the lanes of its column, left and right at about the same height.
+fn neighbour(plan: &Plan, card: &CardId, (dx, dy): (i32, i32)) -> Option<CardId> {
+    let (column, lane, index) = plan.find(card)?;
+    let open = |l: &usize| !plan.lanes[*l].folded;
+    if dy != 0 {
+        let stack: Vec<&CardId> =
+            (0..plan.lanes.len()).filter(open).flat_map(|l| &plan.lanes[l].cells[column]).map(|s| &s.id).collect();
+        let at = stack.iter().position(|c| *c == card)? as i32 + dy;
+        return stack.get(usize::try_from(at).ok()?).map(|c| (*c).clone());
+    }
+    let y = |l: usize, c: usize, i: usize| {
+        let slot = &plan.lanes[l].cells[c][i];
+        plan.lanes[l].top + slot.top
+    };
+    let own = y(lane, column, index);
+    let mut at = column as i32 + dx;
+    while let Ok(c) = usize::try_from(at) {
+        if c >= plan.columns.len() {
+            return None;
+        }
+        let all =
+            (0..plan.lanes.len()).filter(open).flat_map(|l| (0..plan.lanes[l].cells[c].len()).map(move |i| (l, i)));
+        let near = all.min_by_key(|(l, i)| ((*l != lane), (y(*l, c, *i) - own).abs() as i64));
+        if let Some((l, i)) = near {
+            return Some(plan.lanes[l].cells[c][i].id.clone());
+        }
+        at += dx;
+    }
+    None
+}
