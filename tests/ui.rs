@@ -7,6 +7,8 @@ mod board;
 mod data;
 #[path = "ui/live.rs"]
 mod live;
+#[path = "ui/notebook.rs"]
+mod notebook;
 #[path = "ui/output.rs"]
 mod output;
 #[path = "ui/pages.rs"]

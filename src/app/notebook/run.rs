@@ -8,7 +8,7 @@ use super::{
     task::KernelWish,
 };
 use crate::{
-    app::{AppState, Cx, Effect, Job, Policy, notify::Notice, shell::Page as ShellPage, workspace},
+    app::{AppState, Cx, Effect, Job, Policy, git, notify::Notice, shell::Page as ShellPage, workspace},
     base::Result,
     model::{
         kernel::{ExecEvent, Outcome, SessionEvent, SessionState},
@@ -66,13 +66,17 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
 }
 
 /// What leads to other pages.
-fn links(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> {
-    match command {
-        Command::OpenInData(_) => state.shell.page = ShellPage::Data,
-        Command::Compare | Command::Commit => state.shell.page = ShellPage::Review,
-        _ => {}
+fn links(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
+    let path = state.notebook.doc().map(|d| d.path.clone());
+    match (command, path) {
+        (Command::OpenInData(_), _) => {
+            state.shell.page = ShellPage::Data;
+            Vec::new()
+        }
+        (Command::Compare, Some(path)) => git::compare_with_head(state, &path, cx),
+        (Command::Commit, Some(path)) => git::command(state, git::Command::OpenCommit(vec![path]), cx),
+        _ => Vec::new(),
     }
-    Vec::new()
 }
 
 fn find(refresh: bool) -> Effect {

@@ -1,0 +1,105 @@
+//! What a person has to decide about a document, above its contents.
+use egui::{Align, Frame, Layout, Margin, Ui};
+
+use super::View;
+use crate::{
+    app::notebook::{Command, Conflict, Doc},
+    base::time,
+    ui::{
+        PageCx,
+        theme::Mark,
+        widgets::{Btn, error_box, mark, text_field},
+    },
+};
+
+/// A tinted strip with a sentence and its buttons.
+fn strip(ui: &mut Ui, cx: &mut PageCx<'_>, state: Mark, text: &str, actions: &[(&str, Command)]) {
+    let theme = cx.theme;
+    Frame::NONE.fill(theme.tint(state)).inner_margin(Margin::symmetric(16, 6)).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            for (label, command) in actions.iter().rev() {
+                if Btn::new(label).show(ui, theme).clicked() {
+                    cx.send(command.clone());
+                }
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                mark(ui, theme, state, 14.0);
+                ui.add(egui::Label::new(theme.body(text)).truncate());
+            });
+        });
+    });
+}
+
+/// All of them.
+pub fn banners_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
+    let id = doc.id;
+    match doc.conflict {
+        Some(Conflict::Changed(_)) => strip(
+            ui,
+            cx,
+            Mark::Warning,
+            "Another program changed the file on disk while it has unsaved edits here",
+            &[
+                ("Take theirs", Command::Reload(id)),
+                ("Keep mine", Command::KeepMine(id)),
+                ("Save over it", Command::SaveOver(id)),
+            ],
+        ),
+        Some(Conflict::Gone) => strip(
+            ui,
+            cx,
+            Mark::Warning,
+            "The file was deleted on disk; what you see is the only copy",
+            &[("Save it again", Command::Save)],
+        ),
+        None => {}
+    }
+    if let Some(draft) = &doc.draft {
+        let text = format!("Unsaved edits of {} were kept when Andon ended", time::when(draft.at, cx.now));
+        let actions = [("Bring them back", Command::RestoreDraft(id)), ("Discard", Command::DiscardDraft(id))];
+        strip(ui, cx, Mark::Warning, &text, &actions);
+    }
+    if let Some(why) = doc.notebook().and_then(|n| n.read_only()) {
+        strip(ui, cx, Mark::Unknown, why, &[("Convert to format 4", Command::Upgrade)]);
+    }
+    if let Some(line) = &cx.state.notebook.making {
+        let text = format!("Creating a Python environment: {line}");
+        strip(ui, cx, Mark::Running, &text, &[("Cancel", Command::CancelEnvironment)]);
+    }
+    if let Some(error) = &doc.save_error {
+        let mut clicked = None;
+        Frame::NONE.inner_margin(Margin::symmetric(16, 8)).show(ui, |ui| {
+            let error = error.clone().hint("Your edits are safe in the recovery journal");
+            clicked = error_box(ui, cx.theme, &error, &["Try again", "Save somewhere else\u{2026}"]);
+        });
+        match clicked {
+            Some(0) => cx.send(Command::Save),
+            Some(_) => view.save_as = Some((id, doc.path.clone())),
+            None => {}
+        }
+    }
+    save_as_ui(ui, cx, doc, view);
+}
+
+fn save_as_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
+    let Some((of, mut path)) = view.save_as.take().filter(|(of, _)| *of == doc.id) else { return };
+    let theme = cx.theme;
+    let mut keep = true;
+    Frame::NONE.fill(theme.panel).inner_margin(Margin::symmetric(16, 8)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(theme.body("Save as"));
+            text_field(ui, theme, &mut path, "Path of the file", "notebooks/name.ipynb", 360.0);
+            if Btn::new("Save").primary().show(ui, theme).clicked() {
+                cx.send(Command::SaveAs { doc: of, path: path.clone() });
+                keep = false;
+            }
+            if Btn::new("Cancel").quiet().show(ui, theme).clicked() {
+                keep = false;
+            }
+        });
+    });
+    if keep {
+        view.save_as = Some((of, path));
+    }
+}

@@ -1,0 +1,248 @@
+//! What stands below a cell: a SQL result as a grid, outputs as they are drawn, an error in place, a question of the
+//! code.
+use std::{collections::HashMap, sync::Arc};
+
+use egui::{Align, Frame, Layout, Margin, Ui, vec2};
+
+use super::{Place, View, editor_id};
+use crate::{
+    app::{
+        notebook::{
+            Command, Doc, RunEnd,
+            doc::{CellRun, SqlTable},
+        },
+        shell,
+    },
+    base::{text::thousands, time::duration_ms},
+    model::{
+        notebook::Cell,
+        output::{self, Output},
+    },
+    ui::{
+        PageCx,
+        theme::SMALL,
+        widgets::{
+            Btn,
+            cell_editor::set_cursor,
+            error_box,
+            grid::{DataGrid, GridView, selection_text},
+            link,
+            output::{Act, OutputsView, Pictures, outputs_ui as draw_outputs},
+            text_field,
+        },
+    },
+};
+
+/// Rows of a SQL result seen without scrolling.
+const GRID_ROWS: u64 = 10;
+/// Rows asked for beyond the visible ones.
+const MARGIN_ROWS: u64 = 200;
+
+/// Decoded outputs and where their tables are scrolled.
+#[derive(Default)]
+pub struct Cache {
+    entries: HashMap<Place, Entry>,
+    pictures: Pictures,
+}
+
+#[derive(Default)]
+struct Entry {
+    /// The cell the outputs were decoded from.
+    of: Option<Arc<Cell>>,
+    outputs: Vec<Output>,
+    view: OutputsView,
+    grid: GridView,
+    /// Rows that were asked for and have not come.
+    asked: Option<u64>,
+}
+
+impl Entry {
+    /// Decodes again only when the outputs themselves have changed.
+    fn read(&mut self, cell: &Arc<Cell>) {
+        if let Some(old) = &self.of {
+            if Arc::ptr_eq(old, cell) {
+                return;
+            }
+            let same = old.outputs().len() == cell.outputs().len()
+                && old.outputs().zip(cell.outputs()).all(|(a, b)| a[..] == b[..]);
+            if same {
+                self.of = Some(cell.clone());
+                return;
+            }
+        }
+        let raw: Vec<_> = cell.outputs().collect();
+        self.outputs = output::view(raw.iter().map(|o| o.text()));
+        self.of = Some(cell.clone());
+    }
+}
+
+/// Draws all of it.
+pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: &mut View) {
+    let run = doc.runs.get(&cell.key);
+    let live = run.is_some_and(|r| r.ms.is_none() && !r.live.views().is_empty());
+    let error = run.is_some_and(|r| matches!(r.end, RunEnd::Error(_) | RunEnd::Interrupted));
+    if !cell.has_outputs() && !live && !error && run.is_none_or(|r| r.input.is_none() && r.table.is_none()) {
+        return;
+    }
+    let place = (doc.id, cell.key);
+    if view.outputs.entries.len() > 600 {
+        view.outputs.entries.clear();
+    }
+    let Cache { entries, pictures } = &mut view.outputs;
+    let entry = entries.entry(place).or_default();
+    Frame::NONE.inner_margin(Margin { left: 8, right: 8, top: 4, bottom: 4 }).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 6.0;
+        let table = run.filter(|r| doc.is_present(r)).and_then(|r| r.table.as_ref());
+        if let Some(table) = table {
+            table_ui(ui, cx, doc, cell, table, entry);
+        } else {
+            let acts = match run.filter(|_| live) {
+                Some(run) => draw_outputs(ui, cx.theme, run.live.views(), &mut entry.view, pictures),
+                None => {
+                    entry.read(cell);
+                    draw_outputs(ui, cx.theme, &entry.outputs, &mut entry.view, pictures)
+                }
+            };
+            acts.into_iter().for_each(|act| carry_out(ui, cx, place, cell, act));
+        }
+        if let Some(run) = run {
+            end_ui(ui, cx, doc, run);
+            input_ui(ui, cx, run, &mut view.answer);
+        }
+    });
+}
+
+fn carry_out(ui: &Ui, cx: &mut PageCx<'_>, place: Place, cell: &Cell, act: Act) {
+    match act {
+        Act::Copy(text) => cx.send(shell::Command::Copy(text)),
+        Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
+        Act::GoToLine(line) => {
+            let before: usize =
+                cell.source.split_inclusive('\n').take(line.saturating_sub(1)).map(|l| l.chars().count()).sum();
+            set_cursor(ui, editor_id(place), before);
+            cx.send(Command::Select(cell.key));
+            cx.send(Command::EnterEdit);
+        }
+    }
+}
+
+/// The grid of a SQL result with its foot.
+fn table_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, table: &SqlTable, entry: &mut Entry) {
+    let theme = cx.theme;
+    let page = &table.page;
+    let index = doc.notebook().and_then(|n| n.index_of(cell.key)).unwrap_or(0) + 1;
+    let name = format!("Result of cell {index}");
+    Frame::NONE.stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let grid = DataGrid::new(&name, &page.columns, &**page).compact().unsorted();
+        let height = grid.height_for(page.total_rows.clamp(1, GRID_ROWS));
+        let size = vec2(ui.available_width(), height);
+        let shown = ui
+            .allocate_ui(size, |ui| {
+                ui.set_min_size(size);
+                grid.show(ui, theme, &mut entry.grid)
+            })
+            .inner;
+        // Rows the grid shows and the page does not hold are fetched, once a place.
+        let missing = shown.rows.clone().find(|r| !page.holds(*r));
+        match missing {
+            Some(_) if entry.asked != Some(shown.rows.start) => {
+                let first = shown.rows.start.saturating_sub(MARGIN_ROWS / 2);
+                let rows = shown.rows.end - first + MARGIN_ROWS / 2;
+                entry.asked = Some(shown.rows.start);
+                cx.send(Command::NeedRows { doc: doc.id, key: cell.key, first, count: rows as usize });
+            }
+            Some(_) => {}
+            None => entry.asked = None,
+        }
+        if let Some(text) = shown.copy.and_then(|s| selection_text(&**page, &page.columns, &s)) {
+            cx.send(shell::Command::Copy(text));
+        }
+        foot_ui(ui, cx, doc, cell, table);
+    });
+}
+
+fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, table: &SqlTable) {
+    let theme = cx.theme;
+    ui.horizontal(|ui| {
+        ui.set_min_height(28.0);
+        ui.add_space(8.0);
+        let note = |text: String| egui::RichText::new(text).font(theme.font(SMALL)).color(theme.muted);
+        if let Some(name) = &table.name {
+            ui.label(egui::RichText::new(name.as_str()).font(theme.mono(SMALL)).color(theme.muted));
+        }
+        let rows = table.page.total_rows;
+        ui.label(note(format!(
+            "{} {} \u{d7} {}",
+            thousands(rows),
+            if rows == 1 { "row" } else { "rows" },
+            table.page.columns.len()
+        )));
+        ui.label(note(duration_ms(table.ms)));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.add_space(8.0);
+            if link(ui, theme, "Open in Data").clicked() {
+                cx.send(Command::OpenInData(cell.key));
+            }
+            if let Some(name) = &table.name
+                && doc.cells().last().is_some_and(|c| c.key == cell.key)
+                && link(ui, theme, &format!("Query {name}")).clicked()
+            {
+                cx.send(Command::Insert { above: false, kind: crate::model::notebook::CellKind::Code });
+                cx.send(Command::EnterEdit);
+            }
+        });
+    });
+}
+
+/// Why it did not run to its end.
+fn end_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, run: &CellRun) {
+    match &run.end {
+        RunEnd::Error(error) if doc.kernel.missing.is_some() && !run.sql => {
+            if cx.state.notebook.making.is_some() {
+                ui.label(cx.theme.small("An environment is being made; run the cell again when it is ready"));
+                return;
+            }
+            let actions = ["Create an environment with ipykernel", "Look again"];
+            match error_box(ui, cx.theme, error, &actions) {
+                Some(0) => cx.send(Command::CreateEnvironment),
+                Some(_) => cx.send(Command::FindKernels { refresh: true }),
+                None => {}
+            }
+        }
+        RunEnd::Error(error) => {
+            error_box(ui, cx.theme, error, &[]);
+        }
+        RunEnd::Interrupted => {
+            ui.label(cx.theme.small("Interrupted"));
+        }
+        _ => {}
+    }
+}
+
+/// The field for `input()`; the code waits until it is answered or interrupted.
+fn input_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &CellRun, answer: &mut String) {
+    let Some((prompt, password)) = &run.input else { return };
+    let theme = cx.theme;
+    ui.horizontal(|ui| {
+        ui.label(theme.code(prompt.as_str()));
+        let name = format!("Answer to {prompt}");
+        let response = if *password {
+            let edit = egui::TextEdit::singleline(answer).password(true).desired_width(280.0);
+            let response = ui.add(edit);
+            response.widget_info(|| {
+                let mut info = egui::WidgetInfo::text_edit(true, "", "", "");
+                info.label = Some(name.clone());
+                info
+            });
+            response
+        } else {
+            text_field(ui, theme, answer, &name, "", 280.0)
+        };
+        let enter = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+        if Btn::new("Answer").show(ui, theme).clicked() || enter {
+            cx.send(Command::Answer(std::mem::take(answer)));
+        }
+    });
+}

@@ -1,0 +1,286 @@
+//! The notebook page: keys, typing, states, conflicts, results.
+use andon::{
+    app::{
+        AppState, Command as AnyCommand, Cx, dispatch,
+        notebook::{self, After, CellState, Command, Conflict, Event, Mode, Scope, SqlAnswer},
+        shell::Page,
+    },
+    base::{Error, time::FixedClock},
+    engine::notebook::Content,
+    model::{
+        notebook::{CellKind, Notebook},
+        table::{Cell, Column, Kind, Page as Rows},
+    },
+    ui::theme::Theme,
+};
+use egui::{Key, Modifiers, accesskit::Role};
+use egui_kittest::{Harness, kittest::Queryable};
+
+use crate::support::{Stage, morning, stage, stage_with};
+
+const FILE: &str = r###"{
+ "cells": [
+  {"cell_type": "markdown", "id": "m1", "metadata": {}, "source": ["# Clean delays\n", "Everything after this cell expects minutes."]},
+  {"cell_type": "code", "id": "c1", "metadata": {}, "execution_count": null, "outputs": [], "source": ["%%sql day <<\n", "SELECT 1 AS a"]},
+  {"cell_type": "code", "id": "c2", "metadata": {"tags": ["parameters"]}, "execution_count": 7, "outputs": [{"output_type": "stream", "name": "stdout", "text": ["old words\n"]}], "source": ["x = 1\n", "print(x)"]},
+  {"cell_type": "code", "id": "c3", "metadata": {}, "execution_count": null, "outputs": [{"output_type": "error", "ename": "ValueError", "evalue": "out of range", "traceback": ["a", "b"]}], "source": ["check(x)"]}
+ ],
+ "metadata": {},
+ "nbformat": 4,
+ "nbformat_minor": 5
+}
+"###;
+
+fn apply(state: &mut AppState, event: Event) {
+    let clock = FixedClock(morning());
+    dispatch::apply(state, event.into(), &Cx { clock: &clock });
+}
+
+fn open_text(file: &str) -> AppState {
+    let clock = FixedClock(morning());
+    let mut state = AppState::default();
+    state.workspace.root = Some("/w/demo".into());
+    state.workspace.name = "demo".into();
+    state.workspace.trusted = true;
+    state.workspace.is_repo = true;
+    dispatch::dispatch(&mut state, Command::Open("notebooks/a.ipynb".into()).into(), &Cx { clock: &clock });
+    let doc = state.notebook.active.unwrap();
+    let content = Box::new(Content::Notebook(Box::new(Notebook::parse(file.as_bytes()).unwrap())));
+    apply(&mut state, Event::Loaded { doc, content, hash: 1 });
+    assert_eq!(state.shell.page, Page::Notebook);
+    state
+}
+
+fn open() -> AppState {
+    open_text(FILE)
+}
+
+fn doc<'a>(h: &'a Harness<'_, Stage>) -> &'a notebook::Doc {
+    h.state().state.notebook.doc().unwrap()
+}
+
+fn sent(h: &Harness<'_, Stage>, command: Command) -> bool {
+    h.state().sent.contains(&AnyCommand::from(command))
+}
+
+fn sources(h: &Harness<'_, Stage>) -> Vec<String> {
+    doc(h).cells().iter().map(|c| c.source.to_string()).collect()
+}
+
+fn press(h: &mut Harness<'_, Stage>, modifiers: Modifiers, key: Key) {
+    h.key_press_modifiers(modifiers, key);
+    h.run_steps(2);
+}
+
+#[test]
+fn a_notebook_shows_text_source_outputs_and_honest_states() {
+    let h = stage(open());
+    h.get_by_label("Everything after this cell expects minutes.");
+    h.get_by_role_and_label(Role::MultilineTextInput, "Cell 2 source");
+    h.get_by_label("SQL \u{b7} embedded");
+    assert_eq!(h.get_all_by_label("From an earlier session").count(), 2);
+    assert!(h.query_all_by_label("ValueError: out of range").count() > 0);
+    h.get_by_label("Cell 1 of 4");
+    h.get_by_role_and_label(Role::ListItem, "Clean delays");
+}
+
+#[test]
+fn command_mode_follows_jupyter() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::NONE, Key::J);
+    press(&mut h, Modifiers::NONE, Key::ArrowDown);
+    assert_eq!(doc(&h).index(), 2);
+    press(&mut h, Modifiers::NONE, Key::B);
+    assert_eq!((doc(&h).cells().len(), doc(&h).index()), (5, 3));
+    press(&mut h, Modifiers::NONE, Key::M);
+    assert_eq!(doc(&h).cell().unwrap().kind, CellKind::Markdown);
+    press(&mut h, Modifiers::NONE, Key::D);
+    assert_eq!(doc(&h).cells().len(), 5, "one D does nothing");
+    press(&mut h, Modifiers::NONE, Key::D);
+    assert_eq!(doc(&h).cells().len(), 4);
+    press(&mut h, Modifiers::NONE, Key::Z);
+    assert_eq!(doc(&h).cells().len(), 5);
+    press(&mut h, Modifiers::SHIFT, Key::Z);
+    assert_eq!(doc(&h).cells().len(), 4, "{:?}", h.state().sent);
+    press(&mut h, Modifiers::NONE, Key::K);
+    press(&mut h, Modifiers::SHIFT, Key::J);
+    assert_eq!(doc(&h).selection().len(), 2);
+    press(&mut h, Modifiers::NONE, Key::X);
+    press(&mut h, Modifiers::NONE, Key::V);
+    assert_eq!(doc(&h).cells().len(), 4);
+    press(&mut h, Modifiers::NONE, Key::Num0);
+    press(&mut h, Modifiers::NONE, Key::Num0);
+    assert!(sent(&h, Command::Restart));
+}
+
+#[test]
+fn enter_edits_typing_changes_the_cell_and_escape_leaves() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::NONE, Key::J);
+    press(&mut h, Modifiers::NONE, Key::J);
+    press(&mut h, Modifiers::NONE, Key::Enter);
+    h.run_steps(2);
+    assert_eq!(doc(&h).mode, Mode::Edit);
+    press(&mut h, Modifiers::COMMAND, Key::End);
+    h.get_by_role_and_label(Role::MultilineTextInput, "Cell 3 source").type_text("jx");
+    h.run_steps(3);
+    assert!(sources(&h)[2].contains("jx"), "letters are text: {:?}", sources(&h)[2]);
+    assert!(doc(&h).is_dirty());
+    press(&mut h, Modifiers::COMMAND, Key::Z);
+    assert_eq!(sources(&h)[2], "x = 1\nprint(x)", "undo is the document's");
+    press(&mut h, Modifiers::NONE, Key::Escape);
+    assert_eq!(doc(&h).mode, Mode::Command);
+    press(&mut h, Modifiers::NONE, Key::K);
+    assert_eq!(doc(&h).index(), 1, "letters are commands again");
+}
+
+#[test]
+fn enter_in_the_editor_indents_and_tab_stays_inside() {
+    let mut h = stage(open());
+    for _ in 0..3 {
+        press(&mut h, Modifiers::NONE, Key::J);
+    }
+    press(&mut h, Modifiers::NONE, Key::Enter);
+    h.run_steps(2);
+    press(&mut h, Modifiers::COMMAND, Key::A);
+    h.get_by_role_and_label(Role::MultilineTextInput, "Cell 4 source").type_text("if x:");
+    h.run_steps(3);
+    press(&mut h, Modifiers::NONE, Key::Enter);
+    h.get_by_role_and_label(Role::MultilineTextInput, "Cell 4 source").type_text("y");
+    h.run_steps(3);
+    assert_eq!(sources(&h)[3], "if x:\n    y");
+    press(&mut h, Modifiers::NONE, Key::Tab);
+    assert_eq!((doc(&h).mode, sources(&h)[3].contains("y   ")), (Mode::Edit, true));
+    press(&mut h, Modifiers::COMMAND, Key::Slash);
+    assert!(sources(&h)[3].contains("    # y"), "{:?}", sources(&h)[3]);
+}
+
+#[test]
+fn shift_enter_runs_and_goes_on() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::NONE, Key::J);
+    press(&mut h, Modifiers::SHIFT, Key::Enter);
+    assert!(sent(&h, Command::Run(Scope::Selected(After::Advance))));
+    assert_eq!((doc(&h).index(), doc(&h).running.is_some()), (2, true));
+    assert_eq!(h.get_all_by_label("Running").count() > 0, true);
+    h.get_by_role_and_label(Role::Button, "Interrupt").click();
+    h.run_steps(2);
+    assert!(sent(&h, Command::Interrupt));
+}
+
+#[test]
+fn a_sql_result_is_a_grid_and_a_variable() {
+    let mut state = open();
+    let clock = FixedClock(morning());
+    let key = state.notebook.doc().unwrap().cells()[1].key;
+    dispatch::dispatch(&mut state, Command::Run(Scope::One(key)).into(), &Cx { clock: &clock });
+    let columns = std::sync::Arc::from([Column::new("carrier", "str", Kind::Text), Column::new("n", "i64", Kind::Int)]);
+    let rows = vec![vec![Cell::Text("WN".into()), Cell::Int(18_732)]];
+    let page = Rows { columns, first_row: 0, rows, total_rows: 1 }.into();
+    let answer = SqlAnswer { page, name: Some("day".into()), outputs: vec![] };
+    let doc = state.notebook.active.unwrap();
+    apply(&mut state, Event::Sql { doc, key, number: 1, result: Ok(answer), ms: 31 });
+    let mut h = stage(state);
+    h.get_by_label_contains("Result of cell 2");
+    h.get_by_label("1 row \u{d7} 2");
+    h.get_by_label("1 \u{d7} 2");
+    assert_eq!(self::doc(&h).state_of(key), CellState::Fresh);
+    h.get_by_role_and_label(Role::Link, "Open in Data").click();
+    h.run_steps(2);
+    assert_eq!(h.state().state.shell.page, Page::Data);
+}
+
+#[test]
+fn a_conflict_offers_both_ways() {
+    let mut state = open();
+    let clock = FixedClock(morning());
+    let (key, id) = (state.notebook.doc().unwrap().cells()[2].key, state.notebook.active.unwrap());
+    dispatch::dispatch(&mut state, Command::Type { key, text: "mine".into() }.into(), &Cx { clock: &clock });
+    apply(&mut state, Event::Disk { doc: id, hash: Some(9) });
+    let mut h = stage(state);
+    h.get_by_label("Take theirs");
+    h.get_by_role_and_label(Role::Button, "Save over it").click();
+    h.run_steps(2);
+    assert!(sent(&h, Command::SaveOver(id)) && doc(&h).conflict.is_none());
+    apply(&mut h.state_mut().state, Event::SaveFailed { doc: id, error: Error::io("The disk is full"), disk: Some(9) });
+    h.run_steps(2);
+    assert_eq!(doc(&h).conflict, None::<Conflict>);
+    h.get_by_label("The disk is full");
+    h.get_by_label("Your edits are safe in the recovery journal");
+    h.get_by_role_and_label(Role::Button, "Try again").click();
+    h.run_steps(2);
+    assert!(sent(&h, Command::Save));
+}
+
+#[test]
+fn without_a_kernel_the_cell_offers_an_environment() {
+    let mut state = open();
+    let clock = FixedClock(morning());
+    let (key, id) = (state.notebook.doc().unwrap().cells()[2].key, state.notebook.active.unwrap());
+    dispatch::dispatch(&mut state, Command::Run(Scope::One(key)).into(), &Cx { clock: &clock });
+    let error = Error::user("No kernel for python was found").because_of("/usr/bin/python3 has no ipykernel");
+    apply(&mut state, Event::NoKernel { doc: id, key, number: 1, error });
+    let mut h = stage(state);
+    h.get_by_label("No kernel for python was found");
+    h.get_by_role_and_label(Role::Button, "Kernel: No kernel");
+    h.get_by_role_and_label(Role::Button, "Create an environment with ipykernel").click();
+    h.run_steps(2);
+    assert!(sent(&h, Command::CreateEnvironment));
+}
+
+#[test]
+fn a_broken_file_says_so_in_its_place() {
+    let mut state = open();
+    let clock = FixedClock(morning());
+    dispatch::dispatch(&mut state, Command::Open("b.ipynb".into()).into(), &Cx { clock: &clock });
+    let id = state.notebook.active.unwrap();
+    let error = Error::config("b.ipynb is not valid JSON").because_of("Line 3, column 1: the file ends too early");
+    apply(&mut state, Event::LoadFailed { doc: id, error });
+    let mut h = stage(state);
+    h.get_by_label("Line 3, column 1: the file ends too early");
+    h.get_by_role_and_label(Role::Button, "Close the tab").click();
+    h.run_steps(2);
+    assert_eq!(doc(&h).path, "notebooks/a.ipynb");
+}
+
+#[test]
+fn old_formats_are_shown_and_offered_for_conversion() {
+    let old = r#"{"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": [
+        {"cell_type": "heading", "level": 1, "metadata": {}, "source": ["Old"]}], "metadata": {}}]}"#;
+    let mut h = stage(open_text(old));
+    h.get_by_role_and_label(Role::Button, "Convert to format 4").click();
+    h.run_steps(2);
+    assert!(doc(&h).notebook().unwrap().read_only().is_none() && doc(&h).is_dirty());
+}
+
+#[test]
+fn the_page_fits_small_windows_and_both_themes() {
+    for (theme, size) in
+        [(Theme::light(), (1440.0, 900.0)), (Theme::dark(), (1024.0, 700.0)), (Theme::light(), (800.0, 560.0))]
+    {
+        let h = stage_with(open(), theme, egui::vec2(size.0, size.1));
+        h.get_by_role_and_label(Role::Button, "Run");
+        h.get_by_role_and_label(Role::MultilineTextInput, "Cell 2 source");
+    }
+}
+
+#[test]
+fn a_thousand_cells_lay_out_only_what_is_seen() {
+    let cell = |i: usize| {
+        format!(
+            r#"{{"cell_type": "code", "id": "c{i}", "metadata": {{}}, "execution_count": {i}, "outputs": [{{"output_type": "stream", "name": "stdout", "text": ["line {i}\n"]}}], "source": ["x = {i}\n", "print(x)"]}}"#
+        )
+    };
+    let cells: Vec<_> = (1..=1_000).map(cell).collect();
+    let file = format!(r#"{{"cells": [{}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 5}}"#, cells.join(","));
+    let mut h = stage(open_text(&file));
+    assert!(h.query_by_label("Cell 1 source").is_some());
+    assert!(h.query_by_label("Cell 400 source").is_none());
+    press(&mut h, Modifiers::NONE, Key::End);
+    h.run_steps(5);
+    assert!(h.query_by_label("Cell 1000 source").is_some(), "the last cell came into view");
+    assert!(h.query_by_label("Cell 1 source").is_none());
+    press(&mut h, Modifiers::NONE, Key::Home);
+    h.run_steps(5);
+    assert!(h.query_by_label("Cell 1 source").is_some());
+}
