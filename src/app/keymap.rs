@@ -33,6 +33,7 @@ pub fn of_page(page: Page) -> Vec<KeyRow> {
             &notebook
         }
         Page::Runs => RUNS,
+        Page::Review => REVIEW,
         _ => &[],
     };
     own.iter().chain(GLOBAL).copied().collect()
@@ -55,6 +56,15 @@ const HOME: &[KeyRow] = &[
     KeyRow { context: "Home", key: "J  K", does: "Next, previous row" },
     KeyRow { context: "Home", key: "Enter", does: "Do what the row offers" },
     KeyRow { context: "Home", key: "S", does: "Snooze the row until tomorrow" },
+];
+
+const REVIEW: &[KeyRow] = &[
+    KeyRow { context: "Review", key: "N  P", does: "Next, previous change; then the next file" },
+    KeyRow { context: "Review", key: "Enter", does: "Fold or unfold the change" },
+    KeyRow { context: "Review", key: "V", does: "Mark the change as viewed" },
+    KeyRow { context: "Review", key: "Shift+V", does: "Mark the whole file as viewed" },
+    KeyRow { context: "Review", key: "U", does: "Side by side or unified" },
+    KeyRow { context: "Review", key: "Left  Right", does: "Scroll long lines" },
 ];
 
 /// All keys of all pages.

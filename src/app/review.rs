@@ -135,6 +135,10 @@ impl State {
             _ => false,
         }
     }
+    /// Nobody has looked yet.
+    pub fn is_unvisited(&self) -> bool {
+        !self.wanted
+    }
     /// How many of the listed files were viewed.
     pub fn viewed_count(&self) -> usize {
         self.files.files.iter().filter(|f| self.is_viewed(&f.path)).count()

@@ -142,38 +142,39 @@ impl TextDiff {
     pub fn is_same(&self) -> bool {
         self.added == 0 && self.removed == 0 && self.notes.is_empty()
     }
-    /// Changed rows with `context` same rows around them, and folds between. A fold of fewer than three rows is shown.
+    /// Changed rows with `context` same rows around them, and folds between.
     pub fn stretches(&self, context: usize) -> Vec<Stretch> {
-        let mut all: Vec<Stretch> = Vec::new();
-        let mut show = |all: &mut Vec<Stretch>, range: Range<usize>| match all.last_mut() {
-            Some(Stretch::Show(last)) if last.end == range.start => last.end = range.end,
-            _ if range.is_empty() => {}
-            _ => all.push(Stretch::Show(range)),
-        };
-        let mut start = 0;
-        while start < self.rows.len() {
-            let same = self.is_same_row(start);
-            let end = (start..self.rows.len()).find(|i| self.is_same_row(*i) != same).unwrap_or(self.rows.len());
-            if same {
-                let head = if start == 0 { start } else { start + context };
-                let tail = if end == self.rows.len() { end } else { end.saturating_sub(context) };
-                if tail > head && tail - head >= 3 {
-                    show(&mut all, start..head);
-                    all.push(Stretch::Fold(head..tail));
-                    show(&mut all, tail..end);
-                } else {
-                    show(&mut all, start..end);
-                }
-            } else {
-                show(&mut all, start..end);
-            }
-            start = end;
-        }
-        all
+        stretches(self.rows.len(), |i| self.is_same_row(i), context)
     }
     fn is_same_row(&self, index: usize) -> bool {
         self.rows.get(index).is_some_and(|r| r.kind == RowKind::Same)
     }
+}
+
+/// Rows that differ with `context` same rows around them, and folds between. Fewer than three rows are never folded.
+pub fn stretches(len: usize, is_same: impl Fn(usize) -> bool, context: usize) -> Vec<Stretch> {
+    let mut all: Vec<Stretch> = Vec::new();
+    let show = |all: &mut Vec<Stretch>, range: Range<usize>| match all.last_mut() {
+        Some(Stretch::Show(last)) if last.end == range.start => last.end = range.end,
+        _ if range.is_empty() => {}
+        _ => all.push(Stretch::Show(range)),
+    };
+    let mut start = 0;
+    while start < len {
+        let same = is_same(start);
+        let end = (start..len).find(|i| is_same(*i) != same).unwrap_or(len);
+        let head = if start == 0 || !same { start } else { start + context };
+        let tail = if end == len { end } else { end.saturating_sub(context) };
+        if same && tail >= head + 3 {
+            show(&mut all, start..head);
+            all.push(Stretch::Fold(head..tail));
+            show(&mut all, tail..end);
+        } else {
+            show(&mut all, start..end);
+        }
+        start = end;
+    }
+    all
 }
 
 fn notes(old: &Lines, new: &Lines) -> Vec<&'static str> {

@@ -1,11 +1,156 @@
-//! The review page.
-use egui::Ui;
+//! The review page: sides at the top, files and changes at the left, the comparison in the middle.
+//!
+//! `head` has the pickers, `navigator` the lists, `layout` turns a comparison into rows of known heights, so that
+//! only what is on screen is drawn (`canvas`), and `line` draws one line of text with its marks.
+mod canvas;
+mod head;
+mod layout;
+mod line;
+mod navigator;
+mod table;
+
+use std::collections::HashMap;
+
+use egui::{Key, Modifiers, TextureHandle, Ui};
 
 use super::PageCx;
+use crate::{
+    app::{
+        git,
+        review::{Command, Mode},
+    },
+    model::git::Rev,
+    ui::widgets::{empty_state, error_box, left_panel},
+};
 
 /// What only the page itself needs to remember.
-#[derive(Debug, Default)]
-pub struct View {}
+#[derive(Default)]
+pub struct View {
+    layout: layout::Layout,
+    /// Letters that are scrolled off at the left of every line.
+    shift: f32,
+    /// The change that was last scrolled to, of which comparison.
+    followed: Option<(u64, usize)>,
+    /// Pictures on the graphics card, by content.
+    textures: HashMap<u64, TextureHandle>,
+    /// What is typed into a picker.
+    filter: String,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("shift", &self.shift).finish_non_exhaustive()
+    }
+}
 
 /// Draws the page.
-pub fn page_ui(_ui: &mut Ui, _cx: &mut PageCx<'_>, _view: &mut View) {}
+pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let theme = cx.theme;
+    let review = &cx.state.review;
+    let git = &cx.state.git;
+    if git.loaded && git.error.is_none() && !git.status.in_repository() {
+        head::plain_head(ui, cx);
+        let sentence = "This folder is not in a git repository, so there is nothing to compare with";
+        if empty_state(ui, theme, "folder-git-2", sentence, &["Make it a repository"]) == Some(0) {
+            cx.send(git::Command::Init);
+        }
+        return;
+    }
+    if review.is_unvisited() {
+        cx.send(Command::Visit);
+    }
+    keys(ui, cx, view);
+    head::head_ui(ui, cx, view);
+    if !cx.state.shell.hide_navigator {
+        let width = if ui.available_width() < 1050.0 { 212.0 } else { 264.0 };
+        left_panel(ui, theme, "review-files", width, |ui| navigator::navigator_ui(ui, cx));
+    }
+    middle_ui(ui, cx, view);
+}
+
+fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let theme = cx.theme;
+    let review = &cx.state.review;
+    let error = review.error.as_ref().or(review.file_error.as_ref()).or(cx.state.git.error.as_ref());
+    if let Some(error) = error {
+        egui::Frame::NONE.inner_margin(16.0).show(ui, |ui| {
+            if error_box(ui, theme, error, &["Try again"]).is_some() {
+                cx.send(Command::Refresh);
+                cx.send(git::Command::Refresh);
+            }
+        });
+        if review.shown.is_none() {
+            return;
+        }
+    }
+    match &review.shown {
+        Some(shown) => canvas::canvas_ui(ui, cx, view, shown),
+        None if review.loaded && review.files.files.is_empty() => nothing_ui(ui, cx),
+        None => {}
+    }
+}
+
+fn nothing_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
+    let theme = cx.theme;
+    let review = &cx.state.review;
+    let sentence = format!("Nothing differs between {} and the {}", review.base, review.compare);
+    let older = cx.state.git.recent.first().filter(|c| !c.parents.is_empty());
+    let (actions, command): (&[&str], _) = match older {
+        Some(last) if review.compare == Rev::WorkingTree && review.base == Rev::head() => (
+            &["Show the last commit"],
+            Some(Command::Show { base: Rev::At("HEAD~1".into()), compare: Rev::At(last.id.clone()), path: None }),
+        ),
+        _ if review.compare != Rev::WorkingTree => (
+            &["Show what is not committed"],
+            Some(Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path: None }),
+        ),
+        _ => (&[], None),
+    };
+    if empty_state(ui, theme, "circle-check", &sentence, actions) == Some(0)
+        && let Some(command) = command
+    {
+        cx.send(command);
+    }
+}
+
+fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    if ui.ctx().egui_wants_keyboard_input() || cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some() {
+        return;
+    }
+    let pressed = |modifiers, key| ui.input_mut(|i| i.consume_key(modifiers, key));
+    if pressed(Modifiers::SHIFT, Key::V)
+        && let Some(path) = cx.state.review.path.clone()
+    {
+        cx.send(Command::ToggleFileViewed(path));
+    }
+    if pressed(Modifiers::NONE, Key::N) {
+        cx.send(Command::Next);
+    }
+    if pressed(Modifiers::NONE, Key::P) {
+        cx.send(Command::Previous);
+    }
+    if pressed(Modifiers::NONE, Key::V) {
+        cx.send(Command::ToggleViewed(None));
+    }
+    if pressed(Modifiers::NONE, Key::U) {
+        let mode = if cx.state.review.mode == Mode::Unified { Mode::SideBySide } else { Mode::Unified };
+        cx.send(Command::SetMode(mode));
+    }
+    // Enter belongs to a focused button first.
+    let focused = ui.ctx().memory(|m| m.focused().is_some());
+    if !focused
+        && pressed(Modifiers::NONE, Key::Enter)
+        && let Some(row) = cx.state.review.focused_row()
+    {
+        cx.send(Command::ToggleRow(row));
+    }
+    if !focused {
+        let step = 80.0;
+        if pressed(Modifiers::NONE, Key::ArrowRight) {
+            view.shift += step;
+        }
+        if pressed(Modifiers::NONE, Key::ArrowLeft) {
+            view.shift = (view.shift - step).max(0.0);
+        }
+    }
+}

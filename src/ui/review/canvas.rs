@@ -1,0 +1,574 @@
+//! Draws what is on screen of a comparison.
+use egui::{Align2, Color32, Mesh, Painter, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+
+use super::{
+    View,
+    layout::{GAP, Item, Side},
+    line, table,
+};
+use crate::{
+    app::review::{Command, Mode, Shown},
+    base::text::{count, shorten},
+    model::{
+        diff::{CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputChange, OutputDetail, Picture},
+        textdiff::{Row, RowKind},
+    },
+    ui::{
+        PageCx,
+        theme::{CONTROL, SMALL, Theme, icon},
+    },
+};
+
+/// Space at the left and right of the boxes.
+const MARGIN: f32 = 16.0;
+/// Width of a line number.
+const NUMBER: f32 = 40.0;
+/// Width of the sign behind it.
+const SIGN: f32 = 16.0;
+
+/// Draws the comparison, scrolled.
+pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown: &Shown) {
+    let width = ui.available_width();
+    let unified = cx.state.review.mode == Mode::Unified;
+    let half = if unified { width - MARGIN * 2.0 } else { (width - MARGIN * 2.0) * 0.5 };
+    if view.layout.update(&cx.state.review, shown, half) {
+        let keep: Vec<u64> = shown.pictures.keys().copied().collect();
+        view.textures.retain(|hash, _| keep.contains(hash));
+    }
+    scroll_sideways(ui, view, half);
+    let mut area = ScrollArea::vertical().id_salt(("review", &shown.path)).auto_shrink(false);
+    if let Some(offset) = follow(cx, view, shown) {
+        area = area.vertical_scroll_offset(offset);
+    }
+    let mut send = Vec::new();
+    area.show_viewport(ui, |ui, viewport| {
+        let (rect, _) = ui.allocate_exact_size(vec2(width, view.layout.height() + 40.0), Sense::hover());
+        let View { layout, textures, shift, .. } = view;
+        let mut pen = Pen { cx, shown, textures, shift: *shift, unified, send: &mut send, layout };
+        for i in layout.visible(viewport.top(), viewport.bottom()) {
+            let (Some(item), Some(top), Some(next)) =
+                (layout.items.get(i), layout.tops.get(i), layout.tops.get(i + 1))
+            else {
+                continue;
+            };
+            let band = Rect::from_min_max(
+                pos2(rect.left() + MARGIN, rect.top() + top),
+                pos2(rect.right() - MARGIN, rect.top() + next),
+            );
+            pen.item(ui, item, band);
+        }
+    });
+    send.into_iter().for_each(|c| cx.send(c));
+}
+
+/// Where to scroll to, once, when another change comes to the front.
+fn follow(cx: &PageCx<'_>, view: &mut View, shown: &Shown) -> Option<f32> {
+    let review = &cx.state.review;
+    let now = (shown.revision, review.focus);
+    let before = view.followed.replace(now);
+    // A comparison made anew in place does not scroll, a file just opened begins at its top.
+    let moved = match before {
+        Some((revision, focus)) if revision == now.0 => focus != now.1,
+        _ => review.focus > 0,
+    };
+    let top = review.focused_row().filter(|_| moved).and_then(|row| view.layout.top_of(row))?;
+    Some((top - GAP * 4.0).max(0.0))
+}
+
+fn scroll_sideways(ui: &Ui, view: &mut View, half: f32) {
+    let letters = view.layout.longest as f32 * 7.6;
+    let tables = view.layout.widths.iter().map(|w| table::total_width(w)).fold(0.0, f32::max);
+    let most = (letters + NUMBER + SIGN + 24.0).max(tables) - half;
+    if ui.rect_contains_pointer(ui.max_rect()) {
+        view.shift -= ui.input(|i| i.smooth_scroll_delta().x);
+    }
+    view.shift = view.shift.clamp(0.0, most.max(0.0));
+}
+
+struct Pen<'a, 'b> {
+    cx: &'a PageCx<'b>,
+    shown: &'a Shown,
+    textures: &'a mut std::collections::HashMap<u64, egui::TextureHandle>,
+    shift: f32,
+    unified: bool,
+    send: &'a mut Vec<Command>,
+    layout: &'a super::layout::Layout,
+}
+
+impl Pen<'_, '_> {
+    fn theme(&self) -> &Theme {
+        self.cx.theme
+    }
+
+    fn item(&mut self, ui: &mut Ui, item: &Item, band: Rect) {
+        match item {
+            Item::Note(text) => {
+                let at = pos2(band.left(), band.center().y);
+                ui.painter().text(at, Align2::LEFT_CENTER, text, self.theme().font(CONTROL), self.theme().muted);
+            }
+            Item::Fold { key, same, rerun, open } => self.fold(ui, band, *key, (*same, *rerun), *open),
+            Item::Head { row, until, folded } => self.head(ui, band, *row, *until, *folded),
+            Item::FileHead => self.file_head(ui, band),
+            Item::Line { text, row, side } => {
+                self.walls(ui, band);
+                self.line(ui, band, (*text, *row), *side);
+            }
+            Item::Hidden { key, count } => {
+                self.walls(ui, band);
+                self.hidden(ui, band, *key, *count);
+            }
+            Item::Fact(text) => {
+                self.walls(ui, band);
+                let at = pos2(band.left() + 12.0, band.center().y);
+                ui.painter().text(at, Align2::LEFT_CENTER, text, self.theme().font(SMALL), self.theme().muted);
+            }
+            Item::Value { added, text } => {
+                self.walls(ui, band);
+                self.value(ui, band, *added, text);
+            }
+            Item::OutputHead { row, output } => {
+                self.walls(ui, band);
+                self.output_head(ui, band, *row, *output);
+            }
+            Item::TableHead { table } | Item::TableRow { table, .. } => {
+                self.walls(ui, band);
+                let row = if let Item::TableRow { row, .. } = item { Some(*row) } else { None };
+                self.table(ui, band, *table, row);
+            }
+            Item::Images { old, new, .. } => {
+                self.walls(ui, band);
+                self.images(ui, band, (old.as_deref(), new.as_deref()));
+            }
+            Item::End => self.end(ui, band),
+        }
+    }
+
+    /// The two edges of a box and its ground.
+    fn walls(&self, ui: &Ui, band: Rect) {
+        let theme = self.theme();
+        ui.painter().vline(band.left() + 0.5, band.y_range(), theme.hairline());
+        ui.painter().vline(band.right() - 0.5, band.y_range(), theme.hairline());
+    }
+
+    fn end(&self, ui: &Ui, band: Rect) {
+        let theme = self.theme();
+        let foot = Rect::from_min_size(band.min, vec2(band.width(), 5.0));
+        let radius = egui::CornerRadius { nw: 0, ne: 0, sw: 6, se: 6 };
+        let painter = ui.painter().with_clip_rect(foot.intersect(ui.clip_rect()));
+        // Drawn taller and cut, so that only its lower edge is seen.
+        let tall = Rect::from_min_max(foot.min - vec2(0.0, 20.0), foot.max);
+        painter.rect_stroke(tall, radius, theme.hairline(), egui::StrokeKind::Inside);
+    }
+
+    fn fold(&mut self, ui: &mut Ui, band: Rect, key: usize, (same, rerun): (usize, usize), open: bool) {
+        let theme = self.cx.theme;
+        let rect = Rect::from_min_size(band.min, vec2(band.width(), 28.0));
+        let mut parts = Vec::new();
+        if same > 0 {
+            parts.push(format!("{} unchanged", count(same as u64, "cell")));
+        }
+        if rerun > 0 {
+            let noun = if same > 0 { rerun.to_string() } else { count(rerun as u64, "cell") };
+            parts.push(format!("{noun} only re-run, {}", if open { "shown" } else { "hidden" }));
+        }
+        let text = parts.join("  \u{b7}  ");
+        let verb = if open { "Hide" } else { "Show" };
+        let response = ui.interact(rect, ui.scope_id().with(("fold", key)), Sense::click());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{verb} {text}")));
+        let fill = if response.hovered() { theme.hover } else { theme.panel };
+        let painter = ui.painter();
+        painter.rect_filled(rect, 4.0, fill);
+        let y = rect.center().y;
+        let glyph = icon("chevrons-up-down");
+        painter.text(pos2(rect.left() + 19.0, y), Align2::CENTER_CENTER, glyph, theme.icon_font(14.0), theme.muted);
+        painter.text(pos2(rect.left() + 34.0, y), Align2::LEFT_CENTER, text, theme.font(CONTROL), theme.muted);
+        painter.text(pos2(rect.right() - 12.0, y), Align2::RIGHT_CENTER, verb, theme.font(CONTROL), theme.accent);
+        ring(painter, theme, rect, response.has_focus());
+        if response.clicked() {
+            self.send.push(Command::ToggleRow(key));
+        }
+    }
+
+    fn hidden(&mut self, ui: &mut Ui, band: Rect, key: usize, lines: usize) {
+        let theme = self.cx.theme;
+        let rect = band.shrink2(vec2(1.0, 0.0));
+        let response = ui.interact(rect, ui.scope_id().with(("hidden", key)), Sense::click());
+        let text = format!("{lines} the same");
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Show {text}")));
+        let painter = ui.painter();
+        painter.rect_filled(rect, 0.0, if response.hovered() { theme.hover } else { theme.panel });
+        let y = rect.center().y;
+        let at = pos2(rect.left() + 19.0, y);
+        painter.text(at, Align2::CENTER_CENTER, icon("unfold-vertical"), theme.icon_font(14.0), theme.muted);
+        painter.text(pos2(rect.left() + 34.0, y), Align2::LEFT_CENTER, text, theme.font(SMALL), theme.muted);
+        ring(painter, theme, rect, response.has_focus());
+        if response.clicked() {
+            self.send.push(Command::ToggleRow(key));
+        }
+    }
+
+    fn head(&mut self, ui: &mut Ui, band: Rect, first: usize, until: usize, folded: bool) {
+        let theme = self.cx.theme;
+        let FileShape::Notebook(diff) = &self.shown.diff.shape else { return };
+        let Some(row) = diff.cells.get(first) else { return };
+        let focused = self.cx.state.review.focused_row().is_some_and(|r| (first..until).contains(&r));
+        let title = title(row, until - first);
+        let tag = words(diff, row, until - first);
+        let shown = row.is_shown();
+        let sense = if shown { Sense::click() } else { Sense::hover() };
+        let response = ui.interact(band, ui.scope_id().with(("head", first)), sense);
+        if shown {
+            response.widget_info(|| WidgetInfo::selected(Role::Button, true, focused, format!("{title} {tag}")));
+        }
+        let painter = ui.painter();
+        let fill = if response.hovered() && shown { theme.hover } else { theme.panel };
+        roof(painter, theme, band, fill);
+        if focused {
+            let edge = Rect::from_min_size(band.min, vec2(2.0, band.height()));
+            painter.rect_filled(edge, 0.0, theme.accent);
+        }
+        let y = band.center().y;
+        let strong = painter.layout_no_wrap(title, theme.semibold(13.0), theme.text);
+        let mut x = band.left() + 12.0;
+        painter.galley(pos2(x, y - strong.size().y * 0.5), strong.clone(), theme.text);
+        x += strong.size().x + 8.0;
+        let moved = row.moved && matches!(row.change, CellChange::Same | CellChange::Rerun);
+        let (ground, ink) = if moved { (theme.mov, theme.accent) } else { (theme.idle_t, theme.muted) };
+        let chip = painter.layout_no_wrap(shorten(&tag, 90), theme.medium(SMALL), ink);
+        let plate = Rect::from_min_size(pos2(x, y - 10.0), vec2(chip.size().x + 12.0, 20.0));
+        painter.rect_filled(plate, 4.0, ground);
+        painter.galley(pos2(x + 6.0, y - chip.size().y * 0.5), chip, ink);
+        if shown {
+            self.viewed_box(ui, band, first, until);
+        }
+        let glyph = icon(if folded { "chevron-right" } else { "chevron-down" });
+        if shown {
+            let at = pos2(band.right() - 18.0, y);
+            ui.painter().text(at, Align2::CENTER_CENTER, glyph, theme.icon_font(14.0), theme.muted);
+        }
+        ring(ui.painter(), theme, band, response.has_focus());
+        if response.clicked() {
+            if let Some(at) = self.cx.state.review.changes().iter().position(|c| *c == first) {
+                self.send.push(Command::Focus(at));
+            }
+            self.send.push(Command::ToggleRow(first));
+        }
+    }
+
+    fn viewed_box(&mut self, ui: &mut Ui, band: Rect, first: usize, until: usize) {
+        let theme = self.cx.theme;
+        let on = (first..until).all(|r| self.cx.state.review.viewed_rows.contains(&r));
+        let rect = Rect::from_min_max(pos2(band.right() - 104.0, band.top() + 6.0), pos2(band.right() - 34.0, band.bottom() - 6.0));
+        let response = ui.interact(rect, ui.scope_id().with(("viewed", first)), Sense::click());
+        response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, "Viewed"));
+        let painter = ui.painter();
+        if response.hovered() {
+            painter.rect_filled(rect, 4.0, theme.hover);
+        }
+        let y = rect.center().y;
+        let (glyph, ink) = if on { ("square-check", theme.accent) } else { ("square", theme.muted) };
+        let at = pos2(rect.left() + 12.0, y);
+        painter.text(at, Align2::CENTER_CENTER, icon(glyph), theme.icon_font(14.0), ink);
+        painter.text(pos2(rect.left() + 24.0, y), Align2::LEFT_CENTER, "Viewed", theme.font(SMALL), theme.muted);
+        ring(painter, theme, rect, response.has_focus());
+        if response.clicked() {
+            for row in first..until {
+                self.send.push(Command::ToggleViewed(Some(row)));
+            }
+        }
+    }
+
+    fn file_head(&self, ui: &Ui, band: Rect) {
+        let theme = self.theme();
+        roof(ui.painter(), theme, band, theme.panel);
+        let y = band.center().y;
+        let painter = ui.painter();
+        let name = painter.layout_no_wrap(self.shown.path.clone(), theme.semibold(13.0), theme.text);
+        painter.galley(pos2(band.left() + 12.0, y - name.size().y * 0.5), name, theme.text);
+        let note = match &self.shown.diff.shape {
+            FileShape::Text(d) => format!("+{} \u{2212}{}", d.added, d.removed),
+            FileShape::Image { old, new } => self.picture_words(old.as_deref(), new.as_deref()),
+            _ => String::new(),
+        };
+        painter.text(pos2(band.right() - 12.0, y), Align2::RIGHT_CENTER, note, theme.font(SMALL), theme.faint);
+    }
+
+    /// The middle between the two sides, and each side's part of a band.
+    fn halves(band: Rect) -> (Rect, Rect) {
+        let inner = band.shrink2(vec2(1.0, 0.0));
+        let x = inner.center().x.round();
+        (
+            Rect::from_min_max(inner.min, pos2(x, inner.bottom())),
+            Rect::from_min_max(pos2(x + 1.0, inner.top()), inner.max),
+        )
+    }
+
+    fn line(&self, ui: &Ui, band: Rect, (id, index): (usize, usize), side: Side) {
+        let (Some(text), Some(lang)) = (self.layout.texts.get(id), self.layout.langs.get(id)) else { return };
+        let Some(row) = text.rows.get(index) else { return };
+        let theme = self.theme();
+        let inner = band.shrink2(vec2(1.0, 0.0));
+        let draw = |rect: Rect, old: bool, both: bool| {
+            let at = if old { row.old } else { row.new };
+            let Some(at) = at else { return hatch(ui.painter(), theme, rect) };
+            let (line, words) =
+                if old { (text.old.line(at as usize), &row.old_words) } else { (text.new.line(at as usize), &row.new_words) };
+            let numbers = if both && self.unified { (row.old, row.new) } else if old { (row.old, None) } else { (None, row.new) };
+            self.text_line(ui, rect, line, *lang, row, words, numbers, old);
+        };
+        match (self.unified, side) {
+            (true, Side::Old) => draw(inner, true, false),
+            (true, Side::New | Side::Both) => draw(inner, false, side == Side::Both),
+            (false, _) => {
+                let (left, right) = Self::halves(band);
+                draw(left, true, false);
+                draw(right, false, false);
+                ui.painter().vline(left.right() + 0.5, band.y_range(), theme.hairline());
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one line on screen has that many sides")]
+    fn text_line(
+        &self,
+        ui: &Ui,
+        rect: Rect,
+        text: &str,
+        lang: line::Lang,
+        row: &Row,
+        words: &[std::ops::Range<u32>],
+        numbers: (Option<u32>, Option<u32>),
+        old: bool,
+    ) {
+        let theme = self.theme();
+        let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+        let differs = row.kind != RowKind::Same;
+        let (tint, strong, sign) =
+            if old { (theme.del, theme.delw, "\u{2212}") } else { (theme.add, theme.addw, "+") };
+        if differs {
+            painter.rect_filled(rect, 0.0, tint);
+        }
+        let y = rect.center().y;
+        let number = |n: u32, right: f32| {
+            let at = pos2(right, y);
+            painter.text(at, Align2::RIGHT_CENTER, (n + 1).to_string(), theme.mono(11.0), theme.faint);
+        };
+        let mut x = rect.left() + NUMBER;
+        if self.unified {
+            numbers.0.iter().for_each(|n| number(*n, rect.left() + NUMBER - 8.0));
+            numbers.1.iter().for_each(|n| number(*n, rect.left() + NUMBER * 2.0 - 8.0));
+            x += NUMBER;
+        } else {
+            numbers.0.or(numbers.1).iter().for_each(|n| number(*n, x - 8.0));
+        }
+        if differs {
+            painter.text(pos2(x + 4.0, y), Align2::CENTER_CENTER, sign, theme.mono(CONTROL), theme.muted);
+        }
+        x += SIGN;
+        let body = Rect::from_min_max(pos2(x, rect.top()), rect.max);
+        let galley = line::galley(&painter, theme, text, lang, words, strong);
+        let at = pos2(x - self.shift, y - galley.size().y * 0.5);
+        painter.with_clip_rect(body.intersect(painter.clip_rect())).galley(at, galley, theme.text);
+    }
+
+    fn value(&self, ui: &Ui, band: Rect, added: bool, text: &str) {
+        let theme = self.theme();
+        let rect = band.shrink2(vec2(1.0, 0.0));
+        let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+        painter.rect_filled(rect, 0.0, if added { theme.add } else { theme.del });
+        let sign = if added { "+" } else { "\u{2212}" };
+        let y = rect.center().y;
+        painter.text(pos2(rect.left() + 20.0, y), Align2::CENTER_CENTER, sign, theme.mono(CONTROL), theme.muted);
+        painter.text(pos2(rect.left() + 36.0, y), Align2::LEFT_CENTER, text, theme.mono(CONTROL), theme.text);
+    }
+
+    fn output_head(&self, ui: &Ui, band: Rect, row: usize, output: usize) {
+        let theme = self.theme();
+        let FileShape::Notebook(diff) = &self.shown.diff.shape else { return };
+        let Some(output) = diff.cells.get(row).and_then(|r| r.outputs.get(output)) else { return };
+        let verb = match output.change {
+            OutputChange::Added => "added",
+            OutputChange::Removed => "removed",
+            _ => "changed",
+        };
+        let painter = ui.painter();
+        let rect = band.shrink2(vec2(1.0, 0.0));
+        painter.rect_filled(rect, 0.0, theme.panel);
+        painter.hline(rect.x_range(), rect.top() + 0.5, theme.hairline());
+        let what = match output.class.as_str() {
+            "stream:stdout" => "printed text",
+            "stream:stderr" => "warnings and errors",
+            "error" => "error",
+            "text/html" => if matches!(output.detail, OutputDetail::Table(_)) { "table" } else { "HTML" },
+            c if c.starts_with("image/") => "image",
+            "text/plain" => "text",
+            "text/markdown" => "Markdown",
+            other => other,
+        };
+        let y = rect.center().y;
+        let number = output.new.or(output.old).map_or(0, |n| n + 1);
+        let text = format!("Output {number}: {what} {verb}");
+        painter.text(pos2(rect.left() + 12.0, y), Align2::LEFT_CENTER, text, theme.medium(SMALL), theme.muted);
+        let note = match &output.detail {
+            OutputDetail::Table(t) => t.words(),
+            OutputDetail::Image { old, new } => self.picture_words(old.as_deref(), new.as_deref()),
+            OutputDetail::Text(t) => format!("+{} \u{2212}{}", t.added, t.removed),
+            OutputDetail::Same => String::new(),
+        };
+        painter.text(pos2(rect.right() - 12.0, y), Align2::RIGHT_CENTER, note, theme.font(SMALL), theme.faint);
+    }
+
+    /// `11.8 % of pixels`, or what is known of the sizes.
+    fn picture_words(&self, old: Option<&Picture>, new: Option<&Picture>) -> String {
+        match (old, new) {
+            (Some(a), Some(b)) => match self.shown.pixels.get(&(a.hash, b.hash)) {
+                Some(share) if *share < 0.001 => "fewer than 0.1 % of pixels".to_owned(),
+                Some(share) => format!("{:.1} % of pixels", share * 100.0),
+                None if a.size != b.size => "another size".to_owned(),
+                None => "other bytes".to_owned(),
+            },
+            (Some(one), None) | (None, Some(one)) => one.words(),
+            _ => String::new(),
+        }
+    }
+
+    fn table(&self, ui: &Ui, band: Rect, id: usize, index: Option<usize>) {
+        let theme = self.theme();
+        let (Some(table), Some(widths)) = (self.layout.tables.get(id), self.layout.widths.get(id)) else { return };
+        let draw = |rect: Rect, old: bool, row: Option<usize>| {
+            let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+            let half = table::Half { painter: &painter, theme, rect, shift: self.shift, widths };
+            match row.and_then(|r| table.rows.get(r)) {
+                None => half.head(table),
+                Some(row) if (if old { &row.old } else { &row.new }).is_none() => hatch(&painter, theme, rect),
+                Some(row) => half.row(table, row, old),
+            }
+        };
+        let (left, right) = Self::halves(band);
+        draw(left, true, index);
+        draw(right, false, index);
+        ui.painter().vline(left.right() + 0.5, band.y_range(), theme.hairline());
+    }
+
+    fn images(&mut self, ui: &Ui, band: Rect, (old, new): (Option<&Picture>, Option<&Picture>)) {
+        let theme = self.cx.theme;
+        let (left, right) = Self::halves(band);
+        for (rect, picture, label) in [(left, old, "before"), (right, new, "after")] {
+            let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+            let Some(picture) = picture else {
+                hatch(&painter, theme, rect);
+                continue;
+            };
+            let at = pos2(rect.left() + 12.0, rect.top() + 14.0);
+            let words = format!("{label}  {}", picture.words());
+            painter.text(at, Align2::LEFT_CENTER, words, theme.font(SMALL), theme.faint);
+            let space = Rect::from_min_max(pos2(rect.left() + 12.0, rect.top() + 28.0), rect.max - vec2(12.0, 8.0));
+            let Some(pixels) = self.shown.pictures.get(&picture.hash) else {
+                let at = space.min + vec2(0.0, 8.0);
+                let text = "The picture could not be decoded";
+                painter.text(at, Align2::LEFT_CENTER, text, theme.font(CONTROL), theme.muted);
+                continue;
+            };
+            let texture = self.textures.entry(picture.hash).or_insert_with(|| {
+                let size = [pixels.width as usize, pixels.height as usize];
+                let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels.rgba);
+                ui.ctx().load_texture(format!("review-{:016x}", picture.hash), image, egui::TextureOptions::LINEAR)
+            });
+            let size = texture.size_vec2();
+            let scale = (space.width() / size.x).min(space.height() / size.y).min(1.0);
+            let place = Rect::from_min_size(space.min, size * scale);
+            let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+            painter.image(texture.id(), place, whole, Color32::WHITE);
+        }
+        ui.painter().vline(left.right() + 0.5, band.y_range(), theme.hairline());
+    }
+}
+
+/// The rounded top of a box with its ground.
+fn roof(painter: &Painter, theme: &Theme, band: Rect, fill: Color32) {
+    let radius = egui::CornerRadius { nw: 6, ne: 6, sw: 0, se: 0 };
+    painter.rect(band, radius, fill, theme.hairline(), egui::StrokeKind::Inside);
+}
+
+fn ring(painter: &Painter, theme: &Theme, rect: Rect, focused: bool) {
+    if focused {
+        painter.rect_stroke(rect, 4.0, Stroke::new(2.0, theme.focus), egui::StrokeKind::Inside);
+    }
+}
+
+/// Slanted lines where a side has nothing, in one mesh; they go on from row to row.
+fn hatch(painter: &Painter, theme: &Theme, rect: Rect) {
+    const STEP: f32 = 8.0;
+    let rect = rect.intersect(painter.clip_rect());
+    if !rect.is_positive() {
+        return;
+    }
+    let color = theme.fade(theme.hair, 0.7);
+    let mut mesh = Mesh::default();
+    // Lines of constant x + y, so that neighbouring rows meet.
+    let mut sum = ((rect.left() + rect.top()) / STEP).ceil() * STEP;
+    while sum < rect.right() + rect.bottom() {
+        let (from, to) = (sum - rect.top(), sum - rect.bottom());
+        let (x0, y0) = if from > rect.right() { (rect.right(), sum - rect.right()) } else { (from, rect.top()) };
+        let (x1, y1) = if to < rect.left() { (rect.left(), sum - rect.left()) } else { (to, rect.bottom()) };
+        let first = mesh.vertices.len() as u32;
+        for (x, y) in [(x0, y0), ((x0 + 1.2).min(rect.right()), y0), ((x1 + 1.2).min(rect.right()), y1), (x1, y1)] {
+            mesh.colored_vertex(pos2(x, y), color);
+        }
+        mesh.add_triangle(first, first + 1, first + 2);
+        mesh.add_triangle(first, first + 2, first + 3);
+        sum += STEP;
+    }
+    painter.add(mesh);
+}
+
+/// `Cell 14`, `Cells 15 to 17`, `Old cell 3`.
+fn title(row: &CellDiff, rows: usize) -> String {
+    match (row.new, row.old) {
+        (Some(n), _) if rows > 1 => format!("Cells {} to {}", n + 1, n + rows),
+        (Some(n), _) => format!("Cell {}", n + 1),
+        (None, Some(n)) => format!("Old cell {}", n + 1),
+        _ => String::new(),
+    }
+}
+
+/// `Source changed`, `Moved from 9, text the same`, `Added, split off old cell 4`.
+fn words(diff: &NotebookDiff, row: &CellDiff, rows: usize) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    match row.change {
+        CellChange::Added => parts.push("Added".to_owned()),
+        CellChange::Removed => parts.push("Removed".to_owned()),
+        CellChange::Rerun if !row.moved => {
+            let count = |c: Option<&CellView>| c.and_then(|c| c.count).map_or("none".to_owned(), |n| n.to_string());
+            parts.push(format!("Only re-run: [{}] became [{}]", count(diff.old_cell(row)), count(diff.new_cell(row))));
+        }
+        CellChange::Same if !row.moved => parts.push("Unchanged".to_owned()),
+        _ => {}
+    }
+    if let (true, Some(old)) = (row.moved, row.old) {
+        let from = if rows > 1 { format!("{} to {}", old + 1, old + rows) } else { (old + 1).to_string() };
+        parts.push(format!("Moved from {from}"));
+        if matches!(row.change, CellChange::Same | CellChange::Rerun) {
+            parts.push("text the same".to_owned());
+        }
+    }
+    if row.change == CellChange::Changed {
+        let outputs = !row.outputs.is_empty();
+        parts.push(match (row.source.is_some(), outputs) {
+            (true, true) => "source and outputs changed".to_owned(),
+            (true, false) => "source changed".to_owned(),
+            (false, true) => "outputs changed, source the same".to_owned(),
+            _ if row.retyped.is_some() => "type changed".to_owned(),
+            _ => "details changed".to_owned(),
+        });
+    }
+    match row.link {
+        Some(Link::SplitFrom(n)) => parts.push(format!("split off old cell {}", n + 1)),
+        Some(Link::JoinedInto(n)) => parts.push(format!("joined into cell {}", n + 1)),
+        None => {}
+    }
+    let text = parts.join(", ");
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+

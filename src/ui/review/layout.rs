@@ -1,0 +1,395 @@
+//! A comparison as a list of rows with known heights.
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
+
+use super::line::Lang;
+use crate::{
+    app::review::{Mode, Shown, State},
+    base::text::count,
+    model::{
+        diff::{CellChange, CellDiff, CellType, FileShape, NotebookDiff, OutputChange, OutputDetail, Picture, TableDiff},
+        textdiff::{RowKind, Stretch, TextDiff, stretches},
+    },
+};
+
+/// Which side of a text row a line shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Both, beside each other.
+    Both,
+    Old,
+    New,
+}
+
+/// One row on the canvas.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    Note(String),
+    /// Cells without a change: how many the same, how many only run again.
+    Fold { key: usize, same: usize, rerun: usize, open: bool },
+    /// Beginning of a cell's box; `rows` of the comparison, more than one for a block that moved.
+    Head { row: usize, until: usize, folded: bool },
+    /// Beginning of a file's box.
+    FileHead,
+    /// A line of `texts[text]`.
+    Line { text: usize, row: usize, side: Side },
+    /// Lines that are the same on both sides and folded.
+    Hidden { key: usize, count: usize },
+    /// Something about the cell that is no line of it.
+    Fact(String),
+    /// A value of metadata: sign and text.
+    Value { added: bool, text: String },
+    OutputHead { row: usize, output: usize },
+    TableHead { table: usize },
+    TableRow { table: usize, row: usize },
+    Images { old: Option<Arc<Picture>>, new: Option<Arc<Picture>>, height: f32 },
+    /// Bottom of a box, and the gap below it.
+    End,
+}
+
+impl Item {
+    fn height(&self) -> f32 {
+        match self {
+            Self::Note(_) | Self::Hidden { .. } | Self::TableHead { .. } | Self::TableRow { .. } => 24.0,
+            Self::Fold { .. } => 28.0 + GAP,
+            Self::Head { .. } | Self::FileHead => 36.0,
+            Self::Line { .. } | Self::Fact(_) | Self::Value { .. } => LINE,
+            Self::OutputHead { .. } => 28.0,
+            Self::Images { height, .. } => height + 40.0,
+            Self::End => 5.0 + GAP,
+        }
+    }
+}
+
+/// Height of a line of text.
+pub(super) const LINE: f32 = 20.0;
+/// Space between boxes.
+pub(super) const GAP: f32 = 8.0;
+/// Same lines around a change.
+const CONTEXT: usize = 3;
+/// Most rows of a table that are listed when it is new.
+const MAX_ROWS: usize = 500;
+/// Largest height of a picture.
+const MAX_IMAGE: f32 = 320.0;
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Key {
+    revision: u64,
+    unified: bool,
+    unfolded: BTreeSet<usize>,
+    viewed: BTreeSet<usize>,
+    half: u32,
+}
+
+/// All rows, made anew only when what they come from changes.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    key: Option<Key>,
+    pub items: Vec<Item>,
+    /// Top of each item, and the bottom of the last.
+    pub tops: Vec<f32>,
+    pub texts: Vec<Arc<TextDiff>>,
+    /// How each text is coloured.
+    pub langs: Vec<Lang>,
+    pub tables: Vec<Arc<TableDiff>>,
+    /// Widths of the columns of each table, in letters.
+    pub widths: Vec<Vec<usize>>,
+    /// Item where each change begins, by row of the comparison.
+    pub starts: Vec<(usize, usize)>,
+    /// Letters in the longest line.
+    pub longest: usize,
+}
+
+impl Layout {
+    /// Makes the rows if they are not those of this state; true when they were made.
+    pub fn update(&mut self, review: &State, shown: &Shown, half: f32) -> bool {
+        let key = Key {
+            revision: shown.revision,
+            unified: review.mode == Mode::Unified,
+            unfolded: review.unfolded.clone(),
+            viewed: review.viewed_rows.clone(),
+            half: half.max(0.0) as u32 / 16,
+        };
+        if self.key.as_ref() == Some(&key) {
+            return false;
+        }
+        let mut build = Builder { out: Self::default(), key: &key, half, in_file: false, path: &shown.path };
+        build.file(shown);
+        let mut out = build.out;
+        let mut top = GAP;
+        for item in &out.items {
+            out.tops.push(top);
+            top += item.height();
+        }
+        out.tops.push(top);
+        out.key = Some(key);
+        *self = out;
+        true
+    }
+    /// The items between two heights.
+    pub fn visible(&self, from: f32, to: f32) -> Range<usize> {
+        let first = self.tops.partition_point(|t| *t <= from).saturating_sub(1);
+        let last = self.tops.partition_point(|t| *t < to);
+        first.min(self.items.len())..last.min(self.items.len())
+    }
+    /// Height of everything.
+    pub fn height(&self) -> f32 {
+        self.tops.last().copied().unwrap_or(0.0)
+    }
+    /// Top of the change that begins at this row of the comparison.
+    pub fn top_of(&self, row: usize) -> Option<f32> {
+        let (_, item) = self.starts.iter().rfind(|(r, _)| *r <= row)?;
+        self.tops.get(*item).copied()
+    }
+}
+
+struct Builder<'a> {
+    out: Layout,
+    key: &'a Key,
+    half: f32,
+    /// Lines are those of a plain file.
+    in_file: bool,
+    path: &'a str,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, item: Item) {
+        self.out.items.push(item);
+    }
+    fn is_open(&self, key: usize) -> bool {
+        self.key.unfolded.contains(&key)
+    }
+
+    fn file(&mut self, shown: &Shown) {
+        if let Some(note) = &shown.diff.note {
+            self.push(Item::Note(note.clone()));
+        }
+        match &shown.diff.shape {
+            FileShape::Notebook(diff) => self.notebook(diff),
+            FileShape::Text(diff) => {
+                self.push(Item::FileHead);
+                self.in_file = true;
+                diff.notes.iter().for_each(|n| self.push(Item::Fact((*n).to_owned())));
+                if diff.is_same() {
+                    self.push(Item::Fact("The text is the same".to_owned()));
+                }
+                self.text(diff, true, Lang::of_path(self.path));
+                self.push(Item::End);
+            }
+            FileShape::Image { old, new } => {
+                self.push(Item::FileHead);
+                self.images(old.clone(), new.clone());
+                self.push(Item::End);
+            }
+            FileShape::Binary { old, new, same } => {
+                self.push(Item::FileHead);
+                let size = |s: &Option<u64>| s.map_or("no file".to_owned(), crate::base::text::bytes);
+                let words = if *same {
+                    format!("Binary, the same {} on both sides", size(new))
+                } else {
+                    format!("Binary, not shown: {} became {}", size(old), size(new))
+                };
+                self.push(Item::Fact(words));
+                self.push(Item::End);
+            }
+            FileShape::Missing => self.push(Item::Note("Neither side has this file".to_owned())),
+        }
+    }
+
+    fn notebook(&mut self, diff: &NotebookDiff) {
+        diff.notes.iter().for_each(|n| self.push(Item::Note(n.clone())));
+        if !diff.metadata.is_empty() {
+            self.push(Item::Note("Metadata of the notebook changed".to_owned()));
+            for key in &diff.metadata {
+                self.value(&key.key, key.old.as_deref(), key.new.as_deref());
+            }
+        }
+        let mut at = 0;
+        while let Some(row) = diff.cells.get(at) {
+            if !row.is_shown() {
+                let end = (at..diff.cells.len()).find(|i| diff.cells.get(*i).is_some_and(CellDiff::is_shown));
+                let end = end.unwrap_or(diff.cells.len());
+                self.fold(diff, at..end);
+                at = end;
+                continue;
+            }
+            // Cells that moved together and are else the same are one row.
+            let plain = |c: &CellDiff| c.moved && matches!(c.change, CellChange::Same | CellChange::Rerun);
+            let mut end = at + 1;
+            if plain(row) {
+                while diff.cells.get(end).is_some_and(|c| plain(c) && c.block == row.block) {
+                    end += 1;
+                }
+            }
+            for n in at..end {
+                self.out.starts.push((n, self.out.items.len()));
+            }
+            let viewed = (at..end).all(|n| self.key.viewed.contains(&n));
+            let folded = (plain(row) || viewed) != self.is_open(at);
+            self.push(Item::Head { row: at, until: end, folded });
+            if !folded {
+                for n in at..end {
+                    if let Some(row) = diff.cells.get(n) {
+                        self.cell(diff, n, row);
+                    }
+                }
+            }
+            self.push(Item::End);
+            at = end;
+        }
+        if diff.cells.is_empty() {
+            self.push(Item::Note("Both sides have no cells".to_owned()));
+        }
+    }
+
+    fn fold(&mut self, diff: &NotebookDiff, rows: Range<usize>) {
+        let cells = diff.cells.get(rows.clone()).unwrap_or_default();
+        let rerun = cells.iter().filter(|c| c.change == CellChange::Rerun).count();
+        // Beside the keys of lines and of moved cells.
+        let key = FOLDS + rows.start;
+        let open = self.is_open(key);
+        self.push(Item::Fold { key, same: cells.len() - rerun, rerun, open });
+        if open {
+            for n in rows {
+                let Some(row) = diff.cells.get(n) else { continue };
+                self.push(Item::Head { row: n, until: n + 1, folded: false });
+                self.cell(diff, n, row);
+                self.push(Item::End);
+            }
+        }
+    }
+
+    fn cell(&mut self, diff: &NotebookDiff, number: usize, row: &CellDiff) {
+        if let Some((a, b)) = row.retyped {
+            self.push(Item::Fact(format!("Type: {} became {}", a.word(), b.word())));
+        }
+        for key in &row.metadata {
+            self.value(&format!("Metadata {}", key.key), key.old.as_deref(), key.new.as_deref());
+        }
+        row.attachments.iter().for_each(|a| self.push(Item::Fact(format!("Attachment {a}"))));
+        let whole = |source: &str, old: bool, new: bool| {
+            let side = |on: bool| if on { source.to_owned() } else { String::new() };
+            Arc::new(TextDiff::new(side(old), side(new)))
+        };
+        let text = match (row.change, &row.source, diff.cell(row)) {
+            (_, Some(source), _) => Some(source.clone()),
+            (CellChange::Added, _, Some(cell)) => Some(whole(&cell.source, false, true)),
+            (CellChange::Removed, _, Some(cell)) => Some(whole(&cell.source, true, false)),
+            // Where only outputs differ the source would be in the way.
+            (CellChange::Changed, None, _) if !row.outputs.is_empty() => None,
+            (_, None, Some(cell)) => Some(whole(&cell.source, true, true)),
+            _ => None,
+        };
+        if let Some(text) = text {
+            let lang = match diff.cell(row) {
+                Some(cell) if cell.kind == CellType::Code => Lang::of_cell(&cell.source, &diff.new.language),
+                _ => Lang::Plain,
+            };
+            self.text(&text, row.source.is_some(), lang);
+        }
+        let alone = matches!(row.change, CellChange::Added | CellChange::Removed);
+        if let Some(cell) = diff.cell(row).filter(|c| alone && !c.outputs.is_empty()) {
+            self.push(Item::Fact(format!("With {}", count(cell.outputs.len() as u64, "output"))));
+        }
+        for (n, output) in row.outputs.iter().enumerate().filter(|(_, o)| o.change != OutputChange::Same) {
+            self.push(Item::OutputHead { row: number, output: n });
+            match &output.detail {
+                OutputDetail::Same => {}
+                OutputDetail::Text(text) => {
+                    text.notes.iter().for_each(|n| self.push(Item::Fact((*n).to_owned())));
+                    self.text(text, true, Lang::Plain);
+                }
+                OutputDetail::Table(table) => self.table(table),
+                OutputDetail::Image { old, new } => self.images(old.clone(), new.clone()),
+            }
+        }
+    }
+
+    fn value(&mut self, key: &str, old: Option<&str>, new: Option<&str>) {
+        self.push(Item::Fact(key.to_owned()));
+        let one_line = |v: &str| crate::base::text::shorten(&v.split_whitespace().collect::<Vec<_>>().join(" "), 400);
+        old.iter().for_each(|v| self.push(Item::Value { added: false, text: one_line(v) }));
+        new.iter().for_each(|v| self.push(Item::Value { added: true, text: one_line(v) }));
+    }
+
+    fn text(&mut self, text: &Arc<TextDiff>, fold: bool, lang: Lang) {
+        let id = self.out.texts.len();
+        self.out.langs.push(lang);
+        self.out.texts.push(text.clone());
+        let longest = text.old.iter().chain(text.new.iter()).map(str::len).max().unwrap_or(0);
+        self.out.longest = self.out.longest.max(longest.min(20_000));
+        let parts = if fold { text.stretches(CONTEXT) } else { vec![Stretch::Show(0..text.rows.len())] };
+        for part in parts {
+            match part {
+                Stretch::Fold(range) if !self.is_open(LINES + (id << 24) + range.start) => {
+                    let key = LINES + (id << 24) + range.start;
+                    self.push(Item::Hidden { key, count: range.len() });
+                }
+                Stretch::Fold(range) | Stretch::Show(range) => self.lines(id, text, range),
+            }
+        }
+    }
+
+    fn lines(&mut self, id: usize, text: &TextDiff, range: Range<usize>) {
+        let differs = |i: usize| text.rows.get(i).is_some_and(|r| r.kind != RowKind::Same);
+        let mut at = range.start;
+        while at < range.end {
+            let first = at;
+            while at < range.end && differs(at) == differs(first) {
+                at += 1;
+            }
+            // A file's changes are its stretches of lines; a notebook's are its cells.
+            if self.in_file && differs(first) {
+                self.out.starts.push((first, self.out.items.len()));
+            }
+            if !self.key.unified || !differs(first) {
+                (first..at).for_each(|row| self.push(Item::Line { text: id, row, side: Side::Both }));
+                continue;
+            }
+            let rows = |old: bool| {
+                (first..at).filter(move |i| {
+                    text.rows.get(*i).is_some_and(|r| if old { r.old.is_some() } else { r.new.is_some() })
+                })
+            };
+            rows(true).for_each(|row| self.push(Item::Line { text: id, row, side: Side::Old }));
+            rows(false).for_each(|row| self.push(Item::Line { text: id, row, side: Side::New }));
+        }
+    }
+
+    fn table(&mut self, table: &Arc<TableDiff>) {
+        let id = self.out.tables.len();
+        self.out.tables.push(table.clone());
+        self.out.widths.push(super::table::widths(table));
+        self.push(Item::TableHead { table: id });
+        let same = |i: usize| table.rows.get(i).is_some_and(|r| r.kind == RowKind::Same);
+        for part in stretches(table.rows.len(), same, 2) {
+            match part {
+                Stretch::Fold(range) if !self.is_open(TABLES + (id << 24) + range.start) => {
+                    let key = TABLES + (id << 24) + range.start;
+                    self.push(Item::Hidden { key, count: range.len() });
+                }
+                Stretch::Fold(range) | Stretch::Show(range) => {
+                    let more = range.len().saturating_sub(MAX_ROWS);
+                    range.take(MAX_ROWS).for_each(|row| self.push(Item::TableRow { table: id, row }));
+                    if more > 0 {
+                        self.push(Item::Fact(format!("{} more", count(more as u64, "row"))));
+                    }
+                }
+            }
+        }
+    }
+
+    fn images(&mut self, old: Option<Arc<Picture>>, new: Option<Arc<Picture>>) {
+        let height = |p: &Option<Arc<Picture>>| {
+            let Some((w, h)) = p.as_ref().and_then(|p| p.size) else { return if p.is_some() { 160.0 } else { 0.0 } };
+            let scale = ((self.half - 32.0) / w.max(1) as f32).min(1.0);
+            (h as f32 * scale).min(MAX_IMAGE)
+        };
+        let height = height(&old).max(height(&new)).max(24.0);
+        self.push(Item::Images { old, new, height });
+    }
+}
+
+/// Spaces of keys for folds, beside those of rows.
+const FOLDS: usize = 1 << 40;
+const LINES: usize = 1 << 48;
+const TABLES: usize = 1 << 52;
