@@ -1,1 +1,161 @@
+use std::time::Duration;
+
 use super::*;
+use crate::{
+    app::{Task as AnyTask, dispatch::dispatch, env::NoWaker, git, host::Host, shell::Dialog, workspace},
+    base::time::{FixedClock, SystemClock},
+    engine::dirs::Dirs,
+};
+
+fn cx() -> FixedClock {
+    FixedClock(jiff::Timestamp::from_second(1_800_000_000).unwrap())
+}
+
+fn send(state: &mut AppState, command: impl Into<crate::app::Command>) -> Vec<Effect> {
+    dispatch(state, command.into(), &Cx { clock: &cx() })
+}
+
+fn notebook(sources: &[&str]) -> Vec<u8> {
+    let cells: Vec<_> = sources
+        .iter()
+        .map(|s| serde_json::json!({"cell_type": "code", "source": s, "metadata": {}, "outputs": [], "execution_count": 1}))
+        .collect();
+    serde_json::json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).to_string().into_bytes()
+}
+
+fn changed(path: &str) -> ChangedFile {
+    ChangedFile { path: path.into(), old_path: None, change: crate::model::git::Change::Modified, untracked: false }
+}
+
+fn loaded() -> AppState {
+    let mut state = AppState::default();
+    state.workspace.root = Some("/w".into());
+    state.workspace.trusted = true;
+    let files = ChangedFiles { files: vec![changed("a.ipynb"), changed("b.txt")], more: 0 };
+    let (base, compare) = (Rev::head(), Rev::WorkingTree);
+    let listed = Listed { files, commits: Vec::new(), parted: None };
+    send(&mut state, Command::Visit);
+    event(&mut state, Event::Files { base, compare, result: Box::new(Ok(listed)) }, &Cx { clock: &cx() });
+    let old = notebook(&["import polars", "delay = day.mean()", "print(delay)", "total = 1 + 2 + 3"]);
+    let new = notebook(&["import polars", "delay = day.median()", "print(delay)", "total = 1 + 2 + 4"]);
+    arrive(&mut state, "a.ipynb", old, new);
+    state
+}
+
+fn arrive(state: &mut AppState, path: &str, old: Vec<u8>, new: Vec<u8>) {
+    let result = fresh(path, Some(old), Some(new), &JobCtx::detached());
+    let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
+    event(state, Event::Diff { path: path.into(), base, compare, result: Box::new(result) }, &Cx { clock: &cx() });
+}
+
+#[test]
+fn the_first_visit_loads_the_list_and_a_notebook_comes_to_the_front() {
+    let mut state = AppState::default();
+    assert!(send(&mut state, Command::Visit).is_empty(), "no folder, nothing to load");
+    let state = loaded();
+    assert_eq!(state.review.path.as_deref(), Some("a.ipynb"));
+    assert_eq!(state.review.changes(), [1, 3]);
+    let counts = state.review.counts["a.ipynb"];
+    assert_eq!((counts.added, counts.removed, counts.quiet), (2, 2, false));
+}
+
+#[test]
+fn next_goes_through_the_changes_and_then_to_the_next_file_and_back() {
+    let mut state = loaded();
+    send(&mut state, Command::Next);
+    assert_eq!((state.review.focus, state.review.focused_row()), (1, Some(3)));
+    let effects = send(&mut state, Command::Next);
+    assert_eq!(state.review.path.as_deref(), Some("b.txt"));
+    assert!(matches!(&effects[0], Effect::Start(job) if job.key == "review.diff"));
+    arrive(&mut state, "b.txt", b"a\nb\n".to_vec(), b"a\nc\n".to_vec());
+    assert_eq!(state.review.changes(), [1]);
+    send(&mut state, Command::Previous);
+    assert_eq!(state.review.path.as_deref(), Some("a.ipynb"));
+    arrive(&mut state, "a.ipynb", notebook(&["x = 1", "y = 2"]), notebook(&["x = 3", "y = 4"]));
+    assert_eq!(state.review.focus, 1, "the last change of the file before");
+}
+
+#[test]
+fn viewing_every_change_marks_the_file_until_it_changes_again() {
+    let mut state = loaded();
+    send(&mut state, Command::ToggleViewed(None));
+    assert_eq!((state.review.focus, state.review.viewed_count()), (1, 0));
+    send(&mut state, Command::ToggleViewed(None));
+    assert!(state.review.is_viewed("a.ipynb"));
+    let old = notebook(&["import polars", "delay = day.mean()"]);
+    arrive(&mut state, "a.ipynb", old.clone(), notebook(&["import polars", "delay = day.max()"]));
+    assert!(!state.review.is_viewed("a.ipynb"), "it is another change now");
+    assert!(state.review.viewed_rows.is_empty());
+    send(&mut state, Command::ToggleFileViewed("a.ipynb".into()));
+    assert!(state.review.is_viewed("a.ipynb"));
+    send(&mut state, Command::ToggleFileViewed("a.ipynb".into()));
+    assert!(!state.review.is_viewed("a.ipynb"));
+}
+
+#[test]
+fn late_answers_for_other_sides_are_dropped() {
+    let mut state = loaded();
+    send(&mut state, Command::SetBase(Rev::At("v1".into())));
+    assert!(state.review.shown.is_none() && !state.review.loaded);
+    let listed = Listed { files: ChangedFiles::default(), commits: Vec::new(), parted: None };
+    let late = Event::Files { base: Rev::head(), compare: Rev::WorkingTree, result: Box::new(Ok(listed)) };
+    event(&mut state, late, &Cx { clock: &cx() });
+    assert!(!state.review.loaded);
+    send(&mut state, Command::Swap);
+    assert_eq!((&state.review.base, &state.review.compare), (&Rev::WorkingTree, &Rev::At("v1".into())));
+}
+
+#[test]
+fn a_commit_asks_for_trust_needs_a_message_and_starts_once() {
+    let mut state = loaded();
+    state.workspace.trusted = false;
+    state.git.commit.chosen.insert("a.ipynb".into());
+    send(&mut state, git::Command::Message("Mend the units".into()));
+    assert!(send(&mut state, git::Command::Commit).is_empty());
+    assert!(matches!(state.shell.dialog, Some(Dialog::Trust { .. })));
+    state.workspace.trusted = true;
+    let effects = send(&mut state, git::Command::Commit);
+    let started = effects.iter().any(|e| matches!(e, Effect::Start(job) if matches!(job.task, AnyTask::Git(_))));
+    assert!(started && state.git.commit.busy);
+    assert!(send(&mut state, git::Command::Commit).is_empty(), "a second click starts nothing");
+    let failed = git::Event::Committed(Err(Error::user("git refused the commit")), 1);
+    git::event(&mut state, failed, &Cx { clock: &cx() });
+    assert_eq!(state.git.commit.message, "Mend the units", "the message is kept");
+    state.git.commit.message = "  ".into();
+    assert!(send(&mut state, git::Command::Commit).is_empty());
+    assert!(state.git.commit.error.is_some());
+}
+
+/// The whole way on a real repository: status, comparison, commit, a quiet page, history.
+#[test]
+fn edit_commit_and_look_back_on_a_real_repository() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("ws");
+    std::fs::create_dir_all(&root).unwrap();
+    Repo::init(&root).unwrap();
+    let config = root.join(".git/config");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    text.push_str("[user]\n\tname = Mara\n\temail = mara@example.org\n[core]\n\thooksPath = .git/hooks\n[commit]\n\tgpgsign = false\n");
+    std::fs::write(&config, text).unwrap();
+    std::fs::write(root.join("a.ipynb"), notebook(&["x = 1"])).unwrap();
+    let mut host = Host::new(Dirs::below(&dir.path().join("home")), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    let settle = |host: &mut Host| assert!(host.settle(Duration::from_secs(30)));
+    host.send(workspace::Command::Open(root.clone()));
+    settle(&mut host);
+    assert_eq!(host.state.git.status.files.len(), 1);
+    host.send(workspace::Command::Trust { then: None });
+    host.send(git::Command::OpenCommit(vec!["a.ipynb".into()]));
+    host.send(git::Command::Message("Begin".into()));
+    host.send(git::Command::Commit);
+    settle(&mut host);
+    assert!(host.state.git.commit.error.is_none(), "{:?}", host.state.git.commit.error);
+    assert!(host.state.git.status.files.is_empty() && host.state.shell.dialog.is_none());
+    assert_eq!(host.state.git.recent.len(), 1);
+    std::fs::write(root.join("a.ipynb"), notebook(&["x = 2"])).unwrap();
+    host.send(git::Command::Refresh);
+    host.send(Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path: Some("a.ipynb".into()) });
+    settle(&mut host);
+    let review = &host.state.review;
+    assert_eq!((review.changes().len(), review.history.len()), (1, 1));
+    assert_eq!(review.counts["a.ipynb"].added, 1);
+}

@@ -46,8 +46,7 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
         let View { layout, textures, shift, .. } = view;
         let mut pen = Pen { cx, shown, textures, shift: *shift, unified, send: &mut send, layout };
         for i in layout.visible(viewport.top(), viewport.bottom()) {
-            let (Some(item), Some(top), Some(next)) =
-                (layout.items.get(i), layout.tops.get(i), layout.tops.get(i + 1))
+            let (Some(item), Some(top), Some(next)) = (layout.items.get(i), layout.tops.get(i), layout.tops.get(i + 1))
             else {
                 continue;
             };
@@ -139,7 +138,8 @@ impl Pen<'_, '_> {
                 self.walls(ui, band);
                 self.images(ui, band, (old.as_deref(), new.as_deref()));
             }
-            Item::End => self.end(ui, band),
+            Item::End { folded: true } => {}
+            Item::End { folded: false } => self.end(ui, band),
         }
     }
 
@@ -222,7 +222,7 @@ impl Pen<'_, '_> {
         }
         let painter = ui.painter();
         let fill = if response.hovered() && shown { theme.hover } else { theme.panel };
-        roof(painter, theme, band, fill);
+        roof(painter, theme, band, fill, folded);
         if focused {
             let edge = Rect::from_min_size(band.min, vec2(2.0, band.height()));
             painter.rect_filled(edge, 0.0, theme.accent);
@@ -258,7 +258,10 @@ impl Pen<'_, '_> {
     fn viewed_box(&mut self, ui: &mut Ui, band: Rect, first: usize, until: usize) {
         let theme = self.cx.theme;
         let on = (first..until).all(|r| self.cx.state.review.viewed_rows.contains(&r));
-        let rect = Rect::from_min_max(pos2(band.right() - 104.0, band.top() + 6.0), pos2(band.right() - 34.0, band.bottom() - 6.0));
+        let rect = Rect::from_min_max(
+            pos2(band.right() - 104.0, band.top() + 6.0),
+            pos2(band.right() - 34.0, band.bottom() - 6.0),
+        );
         let response = ui.interact(rect, ui.scope_id().with(("viewed", first)), Sense::click());
         response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, "Viewed"));
         let painter = ui.painter();
@@ -280,7 +283,7 @@ impl Pen<'_, '_> {
 
     fn file_head(&self, ui: &Ui, band: Rect) {
         let theme = self.theme();
-        roof(ui.painter(), theme, band, theme.panel);
+        roof(ui.painter(), theme, band, theme.panel, false);
         let y = band.center().y;
         let painter = ui.painter();
         let name = painter.layout_no_wrap(self.shown.path.clone(), theme.semibold(13.0), theme.text);
@@ -311,9 +314,18 @@ impl Pen<'_, '_> {
         let draw = |rect: Rect, old: bool, both: bool| {
             let at = if old { row.old } else { row.new };
             let Some(at) = at else { return hatch(ui.painter(), theme, rect) };
-            let (line, words) =
-                if old { (text.old.line(at as usize), &row.old_words) } else { (text.new.line(at as usize), &row.new_words) };
-            let numbers = if both && self.unified { (row.old, row.new) } else if old { (row.old, None) } else { (None, row.new) };
+            let (line, words) = if old {
+                (text.old.line(at as usize), &row.old_words)
+            } else {
+                (text.new.line(at as usize), &row.new_words)
+            };
+            let numbers = if both && self.unified {
+                (row.old, row.new)
+            } else if old {
+                (row.old, None)
+            } else {
+                (None, row.new)
+            };
             self.text_line(ui, rect, line, *lang, row, words, numbers, old);
         };
         match (self.unified, side) {
@@ -343,8 +355,7 @@ impl Pen<'_, '_> {
         let theme = self.theme();
         let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
         let differs = row.kind != RowKind::Same;
-        let (tint, strong, sign) =
-            if old { (theme.del, theme.delw, "\u{2212}") } else { (theme.add, theme.addw, "+") };
+        let (tint, strong, sign) = if old { (theme.del, theme.delw, "\u{2212}") } else { (theme.add, theme.addw, "+") };
         if differs {
             painter.rect_filled(rect, 0.0, tint);
         }
@@ -399,7 +410,13 @@ impl Pen<'_, '_> {
             "stream:stdout" => "printed text",
             "stream:stderr" => "warnings and errors",
             "error" => "error",
-            "text/html" => if matches!(output.detail, OutputDetail::Table(_)) { "table" } else { "HTML" },
+            "text/html" => {
+                if matches!(output.detail, OutputDetail::Table(_)) {
+                    "table"
+                } else {
+                    "HTML"
+                }
+            }
             c if c.starts_with("image/") => "image",
             "text/plain" => "text",
             "text/markdown" => "Markdown",
@@ -485,8 +502,9 @@ impl Pen<'_, '_> {
 }
 
 /// The rounded top of a box with its ground.
-fn roof(painter: &Painter, theme: &Theme, band: Rect, fill: Color32) {
-    let radius = egui::CornerRadius { nw: 6, ne: 6, sw: 0, se: 0 };
+fn roof(painter: &Painter, theme: &Theme, band: Rect, fill: Color32, folded: bool) {
+    let low = if folded { 6 } else { 0 };
+    let radius = egui::CornerRadius { nw: 6, ne: 6, sw: low, se: low };
     painter.rect(band, radius, fill, theme.hairline(), egui::StrokeKind::Inside);
 }
 
@@ -571,4 +589,3 @@ fn words(diff: &NotebookDiff, row: &CellDiff, rows: usize) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
-

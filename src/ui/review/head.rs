@@ -65,10 +65,8 @@ fn right_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
     if next.name("Next change").show(ui, theme).clicked() {
         cx.send(Command::Next);
     }
-    let lines = review
-        .shown
-        .as_ref()
-        .is_some_and(|s| matches!(s.diff.shape, FileShape::Notebook(_) | FileShape::Text(_)));
+    let lines =
+        review.shown.as_ref().is_some_and(|s| matches!(s.diff.shape, FileShape::Notebook(_) | FileShape::Text(_)));
     if lines {
         let choices = [(Mode::SideBySide, "Side by side"), (Mode::Unified, "Unified")];
         if let Some(mode) = segmented(ui, theme, review.mode, &choices) {

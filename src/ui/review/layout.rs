@@ -6,7 +6,9 @@ use crate::{
     app::review::{Mode, Shown, State},
     base::text::count,
     model::{
-        diff::{CellChange, CellDiff, CellType, FileShape, NotebookDiff, OutputChange, OutputDetail, Picture, TableDiff},
+        diff::{
+            CellChange, CellDiff, CellType, FileShape, NotebookDiff, OutputChange, OutputDetail, Picture, TableDiff,
+        },
         textdiff::{RowKind, Stretch, TextDiff, stretches},
     },
 };
@@ -25,25 +27,58 @@ pub(super) enum Side {
 pub(super) enum Item {
     Note(String),
     /// Cells without a change: how many the same, how many only run again.
-    Fold { key: usize, same: usize, rerun: usize, open: bool },
+    Fold {
+        key: usize,
+        same: usize,
+        rerun: usize,
+        open: bool,
+    },
     /// Beginning of a cell's box; `rows` of the comparison, more than one for a block that moved.
-    Head { row: usize, until: usize, folded: bool },
+    Head {
+        row: usize,
+        until: usize,
+        folded: bool,
+    },
     /// Beginning of a file's box.
     FileHead,
     /// A line of `texts[text]`.
-    Line { text: usize, row: usize, side: Side },
+    Line {
+        text: usize,
+        row: usize,
+        side: Side,
+    },
     /// Lines that are the same on both sides and folded.
-    Hidden { key: usize, count: usize },
+    Hidden {
+        key: usize,
+        count: usize,
+    },
     /// Something about the cell that is no line of it.
     Fact(String),
     /// A value of metadata: sign and text.
-    Value { added: bool, text: String },
-    OutputHead { row: usize, output: usize },
-    TableHead { table: usize },
-    TableRow { table: usize, row: usize },
-    Images { old: Option<Arc<Picture>>, new: Option<Arc<Picture>>, height: f32 },
-    /// Bottom of a box, and the gap below it.
-    End,
+    Value {
+        added: bool,
+        text: String,
+    },
+    OutputHead {
+        row: usize,
+        output: usize,
+    },
+    TableHead {
+        table: usize,
+    },
+    TableRow {
+        table: usize,
+        row: usize,
+    },
+    Images {
+        old: Option<Arc<Picture>>,
+        new: Option<Arc<Picture>>,
+        height: f32,
+    },
+    /// Bottom of a box, and the gap below it; a folded box has no bottom of its own.
+    End {
+        folded: bool,
+    },
 }
 
 impl Item {
@@ -55,7 +90,8 @@ impl Item {
             Self::Line { .. } | Self::Fact(_) | Self::Value { .. } => LINE,
             Self::OutputHead { .. } => 28.0,
             Self::Images { height, .. } => height + 40.0,
-            Self::End => 5.0 + GAP,
+            Self::End { folded: true } => GAP,
+            Self::End { folded: false } => 5.0 + GAP,
         }
     }
 }
@@ -173,12 +209,12 @@ impl Builder<'_> {
                     self.push(Item::Fact("The text is the same".to_owned()));
                 }
                 self.text(diff, true, Lang::of_path(self.path));
-                self.push(Item::End);
+                self.push(Item::End { folded: false });
             }
             FileShape::Image { old, new } => {
                 self.push(Item::FileHead);
                 self.images(old.clone(), new.clone());
-                self.push(Item::End);
+                self.push(Item::End { folded: false });
             }
             FileShape::Binary { old, new, same } => {
                 self.push(Item::FileHead);
@@ -189,7 +225,7 @@ impl Builder<'_> {
                     format!("Binary, not shown: {} became {}", size(old), size(new))
                 };
                 self.push(Item::Fact(words));
-                self.push(Item::End);
+                self.push(Item::End { folded: false });
             }
             FileShape::Missing => self.push(Item::Note("Neither side has this file".to_owned())),
         }
@@ -233,7 +269,7 @@ impl Builder<'_> {
                     }
                 }
             }
-            self.push(Item::End);
+            self.push(Item::End { folded });
             at = end;
         }
         if diff.cells.is_empty() {
@@ -253,7 +289,7 @@ impl Builder<'_> {
                 let Some(row) = diff.cells.get(n) else { continue };
                 self.push(Item::Head { row: n, until: n + 1, folded: false });
                 self.cell(diff, n, row);
-                self.push(Item::End);
+                self.push(Item::End { folded: false });
             }
         }
     }

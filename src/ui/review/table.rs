@@ -70,8 +70,7 @@ impl Half<'_> {
         let theme = self.theme;
         let cells = if old { &row.old } else { &row.new };
         let Some(cells) = cells else { return };
-        let (tint, strong, sign) =
-            if old { (theme.del, theme.delw, "\u{2212}") } else { (theme.add, theme.addw, "+") };
+        let (tint, strong, sign) = if old { (theme.del, theme.delw, "\u{2212}") } else { (theme.add, theme.addw, "+") };
         if row.kind != RowKind::Same {
             self.painter.rect_filled(self.rect, 0.0, tint);
             let at = pos2(self.rect.left() + 12.0, self.rect.center().y);
