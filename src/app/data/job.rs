@@ -37,6 +37,11 @@ pub(super) fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<
             Ok(viewed) => out.send(viewed),
             Err(error) => out.send(Event::ViewFailed { tab, revision, error }),
         }),
+        Task::PrepareView { tab, revision } => {
+            if let Some(view) = env.tables.view(tab, revision) {
+                view.prepare(cx)?;
+            }
+        }
         Task::Query { tab, sql } => report(query(tab, &sql, env, cx), |r| match r {
             Ok(table) => out.send(Event::Queried { tab, sql, table }),
             Err(error) => out.send(Event::QueryFailed { tab, error }),
@@ -105,6 +110,12 @@ fn open(tab: TabId, origin: &Origin, env: &Arc<Env>, cx: &JobCtx) -> Result<Open
     let source = match origin {
         Origin::File(path) => frames::open(&target(&env.root()?, path)).map_err(|e| shorten(e, env))?,
         Origin::Query(sql) => Source::of_frame(&Session::new(&env.root()?).query(sql, cx)?)?,
+        Origin::Cell { doc, key, .. } => {
+            let frame = env.notebooks.frame(*doc, *key).ok_or_else(|| {
+                Error::user("The result of this cell is no longer there").hint("Run the cell again, then open it")
+            })?;
+            Source::of_frame(&frame)?
+        }
     };
     let table = describe(&source, begin, cx)?;
     env.tables.put(tab, source);
@@ -149,12 +160,13 @@ fn view(tab: TabId, revision: u64, steps: &[Step], env: &Arc<Env>, cx: &JobCtx) 
     let begin = Instant::now();
     let source = env.tables.source(tab)?;
     let view = source.view(&ViewSpec::of(steps), cx)?;
-    let page = Arc::new(view.page(0, PAGE_ROWS as usize, cx)?);
+    let page = Arc::new(view.first_page(PAGE_ROWS as usize, cx)?);
     let rows = view.rows();
+    let needs_prepare = view.needs_prepare();
     let elapsed_ms = millis(begin);
     let step_rows = step_rows(&source, steps, rows, cx);
     env.tables.set_view(tab, revision, view);
-    Ok(Event::Viewed { tab, revision, rows, step_rows, page, elapsed_ms })
+    Ok(Event::Viewed { tab, revision, rows, step_rows, page, elapsed_ms, needs_prepare })
 }
 
 /// Rows after each step: only filters change them, and only counts of small tables are cheap enough to have.

@@ -12,10 +12,15 @@ use std::{ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{AppState, Cx, Effect, Env, Job, Out, Policy, action::Action, notify::Notice, shell::Page as ShellPage};
+use super::{
+    AppState, Cx, Effect, Env, Job, Out, Policy, action::Action, notebook, notify::Notice, shell::Page as ShellPage,
+};
 use crate::{
     base::{Error, Result, job::JobCtx, text},
-    model::table::{Column, ColumnProfile, Filter, Page, Step, ViewSpec, lex},
+    model::{
+        notebook::CellKey,
+        table::{Column, ColumnProfile, Filter, Page, Step, ViewSpec, lex},
+    },
 };
 
 pub use pages::{PAGE_ROWS, Pages};
@@ -30,6 +35,8 @@ pub enum Origin {
     File(String),
     /// The result of a query.
     Query(String),
+    /// The result of a SQL cell of an open notebook.
+    Cell { doc: notebook::DocId, key: CellKey, title: String, sql: String },
 }
 
 impl Origin {
@@ -37,7 +44,7 @@ impl Origin {
     pub fn sql(&self) -> Option<String> {
         match self {
             Self::File(path) => Some(lex::text(path)),
-            Self::Query(_) => None,
+            Self::Query(_) | Self::Cell { .. } => None,
         }
     }
 }
@@ -86,10 +93,11 @@ impl Tab {
         let title = match &origin {
             Origin::File(path) => path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned(),
             Origin::Query(_) => "Query".to_owned(),
+            Origin::Cell { title, .. } => title.clone(),
         };
         let sql = match &origin {
             Origin::File(path) => ViewSpec::default().to_sql(&lex::text(path)),
-            Origin::Query(sql) => sql.clone(),
+            Origin::Query(sql) | Origin::Cell { sql, .. } => sql.clone(),
         };
         Self {
             id,
@@ -183,6 +191,8 @@ pub enum Command {
     Open(String),
     /// Opens a tab on the result of a query.
     OpenQuery(String),
+    /// Opens a tab on the result a SQL cell has shown; `sql` is its query.
+    OpenCell { doc: notebook::DocId, key: CellKey, title: String, sql: String },
     Activate(TabId),
     Close(TabId),
     /// Reads the file again, keeping the steps.
@@ -289,6 +299,8 @@ pub enum Event {
         step_rows: Vec<Option<u64>>,
         page: Arc<Page>,
         elapsed_ms: u64,
+        /// Further pages are slow until a copy by rows has been made.
+        needs_prepare: bool,
     },
     ViewFailed {
         tab: TabId,
@@ -346,6 +358,7 @@ pub enum Task {
     Open { tab: TabId, origin: Origin },
     Prepare { tab: TabId },
     View { tab: TabId, revision: u64, steps: Vec<Step> },
+    PrepareView { tab: TabId, revision: u64 },
     Query { tab: TabId, sql: String },
     Pages { tab: TabId, revision: u64, pages: Vec<u64> },
     Profile { tab: TabId },
@@ -362,6 +375,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     match command {
         Command::Open(path) => open(state, Origin::File(path), cx),
         Command::OpenQuery(sql) => open(state, Origin::Query(sql), cx),
+        Command::OpenCell { doc, key, title, sql } => open_cell(state, Origin::Cell { doc, key, title, sql }, cx),
         Command::Activate(id) => {
             state.data.active = Some(id);
             Vec::new()
@@ -410,6 +424,35 @@ fn open(state: &mut AppState, origin: Origin, cx: &Cx) -> Vec<Effect> {
     effects
 }
 
+/// Opens what a SQL cell of the notebook in front has shown.
+pub fn open_notebook_cell(state: &mut AppState, key: CellKey, cx: &Cx) -> Vec<Effect> {
+    let Some(doc) = state.notebook.doc() else { return Vec::new() };
+    let cell = doc.cells().iter().find(|c| c.key == key);
+    let Some(sql) = cell.and_then(|c| crate::model::table::sql_cell(&c.source)) else { return Vec::new() };
+    let file = doc.path.rsplit('/').next().unwrap_or(&doc.path);
+    let title = sql.name.clone().unwrap_or_else(|| format!("Result of {file}"));
+    let origin = Origin::Cell { doc: doc.id, key, title, sql: sql.sql };
+    open_cell(state, origin, cx)
+}
+
+/// A cell run again has another result, so its tab reads it again.
+fn open_cell(state: &mut AppState, origin: Origin, cx: &Cx) -> Vec<Effect> {
+    let place = |o: &Origin| match o {
+        Origin::Cell { doc, key, .. } => Some((*doc, *key)),
+        _ => None,
+    };
+    let wanted = place(&origin);
+    let Some(tab) = state.data.tabs.iter_mut().find(|t| place(&t.origin) == wanted) else {
+        return open(state, origin, cx);
+    };
+    tab.origin = origin;
+    let id = tab.id;
+    let effects = reload(tab, cx);
+    state.data.active = Some(id);
+    state.shell.page = ShellPage::Data;
+    effects
+}
+
 fn reload(tab: &mut Tab, cx: &Cx) -> Vec<Effect> {
     tab.loading = true;
     tab.error = None;
@@ -430,7 +473,7 @@ fn close(state: &mut AppState, id: TabId) -> Vec<Effect> {
     effects
 }
 
-const JOBS: [&str; 8] = ["open", "prepare", "view", "query", "pages", "profile", "focus", "copy"];
+const JOBS: [&str; 9] = ["open", "prepare", "view", "rows", "query", "pages", "profile", "focus", "copy"];
 
 fn stop(tab: &mut Tab) -> Vec<Effect> {
     tab.loading = false;
@@ -490,7 +533,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             effects
         }),
-        Event::Viewed { tab, revision, rows, step_rows, page, elapsed_ms } => with(state, tab, |tab| {
+        Event::Viewed { tab, revision, rows, step_rows, page, elapsed_ms, needs_prepare } => with(state, tab, |tab| {
             if tab.revision != revision {
                 return Vec::new();
             }
@@ -501,7 +544,13 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             tab.elapsed_ms = Some(elapsed_ms);
             tab.pages.reset();
             tab.pages.put(page);
-            focus_profile(tab)
+            let mut effects = focus_profile(tab);
+            if needs_prepare {
+                let title = format!("Preparing {} for scrolling", tab.name());
+                let job = Job::long(tab.job("rows"), Task::PrepareView { tab: tab.id, revision });
+                effects.push(job.titled(title).start());
+            }
+            effects
         }),
         Event::ViewFailed { tab, revision, error } => with(state, tab, |tab| {
             if tab.revision == revision {

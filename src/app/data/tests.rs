@@ -96,6 +96,7 @@ fn steps_make_revisions_and_late_answers_are_dropped() {
         step_rows: vec![Some(rows); 2],
         page: table(Some(rows)).page,
         elapsed_ms: 1,
+        needs_prepare: false,
     };
     event(&mut state, viewed(1, 7), &cx());
     assert!(state.data.active().unwrap().loading, "an answer to an older question");

@@ -2,7 +2,8 @@
 //! in memory.
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, TryLockError},
+    time::Duration,
 };
 
 use polars::prelude::*;
@@ -57,10 +58,6 @@ impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Source").field("path", &self.inner.path).finish_non_exhaustive()
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Source {
@@ -264,7 +261,15 @@ impl Source {
     }
 
     fn store(&self, cx: &JobCtx) -> Result<Arc<RowStore>> {
-        let mut slot = locked(&self.inner.store);
+        // Another job may be building it; waiting must end when this one is cancelled.
+        let mut slot = loop {
+            cx.check()?;
+            match self.inner.store.try_lock() {
+                Ok(slot) => break slot,
+                Err(TryLockError::Poisoned(slot)) => break slot.into_inner(),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
         if let Some(store) = &*slot {
             return Ok(store.clone());
         }
@@ -322,6 +327,47 @@ impl View {
                 all.join(rows, [col(ROW)], [col(ROW)], args).drop(by_name([ROW], true, false))
             }
         }
+    }
+
+    /// True when pages are slow until [`View::prepare`] has run.
+    pub fn needs_prepare(&self) -> bool {
+        matches!(self.kind, Rows::Index { .. }) && !self.source.has_store()
+    }
+    /// Makes every page of this and later views of the table quick: a temporary copy by rows, with progress.
+    pub fn prepare(&self, cx: &JobCtx) -> Result<()> {
+        if self.needs_prepare() { self.source.store(cx).map(|_| ()) } else { Ok(()) }
+    }
+    /// The first rows, without waiting for [`View::prepare`]: one pass over the table.
+    pub fn first_page(&self, count: usize, cx: &JobCtx) -> Result<Page> {
+        let Rows::Index { rows, sorted: true } = &self.kind else { return self.page(0, count, cx) };
+        if self.source.has_store() {
+            return self.page(0, count, cx);
+        }
+        let wanted = &rows[..count.min(rows.len())];
+        let rows = self.gather_far(wanted, cx)?;
+        Ok(Page { columns: self.source.columns(), first_row: 0, rows, total_rows: self.rows })
+    }
+
+    /// Rows anywhere in the file: one pass that keeps them, then their order.
+    fn gather_far(&self, wanted: &[u32], cx: &JobCtx) -> Result<Vec<Vec<crate::model::table::Cell>>> {
+        let order = |frame: &DataFrame| -> PolarsResult<DataFrame> {
+            let found: Vec<u32> = frame.column(ROW)?.u32()?.into_no_null_iter().collect();
+            let at = |row: &u32| found.binary_search(row).ok().map(|i| i as IdxSize);
+            let picks: IdxCa = wanted.iter().map(at).collect();
+            frame.drop(ROW)?.take(&picks)
+        };
+        let mut sorted = wanted.to_vec();
+        sorted.sort_unstable();
+        let keep = Series::new(PlSmallStr::from_static(ROW), sorted);
+        let what = || self.source.what();
+        let keep = DataFrame::new(keep.len(), vec![keep.into()]).map_err(|e| exec::explain(&what(), &e))?.lazy();
+        let found = self.source.retrying(|lf| {
+            let args = JoinArgs::new(JoinType::Semi);
+            let all = lf.with_row_index(ROW, None).join(keep.clone(), [col(ROW)], [col(ROW)], args);
+            exec::collect(all.sort([ROW], SortMultipleOptions::default()), cx)
+        })?;
+        let rows = order(&found).map_err(|e| exec::explain(&what(), &e))?;
+        Ok(cells::page_of(&rows, &self.source.columns(), 0, 0).rows)
     }
 
     /// A page of the view. The first page of a sorted large table makes a temporary copy by rows and reports

@@ -92,6 +92,11 @@ fn a_large_view_through_the_index_equals_one_in_memory() {
     assert_eq!(view.rows(), 28_572);
     assert_eq!(view.page(1000, 3, &cx()).unwrap().rows[0][0], Cell::Int(7002));
     let view = source.view(&spec(vec![filter], &[("v", true), ("id", false)]), &cx()).unwrap();
+    assert!(view.needs_prepare());
+    let first = view.first_page(50, &cx()).unwrap();
+    assert!(view.needs_prepare(), "the first page waits for nothing");
+    view.prepare(&cx()).unwrap();
+    assert_eq!(first, view.page(0, 50, &cx()).unwrap());
     let page = view.page(20_000, 5, &cx()).unwrap();
     assert_eq!((page.total_rows, page.first_row), (28_572, 20_000));
     let values: Vec<f64> = page.rows.iter().filter_map(|r| r[1].number()).collect();

@@ -58,7 +58,7 @@ fn steps_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab) {
     let theme = cx.theme;
     let what = match &tab.origin {
         Origin::File(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
-        Origin::Query(sql) => shorten(&sql.split_whitespace().collect::<Vec<_>>().join(" "), 60),
+        Origin::Query(sql) | Origin::Cell { sql, .. } => shorten(&sql.split_whitespace().collect::<Vec<_>>().join(" "), 60),
     };
     let title = if matches!(tab.origin, Origin::File(_)) { "Open" } else { "Query" };
     let rows = tab.rows.map(thousands).unwrap_or_default();
@@ -165,7 +165,9 @@ fn profile_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, profile: &ColumnProfi
             if let Some(under) = under.filter(|u| *u < bins.len()) {
                 response.on_hover_text_at_pointer(crate::ui::widgets::grid::bar_words(profile, under));
             }
-            ends(ui, theme, profile);
+            if profile.column.kind.is_number() || profile.column.kind == crate::model::table::Kind::Date {
+                ends(ui, theme, profile);
+            }
         }
         Shape::Top(top) => {
             let most = top.first().map_or(1, |t| t.count).max(1);

@@ -37,6 +37,7 @@ pub(super) fn sources_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         }
     });
     ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
         ui.add_space(12.0);
         let width = ui.available_width() - 12.0;
         text_field(ui, theme, &mut view.filter, "Filter files", "Filter files", width);
@@ -133,7 +134,7 @@ fn items(cx: &PageCx<'_>, view: &View) -> Vec<Item> {
             items.push(Item::File { path: entry.path.clone(), depth: folders.len(), note });
         }
     }
-    let results: Vec<_> = cx.state.data.tabs.iter().filter(|t| matches!(t.origin, Origin::Query(_))).collect();
+    let results: Vec<_> = cx.state.data.tabs.iter().filter(|t| !matches!(t.origin, Origin::File(_))).collect();
     if !results.is_empty() {
         items.push(Item::ResultsHead);
         items.extend(results.into_iter().map(|t| Item::Result {

@@ -20,9 +20,10 @@ const LONGEST: usize = 200;
 pub(super) fn body(painter: &Painter, theme: &Theme, grid: &DataGrid<'_>, layout: &Layout, view: &GridView) {
     let cells = painter.with_clip_rect(layout.body);
     let numbers = painter.with_clip_rect(layout.numbers);
-    numbers.rect_filled(layout.numbers, 0.0, theme.panel);
     let rows = layout.rows(view);
     let columns = layout.columns(view);
+    let last = layout.y(view, rows.end).clamp(layout.numbers.top(), layout.numbers.bottom());
+    numbers.rect_filled(Rect::from_min_max(layout.numbers.min, pos2(layout.numbers.right(), last)), 0.0, theme.panel);
     let selection = view.selection();
     let end = layout.x_end(view);
     for row in rows.clone() {
