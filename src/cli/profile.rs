@@ -39,7 +39,9 @@ fn execute(args: &Args) -> Result<i32> {
         source.count(&cx)?;
         Profiler::of_source(&source).all(&cx, |p| all.push(p))?;
     }
-    source.notes().iter().for_each(|n| out::say(n));
+    for note in source.notes() {
+        out::say(&note);
+    }
     let rows = source.rows();
     if args.common.json {
         let columns: Vec<_> = all.iter().map(ColumnProfile::to_json).collect();

@@ -60,7 +60,9 @@ fn execute(args: &Args) -> Result<i32> {
     };
     let cx = out::context(false);
     let frame = Session::new(&args.common.root()?).query_with(&sql, &params(&args.param)?, &cx)?;
-    frame.notes().iter().for_each(|n| out::say(n));
+    for note in frame.notes() {
+        out::say(note);
+    }
     if let Some(path) = &args.out {
         frame.write(path)?;
         out::say(&format!("{} written to {}", text::count(frame.rows(), "row"), path.display()));
@@ -151,7 +153,9 @@ pub fn print_table(page: &Page) {
     };
     out::line(&line(&head));
     out::line(&widths.iter().map(|w| "\u{2500}".repeat(*w)).collect::<Vec<_>>().join("  "));
-    body.iter().for_each(|r| out::line(&line(r)));
+    for row in &body {
+        out::line(&line(row));
+    }
 }
 
 #[cfg(test)]

@@ -224,7 +224,7 @@ impl Pass {
         }
         match self.column.kind {
             Kind::Int if matches!(values.dtype(), DataType::UInt64 | DataType::Int128 | DataType::UInt128) => {
-                self.floats(values)
+                self.floats(values);
             }
             Kind::Int | Kind::Date | Kind::Datetime | Kind::Time | Kind::Duration => self.whole(values),
             Kind::Float => self.floats(values),
@@ -281,7 +281,7 @@ impl Pass {
         let delta = v - self.mean;
         self.mean += delta / self.seen as f64;
         self.m2 += delta * (v - self.mean);
-        if self.seen % self.stride == 0 {
+        if self.seen.is_multiple_of(self.stride) {
             self.numbers.push(v);
             if self.numbers.len() >= KEPT_NUMBERS {
                 let mut keep = false;

@@ -192,7 +192,12 @@ pub enum Command {
     /// Opens a tab on the result of a query.
     OpenQuery(String),
     /// Opens a tab on the result a SQL cell has shown; `sql` is its query.
-    OpenCell { doc: notebook::DocId, key: CellKey, title: String, sql: String },
+    OpenCell {
+        doc: notebook::DocId,
+        key: CellKey,
+        title: String,
+        sql: String,
+    },
     Activate(TabId),
     Close(TabId),
     /// Reads the file again, keeping the steps.
@@ -593,7 +598,9 @@ fn event_more(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         }),
         Event::Profiles { tab, profiles } => with(state, tab, |tab| {
             tab.profiles = vec![None; tab.columns.len()];
-            profiles.into_iter().for_each(|p| set_profile(tab, p));
+            for profile in profiles {
+                set_profile(tab, profile);
+            }
             Vec::new()
         }),
         Event::Profile { tab, profile } => with(state, tab, |tab| {

@@ -82,7 +82,9 @@ fn changed(tab: &mut Tab, cx: &Cx) -> Vec<Effect> {
     tab.sql = match &tab.origin {
         Origin::File(_) => spec.to_sql(&tab.origin.sql().unwrap_or_default()),
         Origin::Query(sql) | Origin::Cell { sql, .. } if spec.is_plain() => sql.clone(),
-        Origin::Query(sql) | Origin::Cell { sql, .. } => spec.to_sql(&format!("(\n{}\n) AS q", sql.trim().trim_end_matches(';'))),
+        Origin::Query(sql) | Origin::Cell { sql, .. } => {
+            spec.to_sql(&format!("(\n{}\n) AS q", sql.trim().trim_end_matches(';')))
+        }
     };
     view(tab, cx)
 }

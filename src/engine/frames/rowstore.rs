@@ -110,7 +110,7 @@ impl Writer {
         let series: Vec<&Series> = frame.columns().iter().map(|c| c.as_materialized_series()).collect();
         let mut columns: Vec<_> = series.iter().map(|s| s.iter()).collect();
         for _ in 0..frame.height() {
-            if self.rows % BLOCK == 0 {
+            if self.rows.is_multiple_of(BLOCK) {
                 self.offsets.push(self.at);
             }
             self.buffer.clear();

@@ -72,9 +72,9 @@ fn union(mut parts: Vec<Scan>, files: Vec<PathBuf>) -> Result<Scan> {
             missing += usize::from(all.iter_names().any(|n| !schema.contains(n)));
             let exprs: Vec<Expr> = all
                 .iter()
-                .map(|(name, dtype)| match schema.contains(name) {
-                    true => col(name.clone()),
-                    false => lit(NULL).cast(dtype.clone()).alias(name.clone()),
+                .map(|(name, dtype)| {
+                    let missing = || lit(NULL).cast(dtype.clone()).alias(name.clone());
+                    if schema.contains(name) { col(name.clone()) } else { missing() }
                 })
                 .collect();
             part.lf.clone().select(exprs)

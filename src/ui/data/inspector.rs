@@ -58,7 +58,9 @@ fn steps_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab) {
     let theme = cx.theme;
     let what = match &tab.origin {
         Origin::File(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
-        Origin::Query(sql) | Origin::Cell { sql, .. } => shorten(&sql.split_whitespace().collect::<Vec<_>>().join(" "), 60),
+        Origin::Query(sql) | Origin::Cell { sql, .. } => {
+            shorten(&sql.split_whitespace().collect::<Vec<_>>().join(" "), 60)
+        }
     };
     let title = if matches!(tab.origin, Origin::File(_)) { "Open" } else { "Query" };
     let rows = tab.rows.map(thousands).unwrap_or_default();

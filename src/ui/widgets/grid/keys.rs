@@ -26,7 +26,7 @@ pub(super) fn keys(
         match event {
             Event::Copy => shown.copy = view.selection(),
             Event::Key { key, pressed: true, modifiers, .. } => {
-                key_pressed(layout, view, shown, key, modifiers, columns)
+                key_pressed(layout, view, shown, key, modifiers, columns);
             }
             _ => {}
         }
