@@ -10,7 +10,7 @@ use super::{
     action::Action,
     data, dispatch, notebook,
     notify::Notice,
-    quality,
+    quality, runs,
     shell::{self, Dialog, Page},
 };
 use crate::{
@@ -209,10 +209,7 @@ pub fn open_file(state: &mut AppState, path: &str, cx: &Cx) -> Vec<Effect> {
             state.shell.page = Page::Data;
             data::open_path(state, path, cx)
         }
-        FileKind::Pipeline => {
-            state.shell.page = Page::Runs;
-            Vec::new()
-        }
+        FileKind::Pipeline => runs::open_path(state, path, cx),
         FileKind::Check => quality::open_path(state, path, cx),
         _ => {
             state.shell.page = Page::Notebook;

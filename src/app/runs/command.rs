@@ -72,6 +72,7 @@ fn log_text(runs: &State) -> String {
 fn select_pipeline(state: &mut AppState, text: &str) -> Vec<Effect> {
     let runs = &mut state.runs;
     let Some(name) = runs.name_of(text).map(str::to_owned) else { return Vec::new() };
+    runs.wanted = None;
     if runs.pipeline.as_ref() == Some(&name) && runs.run.is_some() {
         return Vec::new();
     }

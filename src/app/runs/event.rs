@@ -53,7 +53,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     Vec::new()
 }
 
-fn loaded(state: &mut AppState, entries: Vec<Entry>, runs: Vec<Run>, notice: Option<Error>, _cx: &Cx) -> Vec<Effect> {
+fn loaded(state: &mut AppState, entries: Vec<Entry>, runs: Vec<Run>, notice: Option<Error>, cx: &Cx) -> Vec<Effect> {
     let s = &mut state.runs;
     s.error = None;
     s.entries = entries;
@@ -66,12 +66,16 @@ fn loaded(state: &mut AppState, entries: Vec<Entry>, runs: Vec<Run>, notice: Opt
     s.loaded = true;
     s.add_strangers();
     let mut effects: Vec<Effect> = notice.iter().map(|e| Effect::Notice(Notice::error(e))).collect();
+    if let Some(wanted) = s.wanted.take().filter(|w| s.entry(w).is_some()) {
+        effects.extend(command::command(state, super::Command::SelectPipeline(wanted), cx));
+        return effects;
+    }
     let gone = s.pipeline.as_ref().is_none_or(|p| s.entry(p).is_none());
     if gone {
         s.pipeline = None;
         s.run = None;
         if let Some(first) = s.most_urgent() {
-            effects.extend(command::command(state, super::Command::SelectPipeline(first), _cx));
+            effects.extend(command::command(state, super::Command::SelectPipeline(first), cx));
         }
     } else if let Some(run) = s.selected_run().cloned() {
         effects.push(command::detail(&run));

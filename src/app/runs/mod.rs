@@ -106,6 +106,8 @@ pub struct State {
     pub dialog: Option<Dialog>,
     /// Starts under way and just done, so that a second click starts nothing.
     pub(super) started: Vec<(String, Timestamp)>,
+    /// A pipeline to show once it is read.
+    pub(super) wanted: Option<String>,
     /// Runs this window has started, for the notice at their end.
     pub(super) own: Vec<RunId>,
 }
@@ -227,6 +229,12 @@ pub fn files_changed(_state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<E
         return vec![super::Job::io("runs.pipelines", Task::Pipelines).start()];
     }
     Vec::new()
+}
+
+/// Shows the pipeline of a file of the workspace, now or as soon as it is read.
+pub fn open_path(state: &mut AppState, path: &str, cx: &Cx) -> Vec<Effect> {
+    state.runs.wanted = Some(path.to_owned());
+    command::command(state, Command::OpenPipeline(path.to_owned()), cx)
 }
 
 /// The newest run of a pipeline, by its name or by the path of its file.

@@ -28,8 +28,10 @@ struct Inner {
 
 struct State {
     writer: LogWriter,
-    /// The last line a program wrote at level error or on its error output, for the error of the task.
+    /// The last line a program wrote at level error, for the error of the task.
     last_error: Option<String>,
+    /// The last line on its error output, where none was an error by its words.
+    last_stderr: Option<String>,
 }
 
 impl TaskLog {
@@ -49,7 +51,7 @@ impl TaskLog {
             data_time: run.data_time.clone(),
             task: task.to_owned(),
             attempt,
-            writer: Mutex::new(State { writer, last_error: None }),
+            writer: Mutex::new(State { writer, last_error: None, last_stderr: None }),
             sink: sink.clone(),
             clock,
         };
@@ -85,7 +87,8 @@ impl TaskLog {
         let level = Level::guess(&text);
         if !text.trim().is_empty() && (source == "stderr" || level == Level::Error) {
             let mut state = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            state.last_error = Some(text.trim().to_owned());
+            let slot = if level == Level::Error { &mut state.last_error } else { &mut state.last_stderr };
+            *slot = Some(text.trim().to_owned());
         }
         self.put(LogLine::new(self.inner.clock.now(), level, source, text));
     }
@@ -129,7 +132,8 @@ impl TaskLog {
     }
 
     pub(super) fn last_error(&self) -> Option<String> {
-        self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).last_error.clone()
+        let state = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last_error.clone().or_else(|| state.last_stderr.clone())
     }
 
     /// Number of lines, and of the first error among them.

@@ -20,11 +20,11 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, with_log: bool) {
     ui.horizontal(|ui| {
         ui.set_height(43.0);
         ui.spacing_mut().item_spacing.x = 8.0;
-        ui.add_space(16.0 - 8.0);
+        ui.add_space(16.0);
         mark(ui, theme, run_mark(run.state), 18.0);
         ui.label(theme.heading(run.title()));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.add_space(16.0 - 8.0);
+            ui.add_space(16.0);
             act_ui(ui, cx, &run);
             if with_log && Btn::new("Log").icon("scroll-text").key("L").show(ui, theme).clicked() {
                 cx.send(Command::Show(Tab::Log));
@@ -236,7 +236,7 @@ fn error_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run) {
     });
 }
 
-fn section(ui: &mut Ui, theme: &Theme, title: &str, note: &str) {
+pub(super) fn section(ui: &mut Ui, theme: &Theme, title: &str, note: &str) {
     ui.horizontal(|ui| {
         ui.add_space(4.0);
         section_head(ui, theme, title, note, |_| {});
@@ -352,6 +352,9 @@ fn metrics_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run, detail: &Detail) {
         let heads =
             ["Metric", against.as_deref().unwrap_or("before"), &format!("#{}", run.number), "change", "last 30 runs"];
         for (i, (head, width)) in heads.into_iter().zip(widths).enumerate() {
+            if i == 4 {
+                ui.add_space(8.0);
+            }
             cell(ui, width, (1..4).contains(&i), |ui| {
                 ui.label(theme.small(head));
             });

@@ -2,7 +2,7 @@
 use egui::{Align, Align2, Label, Layout, Rect, Sense, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
 use jiff::Timestamp;
 
-use super::words::task_words;
+use super::{detail::section, words::task_words};
 use crate::{
     app::runs::Command,
     base::time,
@@ -39,8 +39,12 @@ pub(super) fn gantt_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
     let Some(run) = cx.state.runs.selected_run().cloned() else { return };
     let note = if run.round > 1 { format!("round {}", run.round) } else { String::new() };
-    section_head(ui, theme, "Tasks over time", &note, |ui| {
-        ui.label(theme.small("outline = waited").color(theme.faint));
+    ui.horizontal(|ui| {
+        ui.add_space(4.0);
+        section_head(ui, theme, "Tasks over time", &note, |ui| {
+            ui.add_space(4.0);
+            ui.label(theme.small("outline = waited").color(theme.faint));
+        });
     });
     let height = ROW * run.tasks.len() as f32 + 28.0;
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
@@ -191,14 +195,14 @@ fn tries_ui(ui: &mut Ui, theme: &Theme, task: &TaskRun, now: Timestamp) {
 pub(super) fn params_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
     let Some(run) = cx.state.runs.selected_run().cloned() else { return };
-    section_head(ui, theme, "Parameters", "", |_| {});
+    section(ui, theme, "Parameters", "");
     if run.params.is_empty() {
         line(ui, theme, "none", "", false);
     }
     for (name, value) in &run.params {
         line(ui, theme, name, &if value.is_string() { format!("\"{}\"", show(value)) } else { show(value) }, true);
     }
-    section_head(ui, theme, "What it ran on", "", |_| {});
+    section(ui, theme, "What it ran on", "");
     let commit = run.record.commit.as_ref();
     let code = commit.map_or_else(|| "no repository".to_owned(), |c| format!("{} {}", c.short(), c.summary));
     line(ui, theme, "commit", &code, true);

@@ -72,8 +72,8 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {
     head_ui(ui, cx, &entry, narrow);
     if let Some(error) = &entry.error {
         Frame::NONE.inner_margin(egui::Margin::symmetric(16, 12)).show(ui, |ui| {
-            if error_box(ui, theme, error, &["Open the file"]).is_some() {
-                cx.send(crate::app::workspace::Command::OpenFile(entry.source.clone()));
+            if error_box(ui, theme, error, &["Open in an editor"]).is_some() {
+                edit(cx, &entry.source);
             }
         });
     }
@@ -172,6 +172,14 @@ fn first_run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry) {
     }
 }
 
+/// Opens a file of the workspace with the system's program for it.
+fn edit(cx: &mut PageCx<'_>, source: &str) {
+    if let Some(root) = &cx.state.workspace.root {
+        let path = root.join(source).display().to_string();
+        cx.send(crate::app::shell::Command::OpenUrl(path));
+    }
+}
+
 fn code_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry) {
     let theme = cx.theme;
     let code = cx.state.runs.current_detail().map(|d| d.code.clone()).unwrap_or_default();
@@ -179,8 +187,8 @@ fn code_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry) {
         ui.set_height(32.0);
         ui.add_space(16.0);
         ui.label(theme.code(entry.source.as_str()).color(theme.muted));
-        if crate::ui::widgets::link(ui, theme, "Open the file").clicked() {
-            cx.send(crate::app::workspace::Command::OpenFile(entry.source.clone()));
+        if crate::ui::widgets::link(ui, theme, "Open in an editor").clicked() {
+            edit(cx, &entry.source);
         }
     });
     ScrollArea::both().auto_shrink(false).id_salt("code").show(ui, |ui| {
