@@ -408,10 +408,13 @@ impl Run {
             .filter(|t| t.state.is_bad())
             .min_by_key(|t| t.last().and_then(|a| a.ended_at).unwrap_or(Timestamp::MAX))
     }
-    /// All inputs of the newest attempts.
+    /// What the newest attempts have read from outside: files that a task of the run itself wrote are left out, as
+    /// they change with what they were made of.
     pub fn inputs(&self) -> BTreeMap<&str, &str> {
-        let last = self.tasks.iter().filter_map(TaskRun::last);
-        last.flat_map(|a| &a.inputs).map(|(p, h)| (p.as_str(), h.as_str())).collect()
+        let last = || self.tasks.iter().filter_map(TaskRun::last);
+        let made: BTreeSet<&str> = last().flat_map(|a| a.outputs.keys()).map(String::as_str).collect();
+        let read = last().flat_map(|a| &a.inputs).map(|(p, h)| (p.as_str(), h.as_str()));
+        read.filter(|(p, _)| !made.contains(p)).collect()
     }
     /// Share of tasks that are over.
     pub fn share_done(&self) -> f32 {

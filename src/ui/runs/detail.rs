@@ -369,7 +369,7 @@ fn metrics_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run, detail: &Detail) {
 fn columns(all: f32) -> [f32; 5] {
     let spark = 112.0;
     let rest = (all - spark - 32.0).max(200.0);
-    [rest * 0.4, rest * 0.2, rest * 0.2, rest * 0.2, spark]
+    [rest * 0.49, rest * 0.17, rest * 0.17, rest * 0.17, spark]
 }
 
 fn cell(ui: &mut Ui, width: f32, right: bool, contents: impl FnOnce(&mut Ui)) {
