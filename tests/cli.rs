@@ -1,14 +1,22 @@
 //! Tests of the layers and of the command line: quick, no display, no Python.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+#[path = "cli/board.rs"]
+mod board;
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/contract.rs"]
 mod contract;
 #[path = "cli/diff.rs"]
 mod diff;
 #[path = "cli/layering.rs"]
 mod layering;
+#[path = "cli/query.rs"]
+mod query;
 #[path = "cli/runs.rs"]
 mod runs;
 #[path = "cli/sample.rs"]
 mod sample;
+#[path = "cli/story.rs"]
+mod story;
 #[path = "cli/support.rs"]
 mod support;

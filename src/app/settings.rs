@@ -206,12 +206,9 @@ fn measure(env: &Env) -> Facts {
     if let Ok(root) = env.root() {
         facts.andon_bytes = size_below(&root.join(".andon"), 0);
         facts.store_bytes = fs::metadata(root.join(".andon/andon.db")).map_or(0, |m| m.len());
-        if let Ok(repo) = git2::Repository::discover(&root) {
-            facts.author = repo
-                .signature()
-                .ok()
-                .map(|s| format!("{} <{}>", s.name().unwrap_or_default(), s.email().unwrap_or_default()));
-            facts.remote = repo.find_remote("origin").ok().and_then(|r| r.url().map(str::to_owned).ok());
+        if let Ok(Some(repo)) = crate::engine::git::Repo::discover(&root) {
+            facts.author = repo.signature();
+            facts.remote = repo.origin();
         }
     }
     facts

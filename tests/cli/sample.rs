@@ -36,3 +36,18 @@ fn a_fleet_of_any_size_is_generated() {
     assert!(home.workspace().join("m/day-0002.parquet").is_file());
     home.andon(&["sample", "solar", "--devices", "0", "--out", "m"]).code(2);
 }
+
+#[test]
+fn the_history_names_commits_that_every_copy_has() {
+    for name in ["airport-weather", "solar"] {
+        let home = Home::with_sample(name);
+        let runs = home.andon(&["runs", "--limit", "500", "--json"]).code(0).json("andon.runs/1");
+        let runs = runs["runs"].as_array().unwrap().clone();
+        assert!(runs.len() >= 8, "{name}: {} runs", runs.len());
+        let newest = runs[0]["id"].as_str().unwrap();
+        let run = home.andon(&["runs", newest, "--json"]).code(0).out;
+        let head = home.git(&["rev-parse", "HEAD"]);
+        assert!(run.contains(head.trim()), "{name}: run workspaces/make_history.sh again after a change of the sample");
+        assert!(runs.iter().all(|r| r["state"] == "success" || r["state"] == "failed"));
+    }
+}

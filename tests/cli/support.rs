@@ -31,6 +31,14 @@ impl Home {
     pub fn workspace(&self) -> PathBuf {
         self.dir.path().join("workspace")
     }
+    /// A home whose workspace is a copy of the sample `name`, with its history and its board.
+    pub fn with_sample(name: &str) -> Self {
+        let home = Self::new();
+        let copy = home.andon(&["sample", "copy", name]).code(0);
+        std::fs::remove_dir(home.workspace()).unwrap();
+        std::fs::rename(copy.out.trim(), home.workspace()).unwrap();
+        home
+    }
     /// Writes a file of the workspace, folders included.
     pub fn write(&self, path: &str, text: &str) -> PathBuf {
         let target = self.workspace().join(path);

@@ -6,6 +6,7 @@
 mod changes;
 mod commit;
 mod history;
+mod identity;
 mod status;
 
 use std::path::{Path, PathBuf};

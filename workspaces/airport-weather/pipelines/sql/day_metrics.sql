@@ -4,3 +4,4 @@ UNION ALL
 SELECT CONCAT('day swing, ', city) AS name, swing_c AS value, '°C' AS unit FROM 'data/marts/day_summary.parquet'
 UNION ALL
 SELECT 'readings' AS name, CAST(SUM(readings) AS DOUBLE) AS value, 'rows' AS unit FROM 'data/marts/day_summary.parquet'
+ORDER BY name

@@ -8,3 +8,4 @@ SELECT
   MAX(power_w) AS peak_w
 FROM 'data/work/messages.parquet'
 GROUP BY device, CAST(measured_at AS DATE)
+ORDER BY device, day

@@ -11,3 +11,4 @@ SELECT
   COUNT(*) AS copies
 FROM 'data/messages/*.parquet'
 GROUP BY device, seq
+ORDER BY device, seq

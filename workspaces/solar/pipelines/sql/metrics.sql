@@ -9,3 +9,4 @@ UNION ALL
 SELECT 'spikes' AS name, CAST(COUNT(*) AS DOUBLE) AS value, 'rows' AS unit FROM 'data/marts/spikes.parquet'
 UNION ALL
 SELECT 'silent devices' AS name, CAST(COUNT(*) AS DOUBLE) AS value, 'devices' AS unit FROM 'data/marts/silent.parquet'
+ORDER BY name
