@@ -3,7 +3,8 @@
 //! SQL cells run on the embedded engine, all others on the notebook's kernel, which is started only when a cell needs
 //! it: a notebook of SQL and plain parameters runs on a machine without Python. Parameters go in as papermill does it:
 //! a cell tagged `injected-parameters` after the one tagged `parameters`. They are `$name` in SQL. The first cell that
-//! fails ends the run, unless it is tagged `raises-exception`.
+//! fails ends the run, unless it is tagged `raises-exception`. Paths in SQL and in Python are relative to the workspace,
+//! as they are in the window.
 //!
 //! Metrics: a line of output of the form `{"andon.metric": {"name": "rows", "value": 12, "unit": "rows"}}`
 //! ([`crate::model::run::parse_metrics`] has the other forms), or a SQL cell that is tagged `metrics` or keeps its
@@ -109,7 +110,6 @@ pub fn execute_notebook(root: &Path, path: &Path, params: &Params, cx: &JobCtx, 
     let kernels = Kernels::new(&Dirs::from_env().cache, cx.clock.clone());
     let run = Run {
         root,
-        cwd: full.parent().unwrap_or(root),
         kernels,
         session: None,
         kernel_name: None,
@@ -126,7 +126,6 @@ pub fn execute_notebook(root: &Path, path: &Path, params: &Params, cx: &JobCtx, 
 
 struct Run<'a> {
     root: &'a Path,
-    cwd: &'a Path,
     kernels: Kernels,
     session: Option<Session>,
     kernel_name: Option<String>,
@@ -338,7 +337,7 @@ impl Run<'_> {
         let spec =
             self.kernels.choose(Some(self.root), name.as_deref(), display.as_deref(), Some(&language), self.cx)?;
         (self.sink)(Progress::Note(format!("Starting the kernel {}", spec.display_name)));
-        let session = self.kernels.start_and_wait(&spec, self.cwd, self.cx)?;
+        let session = self.kernels.start_and_wait(&spec, self.root, self.cx)?;
         self.kernel_name = Some(spec.display_name.clone());
         self.session = Some(session.clone());
         Ok(session)

@@ -39,7 +39,9 @@ fn definitions() -> FontDefinitions {
     let fallbacks = |first: &[&str], rest: &[String]| -> Vec<String> {
         first.iter().map(|s| (*s).to_owned()).chain(rest.iter().cloned()).collect()
     };
-    let proportional = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    let mut proportional = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    // The icons come last: they have the two symbols of the Markdown widget's copy button.
+    proportional.push("lucide".to_owned());
     let monospace = fonts.families.get(&FontFamily::Monospace).cloned().unwrap_or_default();
     let families = [
         (FontFamily::Proportional, fallbacks(&["inter", "mono"], &proportional)),
