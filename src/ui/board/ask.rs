@@ -18,7 +18,8 @@ pub struct Composer {
     column: String,
     lane: Option<String>,
     reason: String,
-    fresh: bool,
+    /// Frames in which the field asks for the focus: the first one of a dialog only measures it.
+    fresh: u8,
 }
 
 impl Composer {
@@ -26,7 +27,7 @@ impl Composer {
     pub fn new(state: &State, column: Option<String>) -> Self {
         let first = state.board.columns.first().map(|c| c.id.clone()).unwrap_or_default();
         let lane = state.focus.as_ref().and_then(|f| state.card(f)).and_then(|c| c.lane.clone());
-        Self { column: column.unwrap_or(first), lane, fresh: true, ..Self::default() }
+        Self { column: column.unwrap_or(first), lane, fresh: 3, ..Self::default() }
     }
 }
 
@@ -101,8 +102,10 @@ fn composer_ui(ui: &mut Ui, cx: &PageCx<'_>, c: &mut Composer) -> Option<Edit> {
     let board = &cx.state.board.board;
     ui.label(theme.heading("New card"));
     let field = text_field(ui, theme, &mut c.title, "Title of the new card", "What is to be done", 480.0);
-    if std::mem::take(&mut c.fresh) {
+    if c.fresh > 0 {
+        c.fresh -= 1;
         field.request_focus();
+        ui.ctx().request_repaint();
     }
     let enter = field.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
     if board.columns.len() <= 6 {
