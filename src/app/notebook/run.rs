@@ -8,7 +8,7 @@ use super::{
     task::KernelWish,
 };
 use crate::{
-    app::{AppState, Cx, Effect, Job, Policy, git, notify::Notice, shell::Page as ShellPage, workspace},
+    app::{AppState, Cx, Effect, Job, Policy, data, git, notify::Notice, workspace},
     base::Result,
     model::{
         kernel::{ExecEvent, Outcome, SessionEvent, SessionState},
@@ -69,10 +69,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
 fn links(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     let path = state.notebook.doc().map(|d| d.path.clone());
     match (command, path) {
-        (Command::OpenInData(_), _) => {
-            state.shell.page = ShellPage::Data;
-            Vec::new()
-        }
+        (Command::OpenInData(key), _) => data::open_notebook_cell(state, key, cx),
         (Command::Compare, Some(path)) => git::compare_with_head(state, &path, cx),
         (Command::Commit, Some(path)) => git::command(state, git::Command::OpenCommit(vec![path]), cx),
         _ => Vec::new(),
