@@ -168,6 +168,8 @@ fn a_comparison_of_a_thousand_cells_scrolls_without_drawing_all_of_it() {
     let new: Vec<String> = old.iter().map(|s| format!("{s}\nextra = {}", s.len())).collect();
     let mut h = harness(comparing("a.ipynb", notebook(&old), notebook(&new)));
     h.run_steps(4);
+    h.event(egui::Event::PointerMoved(egui::pos2(700.0, 400.0)));
+    h.step();
     let mut times = Vec::new();
     for _ in 0..40 {
         h.event(egui::Event::MouseWheel {
@@ -175,6 +177,7 @@ fn a_comparison_of_a_thousand_cells_scrolls_without_drawing_all_of_it() {
             delta: egui::vec2(0.0, -700.0),
             modifiers: egui::Modifiers::NONE,
             phase: egui::TouchPhase::Move,
+            source: egui::MouseWheelSource::Wheel,
         });
         let start = std::time::Instant::now();
         h.step();
