@@ -41,6 +41,10 @@ pub struct Host {
     clock: Arc<dyn Clock>,
     timers: Vec<(Instant, Command)>,
     requests: Vec<Request>,
+    /// Something changed since Home was last made.
+    home_is_old: bool,
+    home_at: Option<Instant>,
+    home_timer: bool,
 }
 
 impl std::fmt::Debug for Host {
@@ -57,7 +61,18 @@ impl Host {
         let jobs = Jobs::new(env.clone(), tx, waker);
         let mut state = AppState::default();
         state.shell.started = Some(clock.now());
-        Ok(Self { state, env, jobs, rx, clock, timers: Vec::new(), requests: Vec::new() })
+        Ok(Self {
+            state,
+            env,
+            jobs,
+            rx,
+            clock,
+            timers: Vec::new(),
+            requests: Vec::new(),
+            home_is_old: true,
+            home_at: None,
+            home_timer: false,
+        })
     }
 
     /// Carries out a command.
@@ -65,7 +80,7 @@ impl Host {
         let clock = self.clock.clone();
         let effects = dispatch(&mut self.state, command.into(), &Cx { clock: &*clock });
         self.carry_out(effects);
-        home::refresh(&mut self.state, &Cx { clock: &*clock });
+        self.refresh_home(false);
     }
 
     /// Folds waiting events into the state for at most `budget`. True when the state may have changed; more may wait.
@@ -83,10 +98,25 @@ impl Host {
                 break;
             }
         }
-        if any {
-            home::refresh(&mut self.state, &Cx { clock: &*clock });
-        }
+        self.refresh_home(any);
         any
+    }
+
+    /// Home is made from all features, so it is made anew at most four times a second while events pour in.
+    fn refresh_home(&mut self, changed: bool) {
+        self.home_is_old |= changed;
+        let shown = self.state.shell.page == super::shell::Page::Home && self.state.workspace.root.is_some();
+        let pause = Duration::from_millis(250);
+        let due = self.home_at.is_none_or(|at| at.elapsed() >= pause);
+        if (shown && !changed) || (self.home_is_old && due) {
+            let clock = self.clock.clone();
+            home::refresh(&mut self.state, &Cx { clock: &*clock });
+            self.home_is_old = false;
+            self.home_at = Some(Instant::now());
+        } else if self.home_is_old && !self.home_timer {
+            self.home_timer = true;
+            self.timers.push((Instant::now() + pause, super::shell::Command::Tick.into()));
+        }
     }
 
     /// True when events wait for the next [`Host::drain`].
@@ -127,6 +157,9 @@ impl Host {
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.timers).into_iter().partition(|t| t.0 <= now);
         self.timers = later;
         let any = !due.is_empty();
+        if any {
+            self.home_timer = false;
+        }
         for (_, command) in due {
             self.send(command);
         }

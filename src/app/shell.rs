@@ -121,6 +121,8 @@ pub enum Command {
     CancelJob(String),
     DismissNotice(usize),
     ExpireNotices,
+    /// Time has passed; nothing else.
+    Tick,
     Focused(bool),
     Copy(String),
     OpenUrl(String),
@@ -158,6 +160,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::ExpireNotices => {
             state.notices.expire(cx.now());
         }
+        Command::Tick => {}
         Command::Focused(focused) => shell.focused = focused,
         Command::Copy(text) => return vec![Effect::Copy(text)],
         Command::OpenUrl(url) => return vec![Effect::Open(url)],
