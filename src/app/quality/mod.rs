@@ -426,7 +426,11 @@ fn ensure_selection(q: &mut State) {
         fit_range(q);
         return;
     }
-    let failed = attention_points(q).into_iter().next().map(|(_, p)| (p.path.clone(), p.check.clone()));
+    // A failure with a history shows more than one that was evaluated once.
+    let failing = attention_points(q);
+    let long = |p: &CheckPoint| q.history.results(&p.path, &p.check).len() >= crate::model::spc::MIN_BASELINE;
+    let failed = failing.iter().find(|(_, p)| long(p)).or(failing.first());
+    let failed = failed.map(|(_, p)| (p.path.clone(), p.check.clone()));
     let first = || {
         let paths = q.suite_paths();
         let with_history = paths.iter().find(|p| q.history.newest(p).is_some()).or(paths.first())?;
@@ -620,12 +624,12 @@ pub fn open_path(state: &mut AppState, path: &str, cx: &Cx) -> Vec<Effect> {
     command(state, Command::SelectSuite(path.to_owned()), cx)
 }
 
-/// Opens the page of a run, when there is one.
-pub fn open_run(_run: &RunId) -> Option<super::Command> {
-    None
+/// Opens the page of a run.
+pub fn open_run(run: &RunId) -> super::Command {
+    super::runs::Command::OpenRun(run.clone()).into()
 }
 
 /// Opens a query on the data page.
-pub fn open_query(_sql: &str) -> Option<super::Command> {
-    None
+pub fn open_query(sql: &str) -> super::Command {
+    super::data::Command::OpenQuery(sql.to_owned()).into()
 }

@@ -6,6 +6,7 @@ use crate::{
     app::{
         AppState, Cx, Effect,
         notify::{Notice, Tone},
+        quality,
         shell::Page,
     },
     base::{Error, text, time},
@@ -14,6 +15,20 @@ use crate::{
 
 /// Folds an event into the state; no I/O.
 pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
+    // Metrics and check results are plotted as they come.
+    let measured = match &event {
+        Event::Loaded { .. } | Event::Runs(_) | Event::Metrics(_) => true,
+        Event::Changed(run) => run.tasks.iter().any(|t| t.state.is_final()),
+        _ => false,
+    };
+    let mut effects = fold(state, event, cx);
+    if measured {
+        effects.extend(quality::store_changed(state));
+    }
+    effects
+}
+
+fn fold(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
         Event::Loaded { entries, runs, notice } => return loaded(state, entries, runs, notice, cx),
         Event::Failed(error) => {

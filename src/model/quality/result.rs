@@ -114,6 +114,8 @@ impl Unit {
             Self::Hours if value < 1.0 => format!("{:.0} min", value * 60.0),
             Self::Hours if value >= 48.0 => format!("{:.1} d", value / 24.0),
             Self::Hours => format!("{} h", number(value, 1)),
+            Self::Value if value.abs() >= 100.0 => number(value, 1),
+            Self::Value if value.abs() >= 10.0 => number(value, 2),
             Self::Value => number(value, 3),
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn checks_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     };
     if !cx.state.shell.hide_inspector {
         right_panel(ui, theme, "quality-check", if narrow { 260.0 } else { 360.0 }, |ui| {
-            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| inspector(ui, cx, &path));
+            ScrollArea::vertical().id_salt("check").auto_shrink(false).show(ui, |ui| inspector(ui, cx, &path));
         });
     }
     let rows_height = if cx.state.quality.rows.is_some() { (ui.available_height() * 0.42).max(160.0) } else { 0.0 };
@@ -54,7 +54,7 @@ pub(super) fn checks_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
 fn suites(ui: &mut Ui, cx: &mut PageCx<'_>, paths: &[String]) {
     let theme = cx.theme;
     section_head(ui, theme, "Suites", &paths.len().to_string(), |_| {});
-    ScrollArea::vertical().auto_shrink(false).show_rows(ui, 44.0, paths.len(), |ui, range| {
+    ScrollArea::vertical().id_salt("suites").auto_shrink(false).show_rows(ui, 44.0, paths.len(), |ui, range| {
         ui.spacing_mut().item_spacing.y = 0.0;
         for path in &paths[range] {
             suite_row(ui, cx, path);
@@ -261,7 +261,7 @@ fn buttons(ui: &mut Ui, cx: &mut PageCx<'_>, result: &CheckPoint) {
         if Btn::new("Chart").icon("activity").quiet().show(ui, theme).clicked() {
             cx.send(Command::Show(PageView::Overview));
         }
-        if let Some(open) = result.run.as_ref().and_then(crate::app::quality::open_run)
+        if let Some(open) = result.run.as_ref().map(crate::app::quality::open_run)
             && Btn::new("Open run").icon("list-tree").quiet().show(ui, theme).clicked()
         {
             cx.send(open);

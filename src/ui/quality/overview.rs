@@ -15,13 +15,15 @@ use crate::{
 
 /// Most tiles drawn; the rest is reached by the palette.
 const TILES: usize = 12;
+/// Height of a tile with the space below it.
+const TILE_HEIGHT: f32 = 112.0;
 
 /// Draws the view.
 pub(super) fn overview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let all = ui.available_rect_before_wrap();
     let has_foot =
         cx.state.quality.rows.is_some() || cx.state.quality.history.metrics(cx.state.quality.axis()).next().is_some();
-    let foot = if has_foot { (all.height() * 0.36).clamp(150.0, 340.0) } else { 0.0 };
+    let foot = if has_foot { foot_height(cx, all) } else { 0.0 };
     let split = all.top() + all.height() - foot;
     let suites = !cx.state.quality.suite_paths().is_empty();
     let right = if suites { (all.width() * 0.41).clamp(330.0, 640.0) } else { 0.0 };
@@ -29,10 +31,10 @@ pub(super) fn overview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let theme = cx.theme;
     let cursor = view.cursor;
     view.cursor = None;
-    part(ui, Rect::from_min_max(all.min, pos2(middle, split)), |ui| chart_part(ui, cx, view, cursor));
+    part(ui, "chart", Rect::from_min_max(all.min, pos2(middle, split)), |ui| chart_part(ui, cx, view, cursor));
     if suites {
         ui.painter().vline(middle, all.top()..=split, theme.hairline());
-        part(ui, Rect::from_min_max(pos2(middle, all.top()), pos2(all.right(), split)), |ui| {
+        part(ui, "suite", Rect::from_min_max(pos2(middle, all.top()), pos2(all.right(), split)), |ui| {
             suite_grid::grid_ui(ui, cx)
         });
     }
@@ -40,9 +42,9 @@ pub(super) fn overview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         ui.painter().hline(all.x_range(), split, theme.hairline());
         let rect = Rect::from_min_max(pos2(all.left(), split + 1.0), all.max);
         if cx.state.quality.rows.is_some() {
-            part(ui, rect, |ui| rows::rows_ui(ui, cx, view));
+            part(ui, "rows", rect, |ui| rows::rows_ui(ui, cx, view));
         } else {
-            part(ui, rect, |ui| tiles(ui, cx, view, cursor));
+            part(ui, "tiles", rect, |ui| tiles(ui, cx, view, cursor));
         }
     }
     ui.advance_cursor_after_rect(all);
@@ -54,9 +56,25 @@ pub(super) fn overview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     }
 }
 
-fn part(ui: &mut Ui, rect: Rect, contents: impl FnOnce(&mut Ui)) {
+/// As high as its tiles need, at most a good third.
+fn foot_height(cx: &PageCx<'_>, all: Rect) -> f32 {
+    let q = &cx.state.quality;
+    let most = (all.height() * 0.38).clamp(150.0, 360.0);
+    if q.rows.is_some() {
+        return most;
+    }
+    let tiles = q.history.metrics(q.axis()).count().min(TILES);
+    let lines = tiles.div_ceil(tile_columns(all.width() - 32.0));
+    (lines as f32 * TILE_HEIGHT + 48.0).min(most)
+}
+
+fn tile_columns(width: f32) -> usize {
+    ((width / 250.0).floor() as usize).clamp(1, 4)
+}
+
+fn part(ui: &mut Ui, id: &str, rect: Rect, contents: impl FnOnce(&mut Ui)) {
     let inner = rect.shrink2(vec2(16.0, 8.0));
-    ui.scope_builder(UiBuilder::new().max_rect(inner).layout(Layout::top_down(Align::Min)), |ui| {
+    ui.scope_builder(UiBuilder::new().id_salt(id).max_rect(inner).layout(Layout::top_down(Align::Min)), |ui| {
         ui.set_clip_rect(rect.intersect(ui.clip_rect()));
         contents(ui);
     });
@@ -99,7 +117,7 @@ fn look_at(cx: &mut PageCx<'_>, chart: &Chart, view: &mut View, i: usize) {
     let dot = &chart.dots[i];
     view.dot = Some((chart.title.clone(), i));
     cx.send(Command::LookAt { subject: chart.subject.clone(), evaluation: dot.evaluation.clone() });
-    if let Some(open) = dot.run.as_ref().and_then(quality::open_run) {
+    if let Some(open) = dot.run.as_ref().map(quality::open_run) {
         cx.send(open);
     }
 }
@@ -156,10 +174,10 @@ fn verdict_strip(ui: &mut Ui, cx: &mut PageCx<'_>, chart: &Chart, verdict: &qual
     Frame::NONE.fill(tint).corner_radius(6).inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
         ui.allocate_ui_with_layout(vec2(ui.available_width(), 32.0), Layout::right_to_left(Align::Center), |ui| {
             let run = verdict.dot.and_then(|i| chart.dots[i].run.clone());
-            if let Some(open) = run.as_ref().and_then(quality::open_run) {
-                if Btn::new("Open run").icon("list-tree").show(ui, theme).clicked() {
-                    cx.send(open);
-                }
+            if let Some(run) = run
+                && Btn::new("Open run").icon("list-tree").show(ui, theme).clicked()
+            {
+                cx.send(quality::open_run(&run));
             }
             let rows = matches!(chart.subject, Subject::Check { .. })
                 && cx.state.quality.result().is_some_and(|r| r.rows_sql.is_some());
@@ -199,7 +217,7 @@ fn table(ui: &mut Ui, theme: &Theme, chart: &Chart) -> Option<usize> {
     };
     ui.horizontal(|ui| cells(ui, ["Run at", "Data of", "Value", "Lower", "Mean", "Upper", ""], true));
     let count = chart.dots.len();
-    ScrollArea::vertical().auto_shrink(false).show_rows(ui, 24.0, count, |ui, range| {
+    ScrollArea::vertical().id_salt("points").auto_shrink(false).show_rows(ui, 24.0, count, |ui, range| {
         for row in range {
             let i = count - 1 - row;
             let dot = &chart.dots[i];
@@ -240,15 +258,15 @@ fn tiles(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, cursor: Option<(f64,
     });
     ui.add_space(4.0);
     let width = ui.available_width();
-    let columns = ((width / 250.0).floor() as usize).clamp(1, 4);
+    let columns = tile_columns(width);
     let tile = (width - 20.0 * (columns - 1) as f32) / columns as f32;
     let mut chosen = None;
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    ScrollArea::vertical().id_salt("tiles").auto_shrink(false).show(ui, |ui| {
         for line in charts[..charts.len().min(TILES)].chunks(columns) {
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 20.0;
                 for chart in line {
-                    ui.allocate_ui_with_layout(vec2(tile, 108.0), Layout::top_down(Align::Min), |ui| {
+                    ui.allocate_ui_with_layout(vec2(tile, TILE_HEIGHT - 4.0), Layout::top_down(Align::Min), |ui| {
                         ui.set_width(tile);
                         tile_ui(ui, cx, view, chart, cursor, &mut chosen);
                     });

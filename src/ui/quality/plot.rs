@@ -9,7 +9,7 @@ use crate::{
     app::quality::{Chart, Dot},
     base::time,
     model::{
-        quality::Status,
+        quality::{Status, Unit},
         series::{self, Axis},
     },
     ui::theme::Theme,
@@ -77,7 +77,8 @@ impl<'a> Seen<'a> {
         let (low, high) =
             all.iter().filter(|v| v.is_finite()).fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
         // A limit of the suite that is worlds away would flatten everything else.
-        let reach = ((high - low) * 4.0).max(high.abs() * 0.05);
+        let least = if chart.unit == Unit::Share { 0.05 } else { high.abs() };
+        let reach = ((high - low) * 4.0).max(least);
         all.extend([chart.low, chart.high].into_iter().flatten().filter(|l| *l > low - reach && *l < high + reach));
         let values = Values::new(&all).within(chart.unit);
         let plot = Rect::from_min_max(
@@ -193,8 +194,14 @@ impl<'a> Seen<'a> {
 
     /// A limit as the edge has room for: without the unit's word where the axis says it.
     fn short(&self, value: f64) -> String {
-        let words = self.chart.unit.show(value);
-        words.trim_end_matches(" %").to_owned()
+        if self.chart.unit != Unit::Share {
+            return self.chart.unit.show(value);
+        }
+        // Limits that lie close need the digits that tell them apart.
+        let width = self.chart.last_limits().map_or(1.0, |l| l.upper - l.lower);
+        let digits = if width < 0.02 { 2 } else { 1 };
+        let words = format!("{:.digits$}", value * 100.0);
+        words.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 
     fn line(&self, painter: &Painter, theme: &Theme) {
@@ -213,7 +220,7 @@ impl<'a> Seen<'a> {
         for pair in segments.windows(2) {
             let (end, start) = (pair[0].end - 1, pair[1].start);
             let (a, b) = (self.times.x(xy[end].0, self.plot), self.times.x(xy[start].0, self.plot));
-            if b - a > 44.0 && a > self.plot.left() && b < self.plot.right() {
+            if b - a > 36.0 && a > self.plot.left() && b < self.plot.right() {
                 let y = self.values.y(f64::midpoint(xy[end].1, xy[start].1), self.plot) + 14.0;
                 clip.text(pos2(f32::midpoint(a, b), y), Align2::CENTER_CENTER, "no run", theme.font(11.0), theme.muted);
             }
@@ -392,6 +399,15 @@ pub(super) fn tile_line(
                 painter.add(Shape::line(points, Stroke::new(1.5, theme.s1)));
             }
         }
+    }
+    if seen.is_empty()
+        && let Some(last) = chart.last()
+    {
+        let words = format!("nothing in this time, last {}", chart.when(last));
+        painter.text(rect.left_center(), Align2::LEFT_CENTER, words, theme.font(11.0), theme.faint);
+    }
+    if let Some(last) = (0..xy.len()).rev().find(|&i| xy[i].1.is_finite() && (from..=to).contains(&xy[i].0)) {
+        painter.circle_filled(at(last), 2.5, theme.s1);
     }
     for i in keep.into_iter().filter(|&i| xy[i].1.is_finite() && chart.marked(i)) {
         diamond(&painter, at(i), 4.0, theme.fail);

@@ -29,10 +29,8 @@ pub(super) fn rows_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         if Btn::new("Copy SQL").icon("copy").quiet().show(ui, theme).clicked() {
             cx.send(shell::Command::Copy(rows.sql.clone()));
         }
-        if let Some(open) = quality::open_query(&rows.sql)
-            && Btn::new("Open in Data").icon("table-2").show(ui, theme).clicked()
-        {
-            cx.send(open);
+        if Btn::new("Open in Data").icon("table-2").show(ui, theme).clicked() {
+            cx.send(quality::open_query(&rows.sql));
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.label(theme.strong(format!("Failing rows of {}", rows.title)));

@@ -40,7 +40,7 @@ pub(super) fn grid_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     }
     let foot = 28.0;
     let height = ui.available_height() - foot;
-    ScrollArea::vertical().auto_shrink([false, true]).max_height(height.max(60.0)).show_rows(
+    ScrollArea::vertical().id_salt("suite-grid").auto_shrink([false, true]).max_height(height.max(60.0)).show_rows(
         ui,
         24.0,
         ids.len(),
@@ -92,11 +92,8 @@ fn head(ui: &mut Ui, cx: &mut PageCx<'_>, path: &str, paths: &[String], checks: 
             let name = q.suite_name(path);
             let mut chosen = None;
             if paths.len() > 1 {
-                let button = Btn::new(&format!("Suite {name}"))
-                    .quiet()
-                    .icon("chevron-down")
-                    .name("Choose a suite")
-                    .show(ui, theme);
+                let button =
+                    Btn::new(&format!("Suite {name}")).icon("chevron-down").name("Choose a suite").show(ui, theme);
                 egui::Popup::menu(&button).show(|ui| {
                     for p in paths {
                         let worst = q.history.newest_statuses(p).into_iter().max();
@@ -186,7 +183,7 @@ fn row(ui: &mut Ui, cx: &mut PageCx<'_>, path: &str, id: &str, shown: &[&Evaluat
         let evaluation = hit.filter(|(_, p)| p.is_some()).map(|(e, _)| e.id.clone());
         cx.send(Command::LookAt { subject, evaluation });
     } else if response.double_clicked()
-        && let Some(open) = hit.and_then(|(e, _)| e.run.as_ref()).and_then(crate::app::quality::open_run)
+        && let Some(open) = hit.and_then(|(e, _)| e.run.as_ref()).map(crate::app::quality::open_run)
     {
         cx.send(open);
     }
