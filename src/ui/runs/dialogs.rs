@@ -201,6 +201,7 @@ fn rerun_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RerunDialog) {
         Frame::NONE.inner_margin(Margin::symmetric(20, 12)).show(ui, |ui| {
             ui.vertical(|ui| {
                 ui.set_width(336.0);
+                ui.spacing_mut().item_spacing.x = 8.0;
                 scopes_ui(ui, cx, d, &run);
             });
         });
@@ -208,6 +209,7 @@ fn rerun_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RerunDialog) {
             ui.vertical(|ui| {
                 ui.set_width(ui.available_width());
                 ui.set_min_height(320.0);
+                ui.spacing_mut().item_spacing.x = 8.0;
                 preview_ui(ui, cx, &run, plan.as_deref().unwrap_or(&[]));
             });
         });
