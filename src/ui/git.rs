@@ -55,9 +55,9 @@ fn message_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         cx.send(Command::Message(text.clone()));
     }
     // Once, when the dialog opens: later the person decides where to type.
+    let now = ui.ctx().cumulative_frame_nr();
     let opened = ui.data_mut(|d| {
         let frame: &mut u64 = d.get_temp_mut_or_default(response.id);
-        let now = ui.ctx().cumulative_frame_nr();
         let fresh = *frame + 1 < now;
         *frame = now;
         fresh
