@@ -24,8 +24,12 @@ run() {
   return 0
 }
 
+# A copy as it was before anything ran: what git knows, nothing the pipelines left.
 copy() {
-  "$andon" sample copy --without-history "$1"
+  local root
+  root=$("$andon" sample copy --without-history "$1")
+  git -C "$root" clean -qfdX
+  echo "$root"
 }
 
 keep() { # sample, then what to take over from the copy
@@ -54,7 +58,6 @@ for n in $(seq 0 29); do
     echo "airport_list"
     run pipelines/airport_list.toml
     if [ "$n" != 29 ]; then
-
       "$andon" rerun airport_list --failed --wait </dev/null >/dev/null
     fi
   fi
