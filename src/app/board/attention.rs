@@ -44,7 +44,7 @@ pub struct Attention {
 pub fn attention(state: &AppState) -> Vec<Attention> {
     let board = &state.board;
     let mut out = Vec::new();
-    let p85 = board.figures.p85_ms;
+    let p85 = board.figures.expectation_ms();
     let now_ms = board.figures.at.map(Timestamp::as_millisecond);
     for card in board.board.cards.values().filter(|c| !is_done(state, &c.column)) {
         let open = || Command::Open(Some(card.id.clone())).into();

@@ -71,6 +71,10 @@ impl Figures {
             report,
         }
     }
+    /// The age in ms past which a card counts as ageing: the 85th percentile, once enough cards were finished to mean it.
+    pub fn expectation_ms(&self) -> Option<i64> {
+        self.p85_ms.filter(|_| self.report.cycle.n >= 5)
+    }
     /// Figures of one card.
     pub fn card(&self, id: &CardId) -> Option<&CardFlow> {
         self.report.cards.get(&id.0)

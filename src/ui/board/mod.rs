@@ -202,13 +202,15 @@ pub(super) fn started(cx: &PageCx<'_>, card: &CardId) -> Option<jiff::Timestamp>
 /// True for started work that is older than 85 % of finished work got.
 pub(super) fn is_ageing(cx: &PageCx<'_>, card: &Card) -> bool {
     let board = &cx.state.board;
-    let Some(p85) = board.figures.p85_ms.filter(|_| board.board.is_wip(&card.column)) else { return false };
+    let Some(p85) = board.figures.expectation_ms().filter(|_| board.board.is_wip(&card.column)) else { return false };
     started(cx, &card.id).is_some_and(|s| cx.now.as_millisecond() - s.as_millisecond() > p85)
 }
 
-/// `6.5 d`; hours below a day.
+/// `6.5 d`; hours below a day, minutes below an hour.
 pub(super) fn days(ms: i64) -> String {
-    if ms < 86_400_000 {
+    if ms < 3_600_000 {
+        format!("{} min", ms / 60_000)
+    } else if ms < 86_400_000 {
         format!("{:.1} h", ms as f64 / 3_600_000.0)
     } else {
         format!("{:.1} d", ms as f64 / 86_400_000.0)

@@ -112,7 +112,7 @@ fn key(cx: &PageCx<'_>, states: &States, width: f32) -> u64 {
 
 /// Rows of a title: an estimate, so that no text is laid out for cards that are not drawn.
 pub fn title_rows(title: &str, width: f32) -> usize {
-    let per_row = ((width - 20.0) / 6.9).max(8.0) as usize;
+    let per_row = ((width - 20.0) / 6.5).max(8.0) as usize;
     if title.chars().count() > per_row { 2 } else { 1 }
 }
 
