@@ -103,8 +103,10 @@ pub enum RunEnd {
     Ok,
     /// The code failed; its output tells.
     Failed,
-    /// It could not run at all, or Andon's own engine refused it: shown below the cell.
+    /// The embedded engine refused it, or its kernel could not be reached: shown below the cell.
     Error(Error),
+    /// There was no kernel to run it on; the cell has not run.
+    NoKernel(Error),
     Interrupted,
 }
 
@@ -252,6 +254,8 @@ pub struct Doc {
     /// Which SQL session is the present one.
     pub sql_epoch: u64,
     pub run_count: u64,
+    /// The highest number of an execution in this session, as the gutter shows it.
+    pub last_count: i64,
     pub kernel: KernelView,
     pub kept: Vec<Kept>,
 
@@ -289,6 +293,7 @@ impl Doc {
             epoch: 1,
             sql_epoch: 1,
             run_count: 0,
+            last_count: 0,
             kernel: KernelView::default(),
             kept: Vec::new(),
             names: HashMap::new(),
@@ -432,18 +437,18 @@ impl Doc {
             return CellState::Queued;
         }
         match self.runs.get(&cell.key) {
-            Some(run) if self.is_present(run) && run.ms.is_some() => {
+            Some(run) if self.is_present(run) && run.ms.is_some() && !matches!(run.end, RunEnd::NoKernel(_)) => {
                 if run.source != cell.source {
                     return CellState::Edited;
                 }
                 match run.end {
                     RunEnd::Ok => CellState::Fresh,
                     RunEnd::Running => CellState::Running,
-                    RunEnd::Failed | RunEnd::Error(_) | RunEnd::Interrupted => CellState::Failed,
+                    RunEnd::Failed | RunEnd::Error(_) | RunEnd::NoKernel(_) | RunEnd::Interrupted => CellState::Failed,
                 }
             }
             _ if cell.has_outputs() || cell.execution_count.is_some() => CellState::Earlier,
-            Some(run) if run.ms.is_some() => CellState::Earlier,
+            Some(run) if run.ms.is_some() && !matches!(run.end, RunEnd::NoKernel(_)) => CellState::Earlier,
             _ => CellState::Never,
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     base::Result,
     model::{
         kernel::{ExecEvent, Outcome, SessionEvent, SessionState},
-        notebook::{Cell, CellKey, CellKind, OutputJson, sql_output},
+        notebook::{Cell, CellKey, CellKind, OutputJson},
         output::Collector,
         table::sql_cell,
     },
@@ -218,6 +218,7 @@ fn new_session(doc: &mut Doc) {
     doc.epoch += 1;
     doc.sql_epoch += 1;
     doc.queue.clear();
+    doc.last_count = 0;
     doc.kept.clear();
     for run in doc.runs.values_mut() {
         // The rows behind the grids go with the session; the stored part of them stays in the notebook.
@@ -305,11 +306,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         Event::Sql { doc, key, number, result, ms } => sql_done(state, (doc, key, number), result, ms, cx),
         Event::Ended { doc, key, number, result, ms } => ended(state, (doc, key, number), result, ms, cx),
         Event::NoKernel { doc, key, number, error } => {
-            if let Some(doc) = state.notebook.by_id(doc) {
-                doc.kernel.missing = Some(error.clone());
-                doc.queue.clear();
-            }
-            ended(state, (doc, key, number), Err(error), 0, cx)
+            let Some(doc) = state.notebook.by_id(doc) else { return Vec::new() };
+            doc.kernel.missing = Some(error.clone());
+            finish(doc, key, number, RunEnd::NoKernel(error), 0, cx)
         }
         Event::Kernel { doc, spec, event } => kernel(state, doc, spec, event),
         Event::Kernels(found) => {
@@ -378,6 +377,7 @@ fn sql_done(
 ) -> Vec<Effect> {
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
     let current = doc.runs.get(&key).is_some_and(|r| r.number == number);
+    let count = doc.last_count + 1;
     let (end, table, outputs) = match result {
         Ok(answer) => {
             if let (true, Some(name)) = (current, &answer.name) {
@@ -386,7 +386,7 @@ fn sql_done(
                 doc.kept.push(Kept { name: name.clone(), rows, columns, key });
             }
             let table = SqlTable { name: answer.name, page: answer.page.clone(), ms };
-            (RunEnd::Ok, Some(table), Some(vec![sql_output(&answer.page, Some(number as i64))]))
+            (RunEnd::Ok, Some(table), Some(answer.outputs))
         }
         Err(e) if e.is_cancelled() => (RunEnd::Interrupted, None, None),
         Err(e) => (RunEnd::Error(e), None, Some(Vec::new())),
@@ -396,7 +396,8 @@ fn sql_done(
             run.table = table;
         }
         if let (Some(outputs), Some(nb)) = (outputs, doc.notebook_mut()) {
-            let _ = nb.set_outputs(key, &outputs, Some(number as i64));
+            let _ = nb.set_outputs(key, &outputs, Some(count));
+            doc.last_count = count;
         }
     }
     finish(doc, key, number, end, ms, cx)
@@ -423,6 +424,7 @@ fn ended(
     if let Some(run) = run.filter(|r| !matches!(end, RunEnd::Error(_)) || r.live.revision() > 0) {
         let count = run.live.execution_count().map(|n| n as i64);
         let outputs = stored(run);
+        doc.last_count = doc.last_count.max(count.unwrap_or(0));
         if let Some(nb) = doc.notebook_mut() {
             let _ = nb.set_outputs(key, &outputs, count);
         }
@@ -503,7 +505,7 @@ fn made(state: &mut AppState, result: Result<crate::model::kernel::KernelSpec>) 
                     doc.kernel.chosen = Some(spec.id.clone());
                     doc.kernel.spec = Some(spec.clone());
                     // The cell never ran: its own message has done its work.
-                    doc.runs.retain(|_, r| r.sql || r.ms != Some(0));
+                    doc.runs.retain(|_, r| !matches!(r.end, RunEnd::NoKernel(_)));
                     doc.settle();
                 }
             }

@@ -12,12 +12,15 @@ use crate::{
     app::{Env, Out},
     base::{Error, Result, job::JobCtx},
     engine::{
+        exec::{Bridge, STORED_ROWS},
         kernel::{self, Sink, create_environment},
         notebook as disk, sql,
     },
     model::{
         kernel::{ExecEvent, ExecOptions, KernelSpec, NewEnvironment, Outcome},
-        notebook::{CellKey, sql_output},
+        notebook::{CellKey, OutputJson},
+        output::table_json,
+        table::Page,
     },
 };
 
@@ -40,6 +43,8 @@ struct Runtime {
     sql: Mutex<Option<Arc<sql::Session>>>,
     kernel: Mutex<Option<kernel::Session>>,
     frames: Mutex<HashMap<CellKey, sql::Frame>>,
+    /// What the kernel knows of the SQL results; a new kernel knows nothing.
+    bridge: Mutex<Option<Bridge>>,
 }
 
 /// The runtimes of all open documents; they outlive a job and end with their document.
@@ -83,6 +88,7 @@ impl Runtime {
         }
         lock(&self.sql).take();
         lock(&self.frames).clear();
+        lock(&self.bridge).take();
     }
 }
 
@@ -122,6 +128,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let runtime = env.notebooks.of(doc);
             lock(&runtime.sql).take();
             lock(&runtime.frames).clear();
+            lock(&runtime.bridge).take();
             let session = lock(&runtime.kernel).clone();
             if let Some(session) = session {
                 session.restart()?;
@@ -180,9 +187,13 @@ fn answer_sql(env: &Env, cx: &JobCtx, place: (DocId, CellKey), sql: &str, name: 
     let frame = session.query(sql, cx)?;
     cx.check()?;
     let page = Arc::new(frame.page(0, FIRST_ROWS)?);
-    let outputs = vec![sql_output(&page, None)];
+    let stored = Page { rows: page.rows.iter().take(STORED_ROWS).cloned().collect(), ..(*page).clone() };
+    let outputs = vec![OutputJson::from(table_json(&stored))];
     if let Some(name) = &name {
         session.keep(name.clone(), frame.clone());
+        if let Some(bridge) = lock(&runtime.bridge).as_mut() {
+            bridge.forget(name);
+        }
     }
     lock(&runtime.frames).insert(place.1, frame);
     Ok(SqlAnswer { page, name, outputs })
@@ -202,7 +213,7 @@ fn run_code(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, code: &str, wi
             return;
         }
     };
-    let result = execute(env, cx, out, &session, place, code);
+    let result = hand_over(env, cx, doc, &session, code).and_then(|()| execute(env, cx, out, &session, place, code));
     let ms = begin.elapsed().as_millis() as u64;
     out.send(Event::Ended { doc, key, number, result, ms });
 }
@@ -230,7 +241,31 @@ fn session(
         return Err((e, false));
     }
     *lock(&runtime.kernel) = Some(session.clone());
+    lock(&runtime.bridge).take();
     Ok(session)
+}
+
+/// Defines the SQL results that the code names in a Python kernel that does not know them yet.
+fn hand_over(env: &Env, cx: &JobCtx, doc: DocId, session: &kernel::Session, code: &str) -> Result<()> {
+    let runtime = env.notebooks.of(doc);
+    let Some(sql) = lock(&runtime.sql).clone() else { return Ok(()) };
+    if session.spec().language != "python" {
+        return Ok(());
+    }
+    for (name, frame) in sql.kept() {
+        let loader = {
+            let mut bridge = lock(&runtime.bridge);
+            if bridge.is_none() {
+                *bridge = Some(Bridge::new()?);
+            }
+            bridge.as_mut().map_or(Ok(None), |b| b.code_for(&name, &frame, code))?
+        };
+        if let Some(loader) = loader {
+            let silent = ExecOptions { silent: true, ..ExecOptions::default() };
+            session.run(&loader, silent, cx, Arc::new(|_| {}))?;
+        }
+    }
+    Ok(())
 }
 
 fn choose(env: &Env, cx: &JobCtx, root: &std::path::Path, wish: &KernelWish) -> Result<KernelSpec> {

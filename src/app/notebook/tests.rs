@@ -76,7 +76,7 @@ impl Rig {
         let number = self.run(i).number;
         let columns = std::sync::Arc::from([Column::new("a", "i64", Kind::Int)]);
         let page = Page { columns, first_row: 0, rows: vec![vec![TableCell::Int(1)]], total_rows: 1 };
-        let answer = SqlAnswer { page: page.into(), name: Some("day".into()), outputs: vec![] };
+        let answer = SqlAnswer { page: page.into(), name: Some("day".into()), outputs: vec![r#"{"output_type":"execute_result","data":{"text/plain":"shape: (1, 1)"},"metadata":{},"execution_count":null}"#.into()] };
         self.event(Event::Sql { doc: self.id, key: self.key(i), number, result: Ok(answer), ms: 5 })
     }
     fn code_done(&mut self, i: usize, ok: bool) -> Vec<Effect> {
@@ -360,7 +360,8 @@ fn without_a_kernel_the_cell_offers_an_environment() {
     let number = rig.run(2).number;
     rig.event(Event::NoKernel { doc: id, key, number, error: Error::user("No kernel for python was found") });
     assert!(rig.doc().kernel.missing.is_some());
-    assert!(matches!(rig.run(2).end, RunEnd::Error(_)));
+    assert!(matches!(rig.run(2).end, RunEnd::NoKernel(_)));
+    assert_eq!(rig.state(2), CellState::Earlier, "it has not run");
     assert!(rig.doc().cells()[2].has_outputs(), "the old output stays");
     assert!(matches!(&tasks(&rig.send(Command::CreateEnvironment))[..], [Task::MakeEnvironment]));
     rig.event(Event::Making("Collecting ipykernel".into()));

@@ -12,7 +12,6 @@ mod layout;
 mod old;
 mod ops;
 mod source;
-mod sql_output;
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
@@ -20,7 +19,6 @@ pub use cell::{Cell, Field};
 pub use edit::{Applied, Transaction};
 pub use layout::split_lines;
 pub use ops::Clip;
-pub use sql_output::{STORED_ROWS, sql_output};
 
 use super::json::{Bytes, Json, Value};
 use crate::base::{Error, Result};

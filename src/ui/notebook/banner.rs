@@ -1,5 +1,5 @@
 //! What a person has to decide about a document, above its contents.
-use egui::{Align, Frame, Layout, Margin, Ui};
+use egui::{Align, Frame, Layout, Margin, Ui, vec2};
 
 use super::View;
 use crate::{
@@ -16,8 +16,8 @@ use crate::{
 fn strip(ui: &mut Ui, cx: &mut PageCx<'_>, state: Mark, text: &str, actions: &[(&str, Command)]) {
     let theme = cx.theme;
     Frame::NONE.fill(theme.tint(state)).inner_margin(Margin::symmetric(16, 6)).show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let size = vec2(ui.available_width(), 24.0);
+        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
             for (label, command) in actions.iter().rev() {
                 if Btn::new(label).show(ui, theme).clicked() {
                     cx.send(command.clone());

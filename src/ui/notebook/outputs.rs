@@ -13,7 +13,7 @@ use crate::{
         },
         shell,
     },
-    base::{text::thousands, time::duration_ms},
+    base::{Error, text::thousands, time::duration_ms},
     model::{
         notebook::Cell,
         output::{self, Output},
@@ -80,7 +80,7 @@ impl Entry {
 pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: &mut View) {
     let run = doc.runs.get(&cell.key);
     let live = run.is_some_and(|r| r.ms.is_none() && !r.live.views().is_empty());
-    let error = run.is_some_and(|r| matches!(r.end, RunEnd::Error(_) | RunEnd::Interrupted));
+    let error = run.is_some_and(|r| matches!(r.end, RunEnd::Error(_) | RunEnd::NoKernel(_) | RunEnd::Interrupted));
     if !cell.has_outputs() && !live && !error && run.is_none_or(|r| r.input.is_none() && r.table.is_none()) {
         return;
     }
@@ -107,7 +107,7 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
             acts.into_iter().for_each(|act| carry_out(ui, cx, place, cell, act));
         }
         if let Some(run) = run {
-            end_ui(ui, cx, doc, run);
+            end_ui(ui, cx, run);
             input_ui(ui, cx, run, &mut view.answer);
         }
     });
@@ -197,15 +197,16 @@ fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, table: &Sql
 }
 
 /// Why it did not run to its end.
-fn end_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, run: &CellRun) {
+fn end_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &CellRun) {
     match &run.end {
-        RunEnd::Error(error) if doc.kernel.missing.is_some() && !run.sql => {
+        RunEnd::NoKernel(error) => {
             if cx.state.notebook.making.is_some() {
                 ui.label(cx.theme.small("An environment is being made; run the cell again when it is ready"));
                 return;
             }
+            let error = Error { hint: None, ..error.clone() };
             let actions = ["Create an environment with ipykernel", "Look again"];
-            match error_box(ui, cx.theme, error, &actions) {
+            match error_box(ui, cx.theme, &error, &actions) {
                 Some(0) => cx.send(Command::CreateEnvironment),
                 Some(_) => cx.send(Command::FindKernels { refresh: true }),
                 None => {}
