@@ -13,6 +13,8 @@ mod notebook;
 mod output;
 #[path = "ui/pages.rs"]
 mod pages;
+#[path = "ui/quality.rs"]
+mod quality;
 #[path = "ui/review.rs"]
 mod review;
 #[path = "ui/runs.rs"]

@@ -147,9 +147,8 @@ impl Chart {
         let share = unit == Unit::Share && there.iter().all(|&i| dots[i].size > 0.0);
         let samples = |kind: ChartKind| -> Vec<Sample> {
             let counts = matches!(kind, ChartKind::P | ChartKind::PPrime);
-            let sample = |d: &Dot| match counts {
-                true => Sample { value: d.value * d.size, size: d.size },
-                false => Sample::value(d.value),
+            let sample = |d: &Dot| {
+                if counts { Sample { value: d.value * d.size, size: d.size } } else { Sample::value(d.value) }
             };
             there.iter().map(|&i| sample(&dots[i])).collect()
         };

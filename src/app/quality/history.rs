@@ -66,7 +66,9 @@ impl History {
         for points in by_name.values() {
             add.push((Chart::of_metric(points, Axis::Run), Chart::of_metric(points, Axis::Data)));
         }
-        add.into_iter().for_each(|(run, data)| history.add(run, data));
+        for (run, data) in add {
+            history.add(run, data);
+        }
         history
     }
 
@@ -152,7 +154,9 @@ fn evaluations(checks: &BTreeMap<(String, String), Vec<CheckPoint>>) -> BTreeMap
     for ((path, _), evaluation) in seen {
         out.entry(path.to_owned()).or_default().push(evaluation);
     }
-    out.values_mut().for_each(|all| all.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id))));
+    for all in out.values_mut() {
+        all.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    }
     out
 }
 

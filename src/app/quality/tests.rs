@@ -152,7 +152,9 @@ fn runs_made_in_one_hour_over_thirty_dates_open_on_the_dates() {
     for day in 0..30_i64 {
         let date = format!("2010-03-{:02}", day + 1);
         let mut one = evaluation(day, 0.99, Some(&date));
-        one.iter_mut().for_each(|r| r.at = Timestamp::from_second(1_790_000_000 + day * 60).unwrap());
+        for record in &mut one {
+            record.at = Timestamp::from_second(1_790_000_000 + day * 60).unwrap();
+        }
         records.extend(one);
     }
     let history = History::new(&records, &[]);

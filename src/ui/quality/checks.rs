@@ -104,10 +104,10 @@ fn suite(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, path: &str) {
     let parsed = file.and_then(|f| f.suite.as_ref().ok());
     suite_head(ui, cx, view, path, file.is_some(), parsed);
     egui::Frame::NONE.inner_margin(egui::Margin::symmetric(16, 4)).show(ui, |ui| {
-        if let Some(Err(error)) = file.map(|f| f.suite.as_ref()) {
-            if error_box(ui, theme, error, &["Open the file"]) == Some(0) {
-                open_file(cx, path);
-            }
+        if let Some(Err(error)) = file.map(|f| f.suite.as_ref())
+            && error_box(ui, theme, error, &["Open the file"]) == Some(0)
+        {
+            open_file(cx, path);
         }
         if let Some(error) = q.failed.get(path) {
             error_box(ui, theme, error, &[]);

@@ -35,7 +35,7 @@ pub(super) fn overview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if suites {
         ui.painter().vline(middle, all.top()..=split, theme.hairline());
         part(ui, "suite", Rect::from_min_max(pos2(middle, all.top()), pos2(all.right(), split)), |ui| {
-            suite_grid::grid_ui(ui, cx)
+            suite_grid::grid_ui(ui, cx);
         });
     }
     if has_foot {

@@ -101,7 +101,9 @@ impl Values {
             let mut at = (low / step).ceil() * step;
             let before = ticks.len();
             while at <= high && ticks.len() < 40 {
-                if !(chart.unit == Unit::Share && at > 1.0 + 1e-9) && !(chart.unit != Unit::Value && at < -1e-9) {
+                let over = chart.unit == Unit::Share && at > 1.0 + 1e-9;
+                let under = chart.unit != Unit::Value && at < -1e-9;
+                if !over && !under {
                     ticks.push((at, tick_words(chart, at, step)));
                 }
                 at += step;
