@@ -138,10 +138,17 @@ struct Run<'a> {
     sink: Sink<'a>,
 }
 
+/// How a cell failed; boxed, since it is rare and large.
 struct Failed {
     error: Error,
     ename: String,
     traceback: String,
+}
+
+impl Failed {
+    fn new(ename: &str, error: Error) -> Box<Self> {
+        Box::new(Self { error, ename: ename.to_owned(), traceback: String::new() })
+    }
 }
 
 impl Run<'_> {
@@ -195,7 +202,7 @@ impl Run<'_> {
         Executed { bytes, end, metrics: self.metrics, kernel: self.kernel_name, cells_run }
     }
 
-    fn cell(&mut self, index: usize, key: CellKey, source: &str, tags: &[String]) -> Result<(), Failed> {
+    fn cell(&mut self, index: usize, key: CellKey, source: &str, tags: &[String]) -> Result<(), Box<Failed>> {
         if let Some(query) = sql_cell(source) {
             return self.sql_cell(key, &query, tags);
         }
@@ -219,7 +226,7 @@ impl Run<'_> {
         })
     }
 
-    fn sql_cell(&mut self, key: CellKey, query: &SqlCell, tags: &[String]) -> Result<(), Failed> {
+    fn sql_cell(&mut self, key: CellKey, query: &SqlCell, tags: &[String]) -> Result<(), Box<Failed>> {
         let run = || -> Result<(sql::Frame, Page)> {
             let frame = self.sql.query_with(&query.sql, &self.values, self.cx)?;
             let page = frame.page(0, STORED_ROWS)?;
@@ -244,7 +251,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn kernel_cell(&mut self, index: usize, key: CellKey, source: &str) -> Result<(), Failed> {
+    fn kernel_cell(&mut self, index: usize, key: CellKey, source: &str) -> Result<(), Box<Failed>> {
         let session = match self.session() {
             Ok(session) => session,
             Err(error) => return Err(self.failed(key, "NoKernel", error)),
@@ -274,19 +281,17 @@ impl Run<'_> {
             Ok(Outcome::Ok { .. }) => Ok(()),
             Ok(Outcome::Error { ename, .. }) => {
                 let what = collector.failure().unwrap_or_else(|| ename.clone());
-                Err(Failed { error: Error::user(what), ename, traceback: traceback(&collector) })
+                Err(Box::new(Failed { error: Error::user(what), ename, traceback: traceback(&collector) }))
             }
             Ok(Outcome::Died { exit, stderr }) => {
                 let mut error = Error::remote(format!("The kernel ended with {exit}"));
                 if let Some(last) = stderr.lines().rev().find(|l| !l.trim().is_empty()) {
                     error = error.because_of(last.trim().to_owned());
                 }
-                Err(Failed { error, ename: "KernelDied".into(), traceback: stderr })
+                Err(Box::new(Failed { error, ename: "KernelDied".into(), traceback: stderr }))
             }
-            Ok(Outcome::Aborted { why }) => {
-                Err(Failed { error: Error::remote(why), ename: "Aborted".into(), traceback: String::new() })
-            }
-            Err(error) => Err(Failed { error, ename: "KernelError".into(), traceback: String::new() }),
+            Ok(Outcome::Aborted { why }) => Err(Failed::new("Aborted", Error::remote(why))),
+            Err(error) => Err(Failed::new("KernelError", error)),
         }
     }
 
@@ -365,23 +370,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn store(&mut self, key: CellKey, outputs: &[String], count: Option<i64>) -> Result<(), Failed> {
+    fn store(&mut self, key: CellKey, outputs: &[String], count: Option<i64>) -> Result<(), Box<Failed>> {
         let outputs: Vec<OutputJson> = outputs.iter().map(|o| OutputJson::from(o.as_str())).collect();
-        self.notebook.set_outputs(key, &outputs, count).map_err(|error| Failed {
-            error,
-            ename: "Error".into(),
-            traceback: String::new(),
-        })
+        self.notebook.set_outputs(key, &outputs, count).map_err(|error| Failed::new("Error", error))
     }
 
     /// Writes an error into the cell, as a kernel would.
-    fn failed(&mut self, key: CellKey, ename: &str, error: Error) -> Failed {
+    fn failed(&mut self, key: CellKey, ename: &str, error: Error) -> Box<Failed> {
         if !error.is_cancelled() {
             let mut lines = vec![format!("{ename}: {error}")];
             lines.extend(error.hint.iter().cloned());
             let _ = self.store(key, &[error_json(ename, &error.to_string(), &lines)], None);
         }
-        Failed { traceback: error.to_string(), error, ename: ename.to_owned() }
+        Box::new(Failed { traceback: error.to_string(), error, ename: ename.to_owned() })
     }
 }
 

@@ -141,7 +141,9 @@ fn candidates(root: Option<&Path>) -> Vec<(PathBuf, Origin)> {
     let listed = fs::read_to_string(home.join(".conda/environments.txt")).unwrap_or_default();
     envs.extend(listed.lines().filter(|l| !l.trim().is_empty()).map(PathBuf::from));
     envs.extend(children(&home.join(".virtualenvs")));
-    envs.iter().for_each(|e| add(python_in(e), Origin::User));
+    for env in &envs {
+        add(python_in(env), Origin::User);
+    }
     let shims = pyenv.join("shims");
     for dir in env::split_paths(&env::var_os("PATH").unwrap_or_default()) {
         // Shims only start one of the versions found above, slowly.
@@ -256,7 +258,9 @@ fn kernelspec_dirs(pythons: &[Interpreter]) -> Vec<(PathBuf, Origin)> {
         let data = env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
         add(data.join("jupyter"), Origin::User);
     }
-    pythons.iter().for_each(|p| add(p.prefix.join("share/jupyter"), p.origin));
+    for python in pythons {
+        add(python.prefix.join("share/jupyter"), python.origin);
+    }
     add("/usr/local/share/jupyter".into(), Origin::System);
     add("/usr/share/jupyter".into(), Origin::System);
     all

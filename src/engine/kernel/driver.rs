@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long a kernel may take from its start to its first answer.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 /// Text is handed on at most this often.
 const STREAM_PAUSE: Duration = Duration::from_millis(33);
 /// Text is handed on at once when this much waits.
@@ -297,10 +297,11 @@ impl Driver {
             }
             let wake = self.wake_at();
             tokio::select! {
-                order = self.orders.recv() => match self.order(live, order).await {
-                    Some(end) => return end,
-                    None => continue,
-                },
+                order = self.orders.recv() => {
+                    if let Some(end) = self.order(live, order).await {
+                        return end;
+                    }
+                }
                 message = live.wire.messages.recv() => match message {
                     Some(message) => self.message(message),
                     // All readers ended: only the process can say why.
@@ -457,7 +458,9 @@ impl Driver {
         let (gone, kept): (Vec<Job>, Vec<Job>) =
             std::mem::take(&mut self.queue).into_iter().partition(|job| id.is_none_or(|id| id == job.id));
         self.queue = kept.into();
-        gone.iter().for_each(|job| self.abort(job, "Withdrawn from the queue"));
+        for job in &gone {
+            self.abort(job, "Withdrawn from the queue");
+        }
     }
 
     fn abort(&self, job: &Job, why: &str) {
@@ -466,7 +469,9 @@ impl Driver {
 
     fn abort_all(&mut self, why: &str) {
         let jobs = std::mem::take(&mut self.queue);
-        jobs.iter().for_each(|job| self.abort(job, why));
+        for job in &jobs {
+            self.abort(job, why);
+        }
     }
 
     /// When text is to be handed on or a half-done run is given up.

@@ -113,8 +113,8 @@ fn private_dir() -> Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix("andon-k-");
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from).filter(|d| d.is_dir());
-    let candidates = runtime.iter().map(std::path::PathBuf::as_path).chain([Path::new("/tmp")]);
-    let short = candidates.filter_map(|d| builder.tempdir_in(d).ok()).next();
+    let mut candidates = runtime.iter().map(std::path::PathBuf::as_path).chain([Path::new("/tmp")]);
+    let short = candidates.find_map(|d| builder.tempdir_in(d).ok());
     let dir = match short {
         Some(dir) => dir,
         None => builder.tempdir().io(|| "Could not make a private folder for the kernel".to_owned())?,

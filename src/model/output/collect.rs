@@ -25,7 +25,10 @@ pub struct Collector {
 
 impl std::fmt::Debug for Collector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Collector").field("outputs", &self.views.len()).field("outcome", &self.outcome).finish()
+        f.debug_struct("Collector")
+            .field("outputs", &self.views.len())
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
     }
 }
 
@@ -209,6 +212,7 @@ fn error_value(ename: &str, evalue: &str, traceback: &[String]) -> Value {
     json!({ "ename": ename, "evalue": evalue, "output_type": "error", "traceback": traceback })
 }
 
+#[allow(clippy::option_option, reason = "no count and a count that is null are two different outputs")]
 pub(super) fn bundle_json(kind: &str, bundle: &Bundle, count: Option<Option<u64>>) -> Value {
     let mut out = Map::new();
     out.insert("data".into(), store_data(&bundle.data));

@@ -79,8 +79,8 @@ pub fn table_json(page: &Page) -> String {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let shape = format!("shape: ({}, {})", thousands(page.total_rows), page.columns.len());
     let row = |tag: &str, cells: Vec<String>| {
-        let cells: String = cells.iter().map(|c| format!("<{tag}>{}</{tag}>", escape(c))).collect();
-        format!("<tr>{cells}</tr>")
+        let cells: Vec<String> = cells.iter().map(|c| format!("<{tag}>{}</{tag}>", escape(c))).collect();
+        format!("<tr>{}</tr>", cells.concat())
     };
     let names = row("th", page.columns.iter().map(|c| c.name.clone()).collect());
     let types = row("td", page.columns.iter().map(|c| c.dtype.clone()).collect());

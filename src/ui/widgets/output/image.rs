@@ -28,12 +28,14 @@ struct Entry {
 }
 
 type Done = (u64, Result<Pixels>);
+/// A picture, the longest side the screen takes, and whom to wake.
+type Todo = (Arc<Image>, u32, egui::Context);
 
 /// The pictures on screen; one for a window.
 #[derive(Default)]
 pub struct Pictures {
     entries: HashMap<u64, Entry>,
-    worker: Option<(Sender<(Arc<Image>, u32, egui::Context)>, Receiver<Done>)>,
+    worker: Option<(Sender<Todo>, Receiver<Done>)>,
     frame: u64,
 }
 
@@ -103,8 +105,8 @@ impl Pictures {
     }
 }
 
-fn spawn() -> (Sender<(Arc<Image>, u32, egui::Context)>, Receiver<Done>) {
-    let (tasks, todo) = bounded::<(Arc<Image>, u32, egui::Context)>(WAITING);
+fn spawn() -> (Sender<Todo>, Receiver<Done>) {
+    let (tasks, todo) = bounded::<Todo>(WAITING);
     let (tx, done) = bounded(WAITING);
     let work = move || {
         for (image, side, ctx) in todo {

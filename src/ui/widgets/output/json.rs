@@ -108,7 +108,7 @@ fn row_ui(ui: &Ui, theme: &Theme, row: &Row<'_>, line: Rect) -> bool {
     let middle = line.center().y;
     let (text, color) = words(theme, row.value);
     let name = row.key.clone().unwrap_or_else(|| "root".into());
-    let response = ui.interact(line, ui.id().with(("json", &row.path)), Sense::click());
+    let response = ui.interact(line, ui.scope_id().with(("json", &row.path)), Sense::click());
     response.widget_info(|| {
         egui::WidgetInfo::selected(egui::Role::TreeItem, true, row.open.unwrap_or(false), format!("{name}: {text}"))
     });
