@@ -71,7 +71,13 @@ fn next_goes_through_the_changes_and_then_to_the_next_file_and_back() {
     assert_eq!(state.review.changes(), [1]);
     send(&mut state, Command::Previous);
     assert_eq!(state.review.path.as_deref(), Some("a.ipynb"));
-    arrive(&mut state, "a.ipynb", notebook(&["x = 1", "y = 2"]), notebook(&["x = 3", "y = 4"]));
+    arrive(
+        &mut state,
+        "a.ipynb",
+        notebook(&["delay = mean(1)", "print(delay, 2)"]),
+        notebook(&["delay = mean(3)", "print(delay, 4)"]),
+    );
+    assert_eq!(state.review.changes(), [0, 1]);
     assert_eq!(state.review.focus, 1, "the last change of the file before");
 }
 

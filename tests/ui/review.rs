@@ -153,7 +153,7 @@ fn the_commit_dialog_lists_files_and_says_why_it_cannot_commit_yet() {
     let mut h = harness(page);
     h.run_steps(4);
     h.get_by_label_contains("pre-commit hook");
-    h.get_by_label("b.txt").click();
+    h.get_by_role_and_label(egui::accesskit::Role::ListItem, "b.txt").click();
     h.run_steps(2);
     assert!(h.state().sent.contains(&git::Command::Toggle("b.txt".into()).into()));
     h.get_by_label("Commit 1 file").click();
