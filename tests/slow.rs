@@ -6,3 +6,6 @@ mod exec;
 mod kernel;
 #[path = "slow/support.rs"]
 mod support;
+#[cfg(feature = "gui")]
+#[path = "slow/window.rs"]
+mod window;
