@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn a_missing_run_parts_the_line() {
         let mut xy = days(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0]);
-        assert_eq!(segments(&xy), vec![0..12]);
+        assert_eq!(segments(&xy).as_slice(), std::slice::from_ref(&(0..12)));
         xy.remove(5);
         assert_eq!(segments(&xy), [0..5, 5..11]);
         xy[8].1 = f64::NAN;
@@ -201,7 +201,7 @@ mod tests {
     fn an_irregular_series_has_no_gaps() {
         let xy: Vec<_> = [0.0, 5.0, 100.0, 130.0, 600.0, 610.0, 900.0].map(|x| (x, 1.0)).into();
         assert_eq!(beat(&xy), None);
-        assert_eq!(segments(&xy), vec![0..7]);
+        assert_eq!(segments(&xy).as_slice(), std::slice::from_ref(&(0..7)));
     }
 
     #[test]
