@@ -196,9 +196,9 @@ mod tests {
         let mut nb = notebook(loaded.content);
         assert_eq!(save(&path, &nb.snapshot(), Some(loaded.hash)).unwrap(), loaded.hash);
         nb.insert(0, CellKind::Code, "1").unwrap();
-        fs::write(&path, file.replace("5", "4")).unwrap();
+        fs::write(&path, file.replace('5', "4")).unwrap();
         assert!(save(&path, &nb.snapshot(), Some(loaded.hash)).unwrap_err().what.contains("changed on disk"));
-        assert_eq!(fs::read_to_string(&path).unwrap(), file.replace("5", "4"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), file.replace('5', "4"));
     }
 
     #[test]

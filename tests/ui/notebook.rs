@@ -18,7 +18,7 @@ use egui_kittest::{Harness, kittest::Queryable};
 
 use crate::support::{Stage, morning, stage, stage_with};
 
-const FILE: &str = r###"{
+const FILE: &str = r##"{
  "cells": [
   {"cell_type": "markdown", "id": "m1", "metadata": {}, "source": ["# Clean delays\n", "Everything after this cell expects minutes."]},
   {"cell_type": "code", "id": "c1", "metadata": {}, "execution_count": null, "outputs": [], "source": ["%%sql day <<\n", "SELECT 1 AS a"]},
@@ -29,7 +29,7 @@ const FILE: &str = r###"{
  "nbformat": 4,
  "nbformat_minor": 5
 }
-"###;
+"##;
 
 fn apply(state: &mut AppState, event: Event) {
     let clock = FixedClock(morning());
@@ -162,7 +162,7 @@ fn shift_enter_runs_and_goes_on() {
     press(&mut h, Modifiers::SHIFT, Key::Enter);
     assert!(sent(&h, Command::Run(Scope::Selected(After::Advance))));
     assert_eq!((doc(&h).index(), doc(&h).running.is_some()), (2, true));
-    assert_eq!(h.get_all_by_label("Running").count() > 0, true);
+    assert!(h.get_all_by_label("Running").count() > 0);
     h.get_by_role_and_label(Role::Button, "Interrupt").click();
     h.run_steps(2);
     assert!(sent(&h, Command::Interrupt));

@@ -488,7 +488,7 @@ pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
 
 /// Files below the root changed on disk (workspace-relative, `/`); no paths: anything may have.
 pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
-    let changed = |d: &&Doc| paths.is_empty() || paths.iter().any(|p| *p == d.path);
+    let changed = |d: &&Doc| paths.is_empty() || paths.contains(&d.path);
     let loaded = |d: &&Doc| matches!(d.body, Body::Notebook(_) | Body::Text(_) | Body::Failed(_)) && !d.saving;
     let docs = state.notebook.docs.iter().filter(loaded).filter(changed);
     docs.filter(|d| d.disk.is_some() || matches!(d.body, Body::Failed(_)))
@@ -519,7 +519,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     all.extend([
         row("Run the cell and go on", Command::Run(Scope::Selected(After::Advance))).icon("play").key("Shift+Enter"),
         row("Run the cell", Command::Run(Scope::Selected(After::Stay))).icon("play").key("Ctrl+Enter"),
-        row("Run all cells", Command::Run(Scope::All)).icon("list-video"),
+        row("Run all cells", Command::Run(Scope::All)).icon("list-checks"),
         row("Run all above", Command::Run(Scope::Above)).icon("arrow-up-to-line"),
         row("Run this and all below", Command::Run(Scope::Below)).icon("arrow-down-to-line"),
         row("Run what is out of date", Command::Run(Scope::Stale)).icon("list-restart"),

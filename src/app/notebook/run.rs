@@ -443,7 +443,7 @@ fn finish(doc: &mut Doc, key: CellKey, number: u64, end: RunEnd, ms: u64, cx: &C
     if doc.running.as_ref().is_some_and(|r| r.number == number) {
         doc.running = None;
     }
-    let goes_on = ok || doc.notebook().and_then(|n| n.cell(key)).is_some_and(|c| may_fail(c));
+    let goes_on = ok || doc.notebook().and_then(|n| n.cell(key)).is_some_and(may_fail);
     if !goes_on {
         doc.queue.clear();
     }

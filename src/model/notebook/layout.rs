@@ -110,9 +110,9 @@ impl Template {
     pub fn text(&self, text: &str) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len() + 16);
         if self.lists {
-            write_lines(text, &self.style, 0, &mut out)
+            write_lines(text, &self.style, 0, &mut out);
         } else {
-            encode_str(text, self.style.ascii, &mut out)
+            encode_str(text, self.style.ascii, &mut out);
         }
         out
     }

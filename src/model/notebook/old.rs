@@ -46,7 +46,7 @@ fn text(value: &str) -> String {
 }
 
 /// The bytes of a text field, in the form it has.
-fn raw_or_empty<'a>(value: Option<Value<'a>>) -> &'a str {
+fn raw_or_empty(value: Option<Value<'_>>) -> &str {
     value.filter(|v| v.joined().is_some()).map_or("\"\"", |v| v.raw_text())
 }
 

@@ -428,7 +428,7 @@ fn variants() -> impl Strategy<Value = String> {
         Just(SMALL.to_owned()),
         Just(SMALL.replace('\n', "\r\n")),
         Just(SMALL.replace("\"nbformat_minor\": 5", "\"nbformat_minor\": 2")),
-        Just(SMALL.replace("\n", "").replace("  ", "")),
+        Just(SMALL.replace('\n', "").replace("  ", "")),
         Just(SMALL.trim_end().replace("   \"id\": \"bbbb2222\",\n", "")),
         Just(format!("\u{feff}{}", SMALL.replace("  ", "\t"))),
         Just("{\"nbformat\":4,\"cells\":[ ],\"metadata\":{}}".to_owned()),

@@ -137,7 +137,7 @@ fn gutter_ui(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, (index, cell): (usize, &Ce
     let rect = Rect::from_min_max(pos2(ui.max_rect().left(), used.top()), pos2(used.left(), used.bottom()));
     let response = ui.interact(rect, ui.scope_id().with("gutter"), Sense::click());
     let name = format!("Select cell {}", index + 1);
-    response.widget_info(|| WidgetInfo::selected(egui::WidgetType::Button, true, focused, &name));
+    response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, focused, &name));
     if focused {
         let bar = Rect::from_min_max(pos2(rect.left(), used.top() + 2.0), pos2(rect.left() + 2.0, used.bottom() - 2.0));
         ui.painter().rect_filled(bar, 0.0, theme.accent);
@@ -209,7 +209,7 @@ fn rendered_ui(ui: &mut Ui, cx: &mut PageCx<'_>, cell: &Cell, view: &mut View) -
         markdown_ui(ui, theme, view, &cell.source);
     });
     let response = ui.interact(shown.response.rect, ui.scope_id().with("text"), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(egui::WidgetType::Label, true, first_line(&cell.source)));
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, first_line(&cell.source)));
     if response.double_clicked() {
         cx.send(Command::Select(cell.key));
         cx.send(Command::EnterEdit);

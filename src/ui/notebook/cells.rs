@@ -44,7 +44,7 @@ pub fn cells_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
     });
     if correction != 0.0 {
         // What changed above the window must not move what is read.
-        view.offset = Some((output.state.offset().y + correction).max(0.0));
+        view.offset = Some((output.state.unclamped_offset().y + correction).max(0.0));
         ui.ctx().request_repaint();
     }
 }

@@ -140,7 +140,9 @@ fn clipboard_keys(ui: &Ui, cx: &mut PageCx<'_>) {
             false
         });
     });
-    found.into_iter().for_each(|c| cx.send(c));
+    for command in found {
+        cx.send(command);
+    }
 }
 
 /// D D, I I and 0 0.

@@ -12,7 +12,7 @@ mod outputs;
 mod tabs;
 mod text_file;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use egui::{CentralPanel, Frame, Id, Ui};
 use egui_commonmark::CommonMarkCache;
@@ -53,8 +53,6 @@ pub struct View {
     markdown: CommonMarkCache,
     /// First key of a pair such as D D, and when it was pressed.
     first_key: Option<(egui::Key, f64)>,
-    /// Errors shown whole.
-    unfolded: HashSet<Place>,
     /// The answer being typed for `input()`.
     answer: String,
     save_as: Option<(DocId, String)>,

@@ -104,7 +104,9 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
                     draw_outputs(ui, cx.theme, &entry.outputs, &mut entry.view, pictures)
                 }
             };
-            acts.into_iter().for_each(|act| carry_out(ui, cx, place, cell, act));
+            for act in acts {
+                carry_out(ui, cx, place, cell, act);
+            }
         }
         if let Some(run) = run {
             end_ui(ui, cx, run);

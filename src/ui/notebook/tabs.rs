@@ -1,5 +1,5 @@
 //! Tabs of open documents, and the toolbar of a notebook.
-use egui::{Align, Layout, Popup, Rect, Sense, Stroke, Ui, UiBuilder, WidgetInfo, WidgetType, vec2};
+use egui::{Align, Layout, Popup, Rect, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, vec2};
 
 use super::View;
 use crate::{
@@ -37,7 +37,7 @@ fn tab_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, room: f32) {
     let (rect, response) = ui.allocate_exact_size(vec2(width, 31.0), Sense::click());
     let dirty = doc.is_dirty();
     let name = if dirty { format!("{}, not saved", doc.title()) } else { doc.title().to_owned() };
-    response.widget_info(|| WidgetInfo::selected(WidgetType::Tab, true, on, &name));
+    response.widget_info(|| WidgetInfo::selected(Role::Tab, true, on, &name));
     let painter = ui.painter();
     if on {
         painter.rect_filled(rect, 0.0, theme.bg);
@@ -54,7 +54,7 @@ fn tab_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, room: f32) {
     let close = Rect::from_center_size(egui::pos2(rect.right() - 15.0, y), vec2(20.0, 20.0));
     let cross = ui.interact(close, response.id.with("close"), Sense::click());
     let label = format!("Close {}", doc.title());
-    cross.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, &label));
+    cross.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
     let hovered = response.hovered() || cross.hovered();
     if cross.hovered() {
         ui.painter().rect_filled(close, 4.0, theme.hover);
@@ -177,7 +177,7 @@ fn kernel_chip(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
     let galley = ui.painter().layout_no_wrap(words.clone(), theme.medium(12.0), theme.muted);
     let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 34.0, 24.0), Sense::click());
     let name = format!("Kernel: {words}");
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, &name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
     if response.hovered() || view.kernel_menu {
         ui.painter().rect_filled(rect, 4.0, theme.hover);
     }
