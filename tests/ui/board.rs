@@ -4,7 +4,7 @@ use andon::{
         AppState, Command as AnyCommand, Cx, Effect,
         board::{self, Command, Event, Snapshot},
         dispatch,
-        shell::Page,
+        shell::{Dialog, Page},
     },
     base::{ids::CardId, time::Clock},
     model::{
@@ -158,14 +158,13 @@ fn a_session_without_a_pointer_creates_edits_moves_blocks_binds_reruns_and_delet
     type_text(&mut h, "Second");
     press(&mut h, &[Key::Enter]);
     assert_eq!(h.state().titles("ready"), ["Second", "Route medians on one page"]);
+    assert_eq!(h.state().state.board.open, None, "the Enter that adds a card does not open one");
     // Down to the first card, lift it, two columns to the right, put it down.
     press(&mut h, &[Key::ArrowDown, Key::Space, Key::ArrowRight, Key::ArrowRight, Key::Space]);
     assert_eq!(h.state().titles("in-progress"), ["Route medians on one page"]);
     assert_eq!(h.state().notices.last().unwrap(), "AND-1 moved to In progress");
-    // m and the letter of Review.
-    press(&mut h, &[Key::M]);
-    h.key_press(Key::R);
-    h.run();
+    // m and the letter of Review: R is taken by Ready.
+    press(&mut h, &[Key::M, Key::E]);
     assert_eq!(h.state().titles("review"), ["Route medians on one page"]);
     press(&mut h, &[Key::U]);
     assert_eq!(h.state().titles("in-progress"), ["Route medians on one page"]);
@@ -193,6 +192,10 @@ fn a_session_without_a_pointer_creates_edits_moves_blocks_binds_reruns_and_delet
     h.state_mut().sent.clear();
     press(&mut h, &[Key::R]);
     assert_eq!(h.state().sent, [AnyCommand::Board(Command::Rerun(card.id.clone()))]);
+    // The workspace is not trusted: nothing runs before the question is answered.
+    assert!(matches!(h.state().state.shell.dialog, Some(Dialog::Trust { then: Some(_) })));
+    h.state_mut().state.shell.dialog = None;
+    h.run();
     press(&mut h, &[Key::Delete]);
     assert_eq!(h.state().state.board.board.cards.len(), 1);
     press(&mut h, &[Key::U]);

@@ -85,6 +85,8 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         cx.send(Command::Retry);
     }
     let states = states(cx, view);
+    // The key that answers a question must not act on the board in the same frame.
+    let asked = view.composer.is_some() || board.asking.is_some();
     ask::asks_ui(ui, cx, view);
     if board.picture == Picture::Board && !cx.state.shell.hide_inspector {
         let open = board.open.as_ref().and_then(|id| board.card(id));
@@ -96,7 +98,9 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     }
     match board.picture {
         Picture::Board => {
-            keys::keys(ui, cx, view);
+            if !asked {
+                keys::keys(ui, cx, view);
+            }
             grid::grid_ui(ui, cx, view, &states);
         }
         Picture::Metrics => metrics::metrics_ui(ui, cx),
