@@ -16,8 +16,8 @@ use crate::{
 pub enum Subject {
     /// A check: path of its suite, id.
     Check { path: String, id: String },
-    /// A metric: pipeline, name.
-    Metric { pipeline: String, name: String },
+    /// A metric: pipeline, task, name.
+    Metric { pipeline: String, task: String, name: String },
 }
 
 /// One point of a chart.
@@ -123,7 +123,11 @@ impl Chart {
             message: String::new(),
             size: 1.0,
         };
-        let subject = Subject::Metric { pipeline: last.pipeline.clone(), name: last.metric.name.clone() };
+        let subject = Subject::Metric {
+            pipeline: last.pipeline.clone(),
+            task: last.task.clone(),
+            name: last.metric.name.clone(),
+        };
         let title = format!("{}.{}", last.pipeline, last.metric.name);
         let mut chart = Self::build(subject, title, Unit::Value, points.iter().map(dot).collect(), axis);
         chart.suffix = last.metric.unit.clone().unwrap_or_default();
@@ -317,10 +321,16 @@ impl Chart {
         self.dots[start..].iter().map(|d| Some(d.value).filter(|v| v.is_finite())).collect()
     }
 
-    /// True when the newest point lies outside its control limits or completes a pattern.
+    /// The newest point and its pattern, when it is news: a pattern that only goes on was told of when it began. Ages
+    /// and failing rows are left to the suite's own limits, which say what matters there.
     pub fn signal_now(&self) -> Option<(&Dot, &Signal)> {
+        if !matches!(self.unit, Unit::Share | Unit::Rows | Unit::Value) {
+            return None;
+        }
         let at = self.dots.len().checked_sub(1)?;
-        Some((&self.dots[at], self.signal_at(at)?))
+        let signal = self.signal_at(at)?;
+        let goes_on = at > 0 && self.signals.iter().any(|s| s.at == at - 1 && s.side == signal.side);
+        (!goes_on).then(|| (&self.dots[at], signal))
     }
 }
 

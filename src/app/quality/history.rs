@@ -50,9 +50,9 @@ impl History {
             points.sort_by_key(|p| p.at);
         }
         history.evaluations = evaluations(&history.checks);
-        let mut by_name: BTreeMap<(&str, &str), Vec<&MetricPoint>> = BTreeMap::new();
+        let mut by_name: BTreeMap<(&str, &str, &str), Vec<&MetricPoint>> = BTreeMap::new();
         for point in metrics {
-            by_name.entry((&point.pipeline, &point.metric.name)).or_default().push(point);
+            by_name.entry((&point.pipeline, &point.task, &point.metric.name)).or_default().push(point);
         }
         for points in by_name.values_mut() {
             points.sort_by_key(|p| p.metric.at);
@@ -127,12 +127,17 @@ impl History {
         let Some(newest) = self.newest(path) else { return Vec::new() };
         self.checks_of(path).filter_map(|id| self.cell(path, id, &newest.id)).map(|p| p.status).collect()
     }
-    /// First and last place over all charts that are drawn along `axis` when `wanted` is asked for.
-    pub fn span(&self, wanted: Axis, axis: Axis) -> Option<(f64, f64)> {
-        let charts = self.charts(wanted).filter(|c| c.axis == axis);
-        let all = charts.flat_map(|c| c.dots.iter().map(|d| d.x));
-        let (low, high) = all.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
-        (low <= high).then_some((low, high))
+    /// First and last place of what belongs to a chart: the checks of its suite, the metrics of its pipeline. Others
+    /// may be of other years.
+    pub fn span(&self, chart: &Chart, wanted: Axis) -> (f64, f64) {
+        let kin = |other: &Subject| match (&chart.subject, other) {
+            (Subject::Check { path: a, .. }, Subject::Check { path: b, .. }) => a == b,
+            (Subject::Metric { pipeline: a, .. }, Subject::Metric { pipeline: b, .. }) => a == b,
+            _ => false,
+        };
+        let charts = self.charts(wanted).filter(|c| c.axis == chart.axis && kin(&c.subject));
+        let ends = charts.filter_map(|c| Some((c.dots.first()?.x, c.dots.last()?.x)));
+        ends.fold((f64::MAX, f64::MIN), |(a, b), (first, last)| (a.min(first), b.max(last)))
     }
     /// True when there is nothing to show.
     pub fn is_empty(&self) -> bool {

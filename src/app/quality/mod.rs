@@ -143,10 +143,15 @@ impl State {
     pub fn chart(&self) -> Option<&Chart> {
         self.history.chart(self.selected.as_ref()?, self.axis())
     }
-    /// What a chart along `axis` shows: from and to in seconds. Ends now, or with the data when that is old.
-    pub fn window(&self, axis: Axis, now: jiff::Timestamp) -> (f64, f64) {
+    /// What a chart shows: from and to in seconds. Ends now, or with its data when that is old; a suite's checks and
+    /// a pipeline's metrics share it.
+    pub fn window(&self, chart: &Chart, now: jiff::Timestamp) -> (f64, f64) {
         let now = crate::model::series::seconds(now);
-        let (first, last) = self.history.span(self.axis(), axis).unwrap_or((now - 86_400.0, now));
+        let axis = chart.axis;
+        let (first, last) = self.history.span(chart, self.axis());
+        if first > last {
+            return (now - 86_400.0, now);
+        }
         match self.range.secs() {
             Some(secs) => {
                 let end = if axis == Axis::Run && now >= last && now - last < secs / 3.0 { now } else { last };

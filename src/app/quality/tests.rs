@@ -114,7 +114,7 @@ fn the_page_opens_on_what_failed_and_on_the_range_that_has_data() {
     let chart = q.chart().unwrap();
     assert_eq!((chart.title.as_str(), chart.dots.len(), chart.low), ("delays.in_range", 29, Some(0.985)));
     assert_eq!(chart.note, "share of rows that pass, individuals chart, one point a run");
-    let (from, to) = q.window(Axis::Run, t(29));
+    let (from, to) = q.window(chart, t(29));
     assert!(chart.dots.iter().all(|d| d.x >= from && d.x <= to));
 }
 
@@ -164,7 +164,7 @@ fn runs_made_in_one_hour_over_thirty_dates_open_on_the_dates() {
     event(&mut state, Event::Loaded { suites: Vec::new(), history: Arc::new(history) }, &Cx { clock: &clock });
     let q = &state.quality;
     assert_eq!(q.range, Range::Days30);
-    let (from, to) = q.window(Axis::Data, t(0));
+    let (from, to) = q.window(q.chart().unwrap(), t(0));
     assert!(q.chart().unwrap().dots.iter().all(|d| d.x >= from && d.x <= to), "the window lies where the data is");
     send(&mut state, Command::SetAxis(Axis::Run));
     assert_eq!(state.quality.range, Range::All, "half an hour is not shown on thirty days");
@@ -281,4 +281,40 @@ fn evaluating_keeps_results_and_the_page_reads_them() {
         panic!()
     };
     assert_eq!(page.unwrap().total_rows, 1);
+}
+
+#[test]
+fn data_of_other_years_does_not_push_a_chart_out_of_its_window() {
+    let mut records: Vec<_> =
+        (0..20).flat_map(|d| evaluation(d, 0.99, Some(&format!("2010-03-{:02}", d + 1)))).collect();
+    let mut other = evaluation(40, 0.99, Some("2026-11-20"));
+    for record in &mut other {
+        record.suite = "checks/other.toml".into();
+    }
+    records.extend(other);
+    let history = History::new(&records, &[]);
+    let mut state = AppState::default();
+    let clock = FixedClock(t(41));
+    event(&mut state, Event::Loaded { suites: Vec::new(), history: Arc::new(history) }, &Cx { clock: &clock });
+    send(&mut state, Command::SetAxis(Axis::Data));
+    send(&mut state, Command::Select(in_range()));
+    let q = &state.quality;
+    let chart = q.chart().unwrap();
+    let (from, to) = q.window(chart, t(41));
+    assert!(chart.dots.iter().all(|d| d.x >= from && d.x <= to), "{from} {to}");
+}
+
+#[test]
+fn a_pattern_is_told_of_when_it_begins_and_metrics_of_two_tasks_stay_apart() {
+    let shifted = |last: i64| -> Vec<MetricPoint> {
+        (0..last).map(|d| metric(d, if d >= 28 { 90.0 } else { 41.0 + (d % 5) as f64 })).collect()
+    };
+    let news = |points: &[MetricPoint]| {
+        let history = History::new(&[], points);
+        history.metrics(Axis::Run).next().unwrap().signal_now().is_some()
+    };
+    assert!(news(&shifted(29)) && !news(&shifted(31)));
+    let mut both = shifted(20);
+    both.extend(shifted(20).into_iter().map(|p| MetricPoint { task: "clean".into(), ..p }));
+    assert_eq!(History::new(&[], &both).metrics(Axis::Run).count(), 2);
 }

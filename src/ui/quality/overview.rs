@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Most tiles drawn; the rest is reached by the palette.
-const TILES: usize = 12;
+const TILES: usize = 24;
 /// Height of a tile with the space below it.
 const TILE_HEIGHT: f32 = 112.0;
 
@@ -91,7 +91,7 @@ fn chart_part(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, cursor: Option<
     let strip = 60.0;
     let height = (ui.available_height() - strip).max(100.0);
     let rect = Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), height));
-    let window = cx.state.quality.window(chart.axis, cx.now);
+    let window = cx.state.quality.window(chart, cx.now);
     let chosen = chosen_dot(cx, chart, view);
     let mut clicked = None;
     let as_table = cx.state.quality.as_table;
@@ -250,9 +250,9 @@ fn tiles(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, cursor: Option<(f64,
         ui.label(theme.strong("Metrics of the latest runs"));
         let shown = charts.len().min(TILES);
         let note = if shown < charts.len() {
-            format!("{shown} of {}, time axis shared", charts.len())
+            format!("{shown} of {}, one time axis a pipeline", charts.len())
         } else {
-            "time axis shared".to_owned()
+            "one time axis a pipeline".to_owned()
         };
         ui.label(theme.small(note));
     });
@@ -289,8 +289,8 @@ fn tile_ui(
 ) {
     let theme = cx.theme;
     ui.spacing_mut().item_spacing.y = 2.0;
-    let Subject::Metric { pipeline, name } = &chart.subject else { return };
-    ui.add(egui::Label::new(theme.small(format!("{name}, {pipeline}"))).truncate());
+    let Subject::Metric { pipeline, task, name } = &chart.subject else { return };
+    ui.add(egui::Label::new(theme.small(format!("{name}, {pipeline} / {task}"))).truncate());
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         let value = chart.last().map_or_else(|| "none".to_owned(), |d| chart.unit.show(d.value));
@@ -303,7 +303,7 @@ fn tile_ui(
             mark(ui, theme, Mark::Warning, 12.0).on_hover_text(chart.verdict(None).bold);
         }
     });
-    let window = cx.state.quality.window(chart.axis, cx.now);
+    let window = cx.state.quality.window(chart, cx.now);
     let shared = cursor.filter(|(_, axis)| *axis == chart.axis).map(|c| c.0);
     let response = plot::tile_line(ui, theme, chart, window, 56.0, shared);
     if let Some(pointer) = response.hover_pos() {
