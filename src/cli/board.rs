@@ -369,7 +369,8 @@ fn deleted_card(desk: &Desk, name: &str) -> Result<String> {
     let number = name.rsplit_once('-').map_or(name, |(_, n)| n);
     let gone = desk.loaded.projection.of_kind("card").filter(|d| d.is_deleted());
     let hit = |d: &&crate::model::ledger::Doc| {
-        d.get("number").to_string() == number || crate::model::ledger::id_of(&d.subject) == name
+        let by_number = number.parse().is_ok_and(|n: u64| d.get("number").as_u64() == Some(n));
+        by_number || crate::model::ledger::id_of(&d.subject) == name
     };
     let found = gone.filter(hit).max_by_key(|d| d.last);
     found.map(|d| crate::model::ledger::id_of(&d.subject).to_owned()).ok_or_else(|| {

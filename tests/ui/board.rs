@@ -112,7 +112,9 @@ fn show(app: App, size: egui::Vec2) -> Harness<'static, App> {
             let theme = app.theme.clone();
             let mut cx = PageCx { state: &app.state, theme: &theme, send: &mut send, now };
             page_ui(ui, &mut cx, &mut app.view);
-            send.into_iter().for_each(|c| app.send(c));
+            for command in send {
+                app.send(command);
+            }
         },
         app,
     )

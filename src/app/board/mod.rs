@@ -10,7 +10,7 @@ pub mod live;
 mod test;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -94,7 +94,7 @@ pub struct State {
     /// Edits that the last load did not know.
     recent: Vec<Op>,
     /// Edits not yet in the journal.
-    unwritten: HashMap<String, ()>,
+    unwritten: HashSet<String>,
     flush_waits: bool,
 }
 
@@ -252,7 +252,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Retry => {
             state.board.unsaved = None;
             let ops: Vec<Op> =
-                state.board.recent.iter().filter(|o| state.board.unwritten.contains_key(&o.id)).cloned().collect();
+                state.board.recent.iter().filter(|o| state.board.unwritten.contains(&o.id)).cloned().collect();
             if ops.is_empty() { vec![flush_job()] } else { vec![write_job(ops)] }
         }
         Command::Reload => vec![load_job()],
@@ -331,7 +331,7 @@ fn apply(board: &mut State, actions: edit::Actions, cx: &Cx) -> Vec<Effect> {
     let ops: Vec<Op> = actions.into_iter().map(|(s, a)| stamper.op(now, s, a)).collect();
     for op in &ops {
         put(board, op);
-        board.unwritten.insert(op.id.clone(), ());
+        board.unwritten.insert(op.id.clone());
     }
     board.recent.extend(ops.iter().cloned());
     board.revision += 1;

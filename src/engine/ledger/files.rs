@@ -97,8 +97,8 @@ pub(super) fn adopt_edits(dir: &Path, journal: &Journal, by: &str) -> Result<()>
     let mut ops = Vec::new();
     for path in paths {
         let name = fsx::relative(dir, &path);
-        let shown = name == "board.toml" || file::subject(&name).is_some();
-        if !shown || !name.ends_with(".toml") {
+        // A subject's file always ends in .toml.
+        if name != "board.toml" && file::subject(&name).is_none() {
             continue;
         }
         let bytes = fsx::read(&path)?;

@@ -191,7 +191,7 @@ impl Ledger {
     }
 }
 
-fn callbacks<'a>(cx: Option<&'a JobCtx>) -> RemoteCallbacks<'a> {
+fn callbacks(cx: Option<&JobCtx>) -> RemoteCallbacks<'_> {
     let mut callbacks = RemoteCallbacks::new();
     let mut asked = 0;
     callbacks.credentials(move |url, user, allowed| {

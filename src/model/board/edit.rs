@@ -501,10 +501,14 @@ fn layout(board: &Board, all: &Projection, edit: &Edit) -> Result<(Actions, Stri
 
 /// A readable id from a name, with random letters when it is taken.
 fn fresh_id(name: &str, taken: impl Fn(&str) -> bool) -> String {
-    let mut id: String =
+    let id: String =
         name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(24).collect();
-    id = id.trim_matches('-').to_owned();
-    if id.is_empty() || taken(&id) { format!("{id}-{}", ids::random(4)).trim_start_matches('-').to_owned() } else { id }
+    let id = id.trim_matches('-');
+    if id.is_empty() || taken(id) {
+        format!("{id}-{}", ids::random(4)).trim_start_matches('-').to_owned()
+    } else {
+        id.to_owned()
+    }
 }
 
 /// What takes `actions` back, given the state before them. The latest comes first.

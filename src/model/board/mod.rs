@@ -256,7 +256,9 @@ impl Board {
         board.numbers.values_mut().for_each(|all| all.sort());
         board.sort_columns();
         let numbers: Vec<u32> = board.numbers.keys().copied().collect();
-        numbers.into_iter().for_each(|n| board.label(n));
+        for number in numbers {
+            board.label(number);
+        }
         board
     }
 

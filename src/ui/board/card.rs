@@ -81,7 +81,9 @@ pub fn card_ui(ui: &mut Ui, cx: &mut PageCx<'_>, rect: Rect, card: &Card, states
 pub fn paint(p: &Painter, cx: &PageCx<'_>, rect: Rect, card: &Card, states: &States, look: Look, hovered: bool) {
     let theme = cx.theme;
     let live = worst(states, card);
-    let is_red = card.is_incident() || live.is_some_and(|l| l.tone == Tone::Failed);
+    // An incident stays red until what it is bound to has succeeded again.
+    let is_mended = live.is_some_and(|l| l.tone == Tone::Success);
+    let is_red = live.is_some_and(|l| l.tone == Tone::Failed) || (card.is_incident() && !is_mended);
     let fill = match look {
         Look::Ghost => theme.panel,
         Look::Carried => theme.raised,

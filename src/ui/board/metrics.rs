@@ -45,7 +45,7 @@ fn frame(ui: &Ui, cx: &PageCx<'_>, rect: Rect, title: &str, note: &str, reading:
     p.galley(pos2(rect.left(), rect.bottom() - 18.0), below, theme.muted);
     let response = ui.interact(rect, egui::Id::unique(("board-metric", title)), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("{title}: {reading}")));
-    Rect::from_min_max(pos2(rect.left() + LEFT, rect.top() + 36.0), pos2(rect.right(), rect.bottom() - 26.0 - BELOW))
+    Rect::from_min_max(pos2(rect.left() + LEFT, rect.top() + 42.0), pos2(rect.right(), rect.bottom() - 26.0 - BELOW))
 }
 
 fn nothing(ui: &Ui, cx: &PageCx<'_>, area: Rect, words: &str) {
@@ -91,7 +91,8 @@ fn y_axis(p: &Painter, cx: &PageCx<'_>, area: Rect, max: f64, unit: &str, whole:
 
 /// Dates below a plot; gives the x of a day.
 fn x_days(p: &Painter, cx: &PageCx<'_>, area: Rect, from: Date, to: Date) -> impl Fn(f64) -> f32 + use<> {
-    let total = f64::from((to - from).get_days()).max(1.0);
+    // The last day counts up to its end, so that what was finished today lies inside.
+    let total = f64::from((to - from).get_days()).max(1.0) + 1.0;
     let every = ((total / (f64::from(area.width()) / 90.0)).ceil().max(1.0) / 7.0).ceil() as i64 * 7;
     let mut day = from;
     while day <= to {
@@ -151,8 +152,8 @@ fn flow_plot(ui: &Ui, cx: &PageCx<'_>, rect: Rect) {
             cfd.iter().zip(&base).map(|((_, row), b)| b + row.get(column).copied().unwrap_or(0) as f64).collect();
         let mut mesh = egui::Mesh::default();
         for i in 0..n {
-            mesh.colored_vertex(pos2(x(i as f64), y(base[i])), fill);
-            mesh.colored_vertex(pos2(x(i as f64), y(upper[i])), fill);
+            mesh.colored_vertex(pos2(x(i as f64 + 1.0), y(base[i])), fill);
+            mesh.colored_vertex(pos2(x(i as f64 + 1.0), y(upper[i])), fill);
             if i > 0 {
                 let at = 2 * i as u32;
                 mesh.add_triangle(at - 2, at - 1, at);
@@ -179,7 +180,7 @@ fn column_color(cx: &PageCx<'_>, index: usize) -> Color32 {
     let same = columns.iter().take(index).filter(|c| c.kind == kind).count() as f32;
     match kind {
         ColumnKind::Done => mix(theme.bg, theme.bar, 0.75 - 0.2 * same.min(2.0)),
-        ColumnKind::Active => mix(theme.bg, if same as usize % 2 == 0 { theme.s1 } else { theme.s7 }, 0.8),
+        ColumnKind::Active => mix(theme.bg, if (same as usize).is_multiple_of(2) { theme.s1 } else { theme.s7 }, 0.8),
         ColumnKind::Queue => mix(theme.bg, theme.s3, 0.28 + 0.16 * same.min(3.0)),
     }
 }
