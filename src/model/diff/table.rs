@@ -152,7 +152,7 @@ fn columns(old: &TableData, new: &TableData) -> (Vec<(String, RowKind)>, Places,
     let diff = Diff::compute(Algorithm::Myers, &input);
     let mut all = Vec::new();
     let (mut i, mut j) = (0, 0);
-    let mut same = |all: &mut Vec<(Option<usize>, Option<usize>)>, i: &mut usize, j: &mut usize, to: usize| {
+    let same = |all: &mut Vec<(Option<usize>, Option<usize>)>, i: &mut usize, j: &mut usize, to: usize| {
         while *i < to {
             all.push((Some(*i), Some(*j)));
             (*i, *j) = (*i + 1, *j + 1);
