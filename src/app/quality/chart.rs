@@ -256,9 +256,8 @@ impl Chart {
     fn tone_of(&self, dot: &Dot) -> Tone {
         match dot.status {
             Some(Status::Failed | Status::Error) => Tone::Fail,
-            // A metric has no limit of its own; leaving its control limits is what there is to see.
-            None => Tone::Fail,
-            Some(_) => Tone::Warn,
+            // A metric has no limit of its own: leaving what is usual is to be looked at, no failure.
+            _ => Tone::Warn,
         }
     }
 

@@ -431,6 +431,12 @@ fn ensure_selection(q: &mut State) {
         fit_range(q);
         return;
     }
+    // A suite that was asked for before it was read.
+    if let Some(path) = q.suite.clone()
+        && let Some(id) = q.check_ids(&path).first().cloned()
+    {
+        return select(q, Subject::Check { path, id }, None);
+    }
     // A failure with a history shows more than one that was evaluated once.
     let failing = attention_points(q);
     let long = |p: &CheckPoint| q.history.results(&p.path, &p.check).len() >= crate::model::spc::MIN_BASELINE;

@@ -242,7 +242,7 @@ impl<'a> Seen<'a> {
             }
             let place = self.at(dot);
             if self.chart.marked(i) {
-                let color = if dot.status == Some(Status::Warning) { theme.warn } else { theme.fail };
+                let color = mark_color(theme, dot);
                 diamond(painter, place, 6.5, color);
                 last_marked = Some(i);
             } else if self.chart.signal_at(i).is_some() {
@@ -266,9 +266,18 @@ impl<'a> Seen<'a> {
         let left = place.x - 12.0 - galley.size().x;
         let x = if left > self.plot.left() { left } else { place.x + 12.0 };
         let y = (place.y - galley.size().y * 0.5).clamp(self.plot.top(), self.plot.bottom() - galley.size().y);
-        let back = Rect::from_min_size(pos2(x, y), galley.size()).expand(2.0);
+        let mut back = Rect::from_min_size(pos2(x, y), galley.size()).expand(2.0);
+        // Words do not lie on other points: they move above them, or below where there is no room.
+        let covers = |r: Rect| {
+            let others = self.within.clone().filter(|k| *k != i).map(|k| &self.chart.dots[k]);
+            others.filter(|d| d.value.is_finite()).any(|d| r.expand(4.0).contains(self.at(d)))
+        };
+        if covers(back) {
+            let lift = if back.top() - 20.0 > self.plot.top() - 10.0 { -20.0 } else { 20.0 };
+            back = back.translate(vec2(0.0, lift));
+        }
         painter.rect_filled(back, 2.0, theme.fade(theme.bg, 0.8));
-        painter.galley(pos2(x, y), galley, theme.text);
+        painter.galley(back.min + vec2(2.0, 2.0), galley, theme.text);
     }
 
     fn nearest(&self, pointer: Pos2) -> Option<usize> {
@@ -310,6 +319,11 @@ fn segment(painter: &Painter, a: Pos2, b: Pos2, stroke: Stroke, dashed: bool) {
     } else {
         painter.line_segment([a, b], stroke);
     }
+}
+
+/// Red is a failed check; what only leaves its usual limits is amber.
+fn mark_color(theme: &Theme, dot: &Dot) -> Color32 {
+    if dot.status.is_some_and(Status::stops) { theme.fail } else { theme.warn }
 }
 
 fn diamond(painter: &Painter, at: Pos2, r: f32, color: Color32) {
@@ -410,7 +424,7 @@ pub(super) fn tile_line(
         painter.circle_filled(at(last), 2.5, theme.s1);
     }
     for i in keep.into_iter().filter(|&i| xy[i].1.is_finite() && chart.marked(i)) {
-        diamond(&painter, at(i), 4.0, theme.fail);
+        diamond(&painter, at(i), 4.0, mark_color(theme, &chart.dots[i]));
     }
     if let Some(x) = cursor.filter(|x| (from..=to).contains(x)) {
         painter.vline(times.x(x, plot), rect.y_range(), Stroke::new(1.0, theme.border));
