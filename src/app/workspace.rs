@@ -394,7 +394,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     ];
     for s in sample::list() {
         all.push(
-            Action::new("Workspace", format!("Open the sample {}", s.title), Command::OpenSample(s.name.to_string()))
+            Action::new("Workspace", format!("Open the sample {}", s.title), Command::OpenSample(s.name.clone()))
                 .icon("package"),
         );
     }

@@ -188,7 +188,7 @@ pub(super) fn report(store: &Store, run: &Run, json: bool, more: Value) -> Resul
     if json {
         document("andon.run/1", body(store, run, more)?);
     } else if run.kind == RunKind::Notebook
-        && let Some(path) = run.tasks.iter().filter_map(|t| t.last()?.artifact.as_deref()).next()
+        && let Some(path) = run.tasks.iter().find_map(|t| t.last()?.artifact.as_deref())
     {
         line(&store.kept(path).display().to_string());
     }

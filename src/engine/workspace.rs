@@ -119,7 +119,7 @@ fn walk(root: &Path, dir: &Path, depth: usize, out: &mut Vec<Entry>, cx: &JobCtx
         })
         .filter(|(file, name, ..)| *file || !HIDDEN.contains(&name.as_str()))
         .collect();
-    found.sort_by(|a, b| (a.0, a.1.to_lowercase()).cmp(&(b.0, b.1.to_lowercase())));
+    found.sort_by_key(|a| (a.0, a.1.to_lowercase()));
     for (is_file, name, path, meta) in found {
         if out.len() >= MAX_ENTRIES {
             return Ok(true);

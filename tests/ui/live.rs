@@ -21,7 +21,8 @@ pub struct App {
     pub theme: Theme,
     /// Commands the last frame sent, in order.
     pub sent: Vec<Command>,
-    home: TempDir,
+    /// Removed when the program is dropped.
+    _home: TempDir,
 }
 
 impl App {
@@ -31,7 +32,7 @@ impl App {
         let dirs = Dirs::below(home.path());
         dirs.create().unwrap();
         let host = Host::new(dirs, Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
-        Self { host, views: Views::default(), theme, sent: Vec::new(), home }
+        Self { host, views: Views::default(), theme, sent: Vec::new(), _home: home }
     }
     /// A program with a fresh copy of a sample open.
     pub fn with_sample(theme: Theme, name: &str) -> Self {

@@ -191,7 +191,7 @@ fn runs_total(state: &AppState, now: Timestamp) -> Option<Total> {
     }
     ended.sort_by_key(|r| r.ended_at);
     let day = |r: &&Run| r.ended_at.is_some_and(|at| now.as_second() - at.as_second() < 86_400);
-    let today: Vec<&Run> = ended.iter().copied().filter(|r| day(&r)).collect();
+    let today: Vec<&Run> = ended.iter().copied().filter(|r| day(r)).collect();
     let (title, counted) = if today.is_empty() { ("Runs kept", &ended) } else { ("Runs, last 24 h", &today) };
     let passed = counted.iter().filter(|r| r.state == RunState::Success).count();
     let bars = ended.iter().rev().take(24).rev().map(|r| seconds(r, now)).collect();

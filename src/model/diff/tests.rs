@@ -259,7 +259,7 @@ fn a_cell_that_moved_and_was_edited_and_run_is_one_row() {
         .collect();
     let mut new = old.clone();
     let mut c = new.remove(4);
-    c.source = c.source.replacen("\n", "\nextra = 1\n", 1);
+    c.source = c.source.replacen('\n', "\nextra = 1\n", 1);
     c.count = 99;
     new.insert(22, c);
     new.iter_mut().for_each(|c| c.id = None);

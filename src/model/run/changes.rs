@@ -143,7 +143,7 @@ fn environment(last: &Run, this: &Run) -> Vec<Change> {
         })
         .filter(|c| c.verdict != Verdict::Same)
         .collect();
-    let kernel = |run: &Run| run.tasks.iter().filter_map(|t| t.last()?.kernel.clone()).next();
+    let kernel = |run: &Run| run.tasks.iter().find_map(|t| t.last()?.kernel.clone());
     let (b, a) = (kernel(last), kernel(this));
     if b.is_some() && a.is_some() && a != b {
         all.push(Change::new(ChangeKind::Environment, "kernel", b.as_deref(), a.as_deref()));

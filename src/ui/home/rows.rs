@@ -158,7 +158,7 @@ pub fn totals_ui(ui: &mut Ui, cx: &PageCx<'_>) {
         });
         match &total.picture {
             Picture::Line(values) => {
-                spark(&mut child, theme, &total.title, values, vec2(200.0_f32.min(rect.width()), 24.0), None)
+                spark(&mut child, theme, &total.title, values, vec2(200.0_f32.min(rect.width()), 24.0), None);
             }
             Picture::Bars(values) => {
                 let all: Vec<_> = values.iter().map(|v| (*v, theme.bar)).collect();

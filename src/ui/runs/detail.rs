@@ -210,12 +210,11 @@ fn error_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run) {
         let shown = frame.show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
-                if let Some(task) = bad.filter(|t| !t.attempts.is_empty()).map(|t| t.id.clone()) {
-                    if Btn::new("Open the log").icon("scroll-text").show(ui, theme).clicked() {
+                if let Some(task) = bad.filter(|t| !t.attempts.is_empty()).map(|t| t.id.clone())
+                    && Btn::new("Open the log").icon("scroll-text").show(ui, theme).clicked() {
                         cx.send(Command::OpenLog { task: task.clone(), attempt: None });
                         cx.send(Command::FirstError);
                     }
-                }
                 ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
                     ui.vertical(|ui| {
                         ui.add_space(2.0);
@@ -269,7 +268,7 @@ fn changes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, detail: &Detail) {
                 let ink = if change.verdict == Verdict::Changed { theme.text } else { theme.faint };
                 ui.label(theme.small(verdict).color(ink));
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    change_words(ui, theme, change, label, detail)
+                    change_words(ui, theme, change, label, detail);
                 });
             });
         });

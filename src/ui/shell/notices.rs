@@ -45,10 +45,10 @@ pub fn notices_ui(ctx: &Context, cx: &mut PageCx<'_>) {
         });
     }
     if cx.state.shell.show_notices {
-        list(ctx, cx, "notice-list", |ui, cx| past_ui(ui, cx));
+        list(ctx, cx, "notice-list", past_ui);
     }
     if cx.state.shell.show_jobs {
-        list(ctx, cx, "job-list", |ui, cx| jobs_ui(ui, cx));
+        list(ctx, cx, "job-list", jobs_ui);
     }
 }
 
