@@ -628,10 +628,17 @@ fn completions(content: &Value) -> Completions {
     }
 }
 
-/// The end of stderr without the debugger's advice on frozen modules, which every ipykernel prints.
+/// The end of stderr: without the debugger's advice on frozen modules, which every ipykernel prints, and without the
+/// frames of IPython below those of the cell that crashed.
 fn crash_text(stderr: &str) -> String {
     let noise = ["0.00s - ", "It seems that frozen modules", "NOTE: When using the `ipython kernel`"];
-    let lines: Vec<&str> = stderr.lines().filter(|l| !noise.iter().any(|n| l.contains(n))).collect();
+    let machinery = |l: &&str| l.contains("/IPython/core/") || l.starts_with("Extension modules:");
+    let mut lines: Vec<&str> = stderr.lines().filter(|l| !noise.iter().any(|n| l.contains(n))).collect();
+    if let Some(crash) = lines.iter().position(|l| l.starts_with("Fatal Python error"))
+        && let Some(below) = lines.iter().skip(crash).position(machinery)
+    {
+        lines.truncate(crash + below);
+    }
     let from = lines.len().saturating_sub(40);
     lines.get(from..).unwrap_or_default().join("\n").trim().to_owned()
 }
@@ -665,7 +672,10 @@ async fn launch_once(spec: &KernelSpec, cwd: &std::path::Path, shared: &Shared, 
         exit = process.wait() => Err(Error::remote(&what).because_of(format!("it ended with {exit}"))),
     };
     match outcome {
-        Ok((wire, kernel)) => {
+        Ok((mut wire, kernel)) => {
+            if spec.language == "python" {
+                wire.request(fault_handler()).await?;
+            }
             *shared.info.lock().unwrap_or_else(PoisonError::into_inner) = Some(kernel.clone());
             (shared.notify)(SessionEvent::Info(kernel));
             Ok(Live { process, wire, _address: address })
@@ -683,6 +693,19 @@ async fn launch_once(spec: &KernelSpec, cwd: &std::path::Path, shared: &Shared, 
             }
             Err(error)
         }
+    }
+}
+
+/// Points Python's fault handler at the pipe we read. Left to ipykernel it writes into one that the dying process itself
+/// would have to read, so nothing is heard of a crash in native code.
+fn fault_handler() -> jp::ExecuteRequest {
+    jp::ExecuteRequest {
+        code: "__import__('faulthandler').enable(file=__import__('sys').stderr, all_threads=False)".into(),
+        silent: true,
+        store_history: false,
+        user_expressions: None,
+        allow_stdin: false,
+        stop_on_error: false,
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -20,6 +21,9 @@ use crate::{
 
 /// Bytes of stderr that are kept for the message about a crash.
 const KEPT_STDERR: usize = 16 * 1024;
+
+/// Time for the last words of a process that has ended to come out of its pipes; at rest they take a millisecond.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// The last bytes a process wrote to stderr and stdout.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +51,8 @@ pub(super) struct Process {
     child: Child,
     pid: Option<i32>,
     pub stderr: Ring,
+    /// The tasks that empty its pipes; each ends when the last holder of the other end is gone.
+    drains: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -85,14 +91,15 @@ impl Process {
         })?;
         let stderr = Ring::default();
         // A full pipe would block the kernel, so both are always drained.
+        let mut drains = Vec::new();
         if let Some(pipe) = child.stderr.take() {
-            tokio::spawn(drain(pipe, stderr.clone()));
+            drains.push(tokio::spawn(drain(pipe, stderr.clone())));
         }
         if let Some(pipe) = child.stdout.take() {
-            tokio::spawn(drain(pipe, stderr.clone()));
+            drains.push(tokio::spawn(drain(pipe, stderr.clone())));
         }
         let pid = child.id().and_then(|id| i32::try_from(id).ok());
-        Ok(Self { child, pid, stderr })
+        Ok(Self { child, pid, stderr, drains })
     }
 
     /// Process id while it runs.
@@ -103,8 +110,7 @@ impl Process {
     /// Waits for the end and reaps it. Safe to drop half-way.
     pub async fn wait(&mut self) -> Exit {
         let status = self.child.wait().await;
-        // The last words may still be in the pipe.
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.hear_out().await;
         match status {
             Ok(status) => {
                 #[cfg(unix)]
@@ -114,6 +120,14 @@ impl Process {
                 Exit { code: status.code(), signal }
             }
             Err(_) => Exit { code: None, signal: None },
+        }
+    }
+
+    /// Waits until all it wrote is read. What it started and left behind would hold the pipes open, so that ends first.
+    async fn hear_out(&mut self) {
+        if timeout(LAST_WORDS, all_ended(&mut self.drains)).await.is_err() {
+            signal_group(self.pid, Signal::Kill);
+            let _ = timeout(LAST_WORDS * 10, all_ended(&mut self.drains)).await;
         }
     }
 
@@ -184,6 +198,14 @@ fn expand(value: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Safe to drop half-way: a task that has ended is not waited for again.
+async fn all_ended(tasks: &mut Vec<JoinHandle<()>>) {
+    while let Some(last) = tasks.last_mut() {
+        let _ = last.await;
+        tasks.pop();
+    }
 }
 
 async fn drain(mut pipe: impl AsyncRead + Unpin, ring: Ring) {
