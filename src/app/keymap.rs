@@ -32,12 +32,26 @@ pub fn of_page(page: Page) -> Vec<KeyRow> {
             notebook = super::notebook::keys::all();
             &notebook
         }
+        Page::Board => BOARD,
         Page::Runs => RUNS,
         Page::Review => REVIEW,
         _ => &[],
     };
     own.iter().chain(GLOBAL).copied().collect()
 }
+
+const BOARD: &[KeyRow] = &[
+    KeyRow { context: "Board", key: "Arrows  H J K L", does: "Walk the cards" },
+    KeyRow { context: "Board", key: "Enter", does: "Open the card" },
+    KeyRow { context: "Board", key: "Space", does: "Lift the card; arrows carry it, Space puts it down, Esc back" },
+    KeyRow { context: "Board", key: "M, letter", does: "Move the card to the column of the letter" },
+    KeyRow { context: "Board", key: "X  Shift+Arrows  Ctrl+A", does: "Choose several cards" },
+    KeyRow { context: "Board", key: "C", does: "New card" },
+    KeyRow { context: "Board", key: "/", does: "Filter" },
+    KeyRow { context: "Board", key: "R", does: "Rerun what the card is bound to" },
+    KeyRow { context: "Board", key: "Delete", does: "Delete the card, or all chosen" },
+    KeyRow { context: "Board", key: "U  Shift+U", does: "Undo, redo" },
+];
 
 const RUNS: &[KeyRow] = &[
     KeyRow { context: "Runs", key: "Arrows", does: "Walk the grid of tasks and runs" },

@@ -12,7 +12,9 @@ use serde_json::Value;
 use crate::base::{Error, Result, ids::RunId, text::nearest};
 
 mod changes;
+pub mod durations;
 mod log;
+pub mod logindex;
 
 pub use changes::{Change, ChangeKind, Verdict, what_changed};
 pub use log::{Level, LogLine, strip_ansi};

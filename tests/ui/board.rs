@@ -62,6 +62,7 @@ impl App {
             pending: 0,
             figures: std::sync::Arc::default(),
             stamper: Stamper::new("me".into(), "Ines Duarte"),
+            steps: Vec::new(),
         };
         let clock = app.now();
         board::event(&mut app.state, Event::Loaded(std::sync::Arc::new(snapshot)), &Cx { clock: &clock });

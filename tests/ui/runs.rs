@@ -8,10 +8,12 @@ use andon::{
         shell::Page,
     },
     base::time::FixedClock,
-    engine::store::LogChunk,
     model::{
         pipeline::Pipeline,
-        run::{Level, LogLine, Run},
+        run::{
+            Level, LogLine, Run,
+            logindex::{LogIndex, parse_lines},
+        },
     },
 };
 use egui::Key;
@@ -177,8 +179,18 @@ fn the_log_leads_to_the_first_error_and_finds_text() {
     };
     let mut lines: Vec<LogLine> = (0..500).map(|n| line(Level::Info, n)).collect();
     lines[400] = line(Level::Error, 400);
-    let chunk = LogChunk { lines, next: 9_000, skipped_bytes: 0 };
-    apply(&mut s, Event::Log { run: "bbbbbbbb".into(), task: "clean".into(), attempt: 1, from: 0, chunk });
+    let text: String = lines.iter().map(|l| l.to_text() + "\n").collect();
+    let mut index = LogIndex::default();
+    index.feed(text.as_bytes());
+    let id = s.runs.log.id().unwrap();
+    let page = |n: u64| {
+        let (from, to, _) = index.page(n).unwrap();
+        (n, parse_lines(&text.as_bytes()[from as usize..to as usize]))
+    };
+    let pages = vec![page(0), page(1)];
+    let index = std::sync::Arc::new(index.clone());
+    apply(&mut s, Event::LogIndex { id: id.clone(), index, complete: true });
+    apply(&mut s, Event::LogPages { id: id.clone(), pages });
     let mut h = stage(s);
     h.get_by_label("row 3 of G7");
     assert!(h.query_by_label("row 300 of G7").is_none(), "only what is in sight is laid out");
@@ -190,7 +202,13 @@ fn the_log_leads_to_the_first_error_and_finds_text() {
     h.run_steps(1);
     h.get_by_role_and_label(egui::accesskit::Role::TextInput, "Search in the log").type_text("row 77 ");
     h.run_steps(3);
-    assert_eq!(h.state().state.runs.log.hits, [77]);
+    assert_eq!(h.state().state.runs.log.search, "row 77 ");
+    let search = "row 77 ".to_owned();
+    let hits = vec![77];
+    let found = Event::LogHits { id, search, from: 0, hits, total: 1, next: (9_000, 500), done: true };
+    apply(&mut h.state_mut().state, found);
+    h.run_steps(3);
+    h.get_by_label("row 77 of G7");
     h.get_by_label("1 of 1");
 }
 

@@ -10,7 +10,7 @@ use crate::{
         text::count,
     },
     model::{
-        board::{Card, Link, LinkKind},
+        board::{Card, ColumnKind, Link, LinkKind},
         git::Rev,
         quality::Status,
         run::{Run, RunState},
@@ -47,6 +47,39 @@ pub struct Live {
 /// nothing that has ever run.
 pub fn of_card(state: &AppState, card: &Card) -> Option<Live> {
     card.links.iter().filter_map(|link| of_link(state, link)).min_by_key(|l| l.tone)
+}
+
+/// What a live state means for the card that is bound to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing to be told by colour.
+    Plain,
+    /// What it is bound to failed, or it stands for an incident that is not over.
+    Red,
+    /// It was finished, and what it is bound to failed later: the card stays done, the failure is news of its own.
+    FailedSince,
+}
+
+/// How a card stands. Finished work does not silently become failed work: a failure after the finish leaves the card
+/// done and is told by a small mark; Home has the failure itself. Work that was called finished while what it is bound
+/// to was red stays red.
+pub fn standing(state: &super::State, card: &Card, live: Option<&Live>) -> Standing {
+    let failed = live.is_some_and(|l| l.tone == Tone::Failed);
+    let mended = live.is_some_and(|l| l.tone == Tone::Success);
+    let done = state.board.column(&card.column).is_some_and(|c| c.kind == ColumnKind::Done);
+    if !done {
+        return if failed || (card.is_incident() && !mended) { Standing::Red } else { Standing::Plain };
+    }
+    if !failed {
+        return Standing::Plain;
+    }
+    // Moved on between columns of finished work it was finished when it came into the first of them.
+    let finish = state.figures.card(&card.id).and_then(|f| f.finish_ms).unwrap_or(i64::MAX);
+    let finish = finish.min(card.entered.as_millisecond());
+    match live.and_then(|l| l.at) {
+        Some(at) if at.as_millisecond() <= finish => Standing::Red,
+        _ => Standing::FailedSince,
+    }
 }
 
 /// The state of one link.

@@ -5,6 +5,7 @@
 //! know yet are put on top again, so that nothing a person did ever jumps back.
 mod attention;
 pub mod figures;
+pub mod filter;
 pub mod live;
 #[cfg(test)]
 mod test;
@@ -28,7 +29,7 @@ use crate::{
         board::{
             Board, Card, Link, LinkKind, Wip,
             edit::{self, Edit, Move, NewCard, Step},
-            words,
+            history, words,
         },
         ledger::{Damage, Op, Projection, Stamper},
     },
@@ -38,6 +39,8 @@ use crate::{
 const LOG_ROWS: usize = 1000;
 /// Steps that can be undone.
 const UNDO_DEPTH: usize = 500;
+/// Steps of an earlier session that can be undone.
+const UNDO_KEPT: usize = 50;
 /// How long edits are gathered into one commit.
 const BATCH: Duration = Duration::from_secs(2);
 
@@ -84,8 +87,10 @@ pub struct State {
     pub open: Option<CardId>,
     pub filter: String,
     pub folded: BTreeSet<String>,
+    /// Cards chosen together.
+    pub selected: BTreeSet<CardId>,
     /// A move over a soft limit that waits for its reason.
-    pub asking: Option<Move>,
+    pub asking: Option<Edit>,
     pub undo: Vec<Step>,
     pub redo: Vec<Step>,
     /// Counts changes of the board, so that the page can keep its layout.
@@ -111,6 +116,10 @@ pub enum Command {
     Redo,
     Show(Picture),
     Focus(Option<CardId>),
+    /// Chooses these cards together and no others.
+    Select(Vec<CardId>),
+    /// Takes a card to those chosen together, or out of them.
+    Toggle(CardId),
     Open(Option<CardId>),
     Filter(String),
     /// Folds or unfolds a lane; the empty name is for cards without one.
@@ -150,6 +159,8 @@ pub struct Snapshot {
     pub pending: usize,
     pub figures: Arc<Figures>,
     pub stamper: Stamper,
+    /// What this clone did last and can take back, oldest first.
+    pub steps: Vec<Step>,
 }
 
 /// What runs off the window's thread.
@@ -166,35 +177,15 @@ impl State {
     pub fn card(&self, id: &CardId) -> Option<&Card> {
         self.board.card(id)
     }
-    /// True when the card matches the filter.
-    pub fn matches(&self, card: &Card) -> bool {
-        self.filter.trim().is_empty() || matches(&self.board, card, &self.filter)
+    /// What an action on this card acts on: all cards chosen together when it is one of them, in the board's order; else
+    /// the card alone.
+    pub fn chosen(&self, card: &CardId) -> Vec<CardId> {
+        if !self.selected.contains(card) {
+            return vec![card.clone()];
+        }
+        let order = self.board.columns.iter().flat_map(|c| self.board.in_column(&c.id));
+        order.filter(|c| self.selected.contains(*c)).cloned().collect()
     }
-}
-
-/// Every word must be found: in label, title, labels, person, lane, links, blocked reason or text.
-/// `@name` looks at the person only, `#label` at the labels, `is:blocked` at the block.
-pub fn matches(board: &Board, card: &Card, filter: &str) -> bool {
-    let has = |text: &str, word: &str| text.to_lowercase().contains(word);
-    filter.to_lowercase().split_whitespace().all(|word| {
-        if let Some(name) = word.strip_prefix('@') {
-            return card.assignee.as_deref().is_some_and(|a| has(a, name));
-        }
-        if let Some(label) = word.strip_prefix('#') {
-            return card.labels.iter().any(|l| has(l, label));
-        }
-        if word == "is:blocked" {
-            return card.blocked.is_some();
-        }
-        has(&card.label, word)
-            || has(&card.title, word)
-            || card.labels.iter().any(|l| has(l, word))
-            || card.assignee.as_deref().is_some_and(|a| has(a, word))
-            || card.blocked.as_deref().is_some_and(|b| has(b, word))
-            || card.links.iter().any(|l| has(&l.target, word))
-            || card.lane.as_deref().and_then(|l| board.lane(l)).is_some_and(|l| has(&l.name, word))
-            || has(&card.body, word)
-    })
 }
 
 /// Handles a command; no I/O.
@@ -202,10 +193,9 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     match command {
         Command::Do(edit) => do_edit(state, edit, cx),
         Command::Answer(reason) => match state.board.asking.take() {
-            Some(mut m) => {
+            Some(edit) => {
                 let reason = reason.trim();
-                m.reason = Some(if reason.is_empty() { "no reason given".to_owned() } else { reason.to_owned() });
-                do_edit(state, Edit::Move(m), cx)
+                do_edit(state, edit.with_reason(if reason.is_empty() { "no reason given" } else { reason }), cx)
             }
             None => Vec::new(),
         },
@@ -221,6 +211,22 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         }
         Command::Focus(card) => {
             state.board.focus = card;
+            Vec::new()
+        }
+        Command::Select(cards) => {
+            state.board.selected = cards.into_iter().collect();
+            Vec::new()
+        }
+        Command::Toggle(card) => {
+            let board = &mut state.board;
+            // The first one chosen beside the focused card takes that along.
+            if board.selected.is_empty() {
+                board.selected.extend(board.focus.clone().filter(|f| board.board.card(f).is_some()));
+            }
+            if !board.selected.remove(&card) {
+                board.selected.insert(card.clone());
+            }
+            board.focus = Some(card);
             Vec::new()
         }
         Command::Open(card) => {
@@ -285,11 +291,11 @@ fn do_edit(state: &mut AppState, edit: Edit, cx: &Cx) -> Vec<Effect> {
             &Error::user("The board is still being read").hint("Try again in a moment"),
         ))];
     }
-    if let Edit::Move(m) = &edit
+    if let Some(m) = edit.as_move()
         && m.reason.is_none()
         && matches!(board.board.wip_after(&m.cards, &m.column), Wip::Over { hard: false, .. })
     {
-        board.asking = Some(m.clone());
+        board.asking = Some(edit);
         return Vec::new();
     }
     let (actions, title) = match edit::actions(&board.board, &board.all, &edit) {
@@ -303,10 +309,13 @@ fn do_edit(state: &mut AppState, edit: Edit, cx: &Cx) -> Vec<Effect> {
     let effects = apply(board, actions, cx);
     match &edit {
         Edit::Add(new) => board.focus = Some(new.id.clone()),
-        Edit::Move(m) => board.focus = m.cards.first().cloned(),
+        Edit::Move(m) if !m.cards.iter().any(|c| board.focus.as_ref() == Some(c)) => {
+            board.focus = m.cards.first().cloned();
+        }
         Edit::Delete(card) if board.open.as_ref() == Some(card) => board.open = None,
         _ => {}
     }
+    board.selected.retain(|id| board.board.cards.contains_key(id));
     board.undo.push(Step { title: title.clone(), inverse });
     if board.undo.len() > UNDO_DEPTH {
         board.undo.remove(0);
@@ -321,7 +330,8 @@ fn do_edit(state: &mut AppState, edit: Edit, cx: &Cx) -> Vec<Effect> {
 
 /// Edits whose result may be out of sight get a notice with Undo; typing in the details does not.
 fn is_told(edit: &Edit) -> bool {
-    matches!(edit, Edit::Move(_) | Edit::Delete(_) | Edit::Add(_) | Edit::RemoveColumn(_) | Edit::RemoveLane(_))
+    use Edit::{Add, Delete, Group, Many, Move, RemoveColumn, RemoveLane};
+    matches!(edit, Move(_) | Delete(_) | Add(_) | RemoveColumn(_) | RemoveLane(_) | Group(_) | Many { .. })
 }
 
 /// Stamps actions, applies them in memory and sends them on their way.
@@ -462,6 +472,7 @@ fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
     for op in board.recent.clone() {
         put(board, &op);
     }
+    board.selected.retain(|id| board.board.cards.contains_key(id));
     let gone = |id: &Option<CardId>| id.as_ref().is_some_and(|id| board.board.card(id).is_none());
     let (no_focus, no_open) = (gone(&board.focus), gone(&board.open));
     if no_focus {
@@ -478,6 +489,9 @@ fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
         effects.push(Effect::Notice(Notice::new(super::notify::Tone::Warning, what).body("They are kept as they are")));
     }
     board.damage = snapshot.damage;
+    if first && board.undo.is_empty() {
+        board.undo = snapshot.steps;
+    }
     if first {
         for (writer, ahead) in board.all.ahead(cx.now()) {
             let minutes = ahead / 60_000;
@@ -543,8 +557,9 @@ fn snapshot(ledger: &Ledger, cx: &JobCtx) -> Result<Snapshot> {
             break;
         }
     }
+    let steps = history::steps(&loaded.ops, &stamper.writer, UNDO_KEPT);
     let (projection, damage, pending) = (loaded.projection, loaded.damage, loaded.pending);
-    Ok(Snapshot { projection, board, log, damage, pending, figures, stamper })
+    Ok(Snapshot { projection, board, log, damage, pending, figures, stamper, steps })
 }
 
 /// A workspace was opened: loads what the page needs.

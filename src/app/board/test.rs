@@ -32,6 +32,7 @@ fn fresh() -> AppState {
         pending: 0,
         figures: Arc::default(),
         stamper: Stamper::new("me".into(), "Ines Duarte"),
+        steps: Vec::new(),
     };
     let clock = at(0);
     event(&mut state, Event::Loaded(Arc::new(snapshot)), &Cx { clock: &clock });
@@ -117,6 +118,7 @@ fn what_was_done_during_a_read_is_not_lost() {
         pending: 0,
         figures: Arc::default(),
         stamper: Stamper::new("me".into(), "Ines Duarte"),
+        steps: Vec::new(),
     };
     let card = add(&mut state, "meanwhile", "ready");
     let clock = at(99);
@@ -140,17 +142,55 @@ fn the_filter_knows_people_labels_and_blocked_cards() {
     send(&mut state, Command::Do(Edit::Assign(card.clone(), Some("Mara Okafor".into()))));
     send(&mut state, Command::Do(Edit::Label(card.clone(), "Quality".into(), true)));
     send(&mut state, Command::Do(Edit::Block(card.clone(), Some("waits for ASOS".into()))));
+    send(&mut state, Command::Do(Edit::Due(card.clone(), Some("2020-01-31".parse().unwrap()))));
+    send(&mut state, Command::Do(Edit::Link(card.clone(), "pipeline:nightly".parse().unwrap(), true)));
     let card = state.board.card(&card).unwrap();
-    for (filter, hit) in [
+    for (text, hit) in [
         ("gust and-1", true),
         ("@mara #qual is:blocked", true),
         ("@ines", false),
+        ("-@ines", true),
+        ("@nobody", false),
         ("asos", true),
         ("gust rain", false),
+        ("\"gust nulls\"", true),
+        ("\"nulls gust\"", false),
+        ("in:ready -in:done is:open pipeline:night", true),
+        ("is:overdue", true),
+        ("is:red", false),
+        ("-is:blocked", false),
+        ("is:bl", true),
         ("", true),
     ] {
-        assert_eq!(matches(&state.board.board, card, filter), hit, "{filter}");
+        assert_eq!(filter::Filter::parse(text).fits(&state, card, at(0).0), hit, "{text}");
     }
+    assert_eq!(filter::Filter::parse("is:gone").unknown, ["gone"]);
+    let one = filter::toggled("gust", "lane:two words");
+    assert_eq!(one, "gust lane:\"two words\"");
+    assert_eq!(filter::toggled(&one, "lane:two words"), "gust");
+}
+
+#[test]
+fn cards_chosen_together_move_and_are_labelled_as_one_step() {
+    let mut state = fresh();
+    send(&mut state, Command::Do(Edit::Defaults));
+    let all: Vec<CardId> = ["one", "two", "three"].map(|t| add(&mut state, t, "ready")).to_vec();
+    send(&mut state, Command::Focus(Some(all[2].clone())));
+    send(&mut state, Command::Toggle(all[0].clone()));
+    assert_eq!(state.board.chosen(&all[0]), [all[0].clone(), all[2].clone()], "the focused one is taken along");
+    assert_eq!(state.board.chosen(&all[1]), [all[1].clone()], "another card stands for itself");
+    let cards = state.board.chosen(&all[0]);
+    let m = Move { cards: cards.clone(), column: "next".into(), lane: None, spot: Spot::End, reason: None };
+    let effects = send(&mut state, Command::Do(Edit::Move(m)));
+    assert_eq!(notices(&effects), ["2 cards moved to Next"]);
+    let edits = cards.iter().map(|c| Edit::Label(c.clone(), "Feed".into(), true)).collect();
+    send(&mut state, Command::Do(Edit::Many { title: "2 cards labelled Feed".into(), edits }));
+    let labelled = |s: &AppState| s.board.board.cards.values().filter(|c| !c.labels.is_empty()).count();
+    assert_eq!(labelled(&state), 2);
+    send(&mut state, Command::Undo);
+    assert_eq!(labelled(&state), 0);
+    send(&mut state, Command::Undo);
+    assert_eq!(state.board.board.in_column("ready").len(), 3);
 }
 
 fn host(root: &Path, home: &Path) -> Host {
@@ -191,6 +231,82 @@ fn the_whole_loop_ends_in_a_commit_and_survives_a_restart() {
     assert!(host.settle(Duration::from_secs(20)));
     assert_eq!(host.state.board.card(&card).unwrap().title, "Renamed elsewhere");
     drop(host);
-    let host = self::host(dir.path(), home.path());
+    let mut host = self::host(dir.path(), home.path());
     assert_eq!(host.state.board.card(&card).unwrap().column, "in-progress");
+    // What was done before the restart can be taken back, one step after the other.
+    let titles: Vec<&str> = host.state.board.undo.iter().map(|s| s.title.as_str()).collect();
+    assert_eq!(
+        titles.iter().rev().take(3).rev().collect::<Vec<_>>(),
+        [
+            &"Add AND-1 \u{201c}Renamed elsewhere\u{201d}",
+            &"Move AND-1 to In progress",
+            &"Name AND-1 \u{201c}Renamed elsewhere\u{201d}"
+        ]
+    );
+    host.send(Command::Undo);
+    assert_eq!(host.state.board.card(&card).unwrap().title, "First");
+    host.send(Command::Undo);
+    assert_eq!(host.state.board.card(&card).unwrap().column, "ready");
+    host.send(Command::Undo);
+    assert!(host.state.board.card(&card).is_none());
+    host.send(Command::Redo);
+    assert_eq!(host.state.board.card(&card).unwrap().column, "ready");
+}
+
+/// A run of `nightly` that ended at `secs` on the clock of [`at`].
+fn ended(number: u64, ok: bool, secs: i64) -> crate::model::run::Run {
+    use crate::model::run::{RunState, TaskState, tests::run};
+    let bad = if ok { TaskState::Success } else { TaskState::Failed };
+    let mut r = run([TaskState::Success, bad, TaskState::Success, TaskState::Success]);
+    r.id = format!("run{number}").as_str().into();
+    r.number = number;
+    r.state = if ok { RunState::Success } else { RunState::Failed };
+    r.queued_at = at(secs - 60).0;
+    r.ended_at = Some(at(secs).0);
+    r
+}
+
+#[test]
+fn a_card_is_red_while_its_pipeline_is_and_finished_work_stays_finished() {
+    use live::{Standing, Tone, of_card, standing};
+    let mut state = fresh();
+    send(&mut state, Command::Do(Edit::Defaults));
+    let link: Link = "pipeline:nightly".parse().unwrap();
+    let open = add(&mut state, "Open work", "in-progress");
+    let done = add(&mut state, "Finished work", "review");
+    for card in [&open, &done] {
+        send(&mut state, Command::Do(Edit::Link(card.clone(), link.clone(), true)));
+    }
+    let ran = |state: &mut AppState, run| {
+        let event = crate::app::runs::Event::Changed(Arc::new(run));
+        crate::app::runs::event(state, event, &Cx { clock: &at(9_000) });
+    };
+    let stands = |state: &AppState, id: &CardId| {
+        let card = state.board.card(id).unwrap();
+        let live = of_card(state, card);
+        (standing(&state.board, card, live.as_ref()), live.map(|l| l.tone))
+    };
+    ran(&mut state, ended(1, true, 10));
+    assert_eq!(stands(&state, &open), (Standing::Plain, Some(Tone::Success)));
+    let clock = at(100);
+    command(&mut state, shift(&done, "done"), &Cx { clock: &clock });
+    ran(&mut state, ended(2, false, 500));
+    assert_eq!(stands(&state, &open), (Standing::Red, Some(Tone::Failed)));
+    assert_eq!(stands(&state, &done), (Standing::FailedSince, Some(Tone::Failed)), "it was finished before");
+    let rows = attention(&state);
+    let red: Vec<_> = rows.iter().filter(|r| r.trouble == Trouble::Failed).map(|r| r.card.clone()).collect();
+    assert_eq!(red, [Some(open.clone())], "only work that is not finished asks for somebody by its card");
+    // An older run that is told late changes nothing; the rerun of the newest does.
+    ran(&mut state, ended(1, true, 10));
+    assert_eq!(stands(&state, &open).0, Standing::Red);
+    let mut again = ended(2, true, 900);
+    again.round = 2;
+    ran(&mut state, again);
+    assert_eq!(stands(&state, &open), (Standing::Plain, Some(Tone::Success)));
+    assert_eq!(stands(&state, &done), (Standing::Plain, Some(Tone::Success)));
+    // Work that is called finished while its pipeline is red does not hide it.
+    ran(&mut state, ended(3, false, 1_000));
+    let clock = at(2_000);
+    command(&mut state, shift(&open, "done"), &Cx { clock: &clock });
+    assert_eq!(stands(&state, &open).0, Standing::Red);
 }

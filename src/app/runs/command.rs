@@ -1,5 +1,5 @@
 //! What a person asks; no I/O.
-use super::{Command, Dialog, RerunDialog, RunDialog, State, Tab, Task, dialog, find};
+use super::{Command, Dialog, LogId, RerunDialog, RunDialog, Tab, Task, dialog, find};
 use crate::{
     app::{AppState, Cx, Effect, Job, Policy, notify::Notice, shell},
     base::{Error, ids::RunId},
@@ -52,20 +52,39 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Cancel(id) => return cancel(state, &id),
         Command::OpenLog { task, attempt } => return open_log(state, &task, attempt),
         Command::Follow(on) => state.runs.log.follow = on,
-        Command::Search(text) => state.runs.log.set_search(text),
+        Command::Search(text) => {
+            if state.runs.log.set_search(text) {
+                return search(state);
+            }
+        }
         Command::Hit(by) => state.runs.log.step(by),
         Command::FirstError => state.runs.log.first_error(),
-        Command::OnlyFrom(level) => {
-            let log = &mut state.runs.log;
-            log.only_from = (level > crate::model::run::Level::Info).then_some(level);
+        Command::GoLine(line) => state.runs.log.go(line),
+        Command::NeedLog(pages) => {
+            let pages = state.runs.log.ask(&pages);
+            if let (Some(id), false) = (state.runs.log.id(), pages.is_empty()) {
+                return vec![Job::io("runs.log.pages", Task::LogPages { id, pages }).start()];
+            }
         }
-        Command::CopyLog => return vec![Effect::Copy(log_text(&state.runs))],
+        Command::OnlyFrom(level) => state.runs.log.set_level(level),
+        Command::CopyLog => {
+            let id = state.runs.log.id();
+            return id.map(|id| Job::io("runs.log.copy", Task::LogText(id)).start()).into_iter().collect();
+        }
     }
     Vec::new()
 }
 
-fn log_text(runs: &State) -> String {
-    runs.log.lines.iter().map(|l| l.to_text() + "\n").collect()
+/// Searches the log on from where it was searched last; an empty search ends the one under way.
+pub(super) fn search(state: &mut AppState) -> Vec<Effect> {
+    let log = &mut state.runs.log;
+    let Some(id) = log.id() else { return Vec::new() };
+    if log.search.is_empty() {
+        return vec![Effect::Cancel("runs.log.search".to_owned())];
+    }
+    log.searching = true;
+    let task = Task::LogSearch { id, search: log.search.clone(), from: log.searched };
+    vec![Job::io("runs.log.search", task).start()]
 }
 
 /// Selects a pipeline and its newest run.
@@ -187,8 +206,12 @@ fn open_log(state: &mut AppState, task: &str, attempt: Option<u32>) -> Vec<Effec
         return Vec::new();
     }
     runs.log.open(&run.id, task, number, live);
-    let task = Task::Log { run: run.id.clone(), task: task.to_owned(), attempt: number, live };
-    vec![Job::io("runs.log", task).start()]
+    let id = LogId { run: run.id.clone(), task: task.to_owned(), attempt: number };
+    let mut effects = vec![Job::io("runs.log", Task::Log { id, live }).start()];
+    if !runs.log.search.is_empty() {
+        effects.extend(search(state));
+    }
+    effects
 }
 
 /// Runs a pipeline with defaults, or asks for its parameters.

@@ -55,10 +55,32 @@ fn fold(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
                 state.runs.detail = Some(*detail);
             }
         }
-        Event::Log { run, task, attempt, from, chunk } => {
-            if state.runs.log.shows(&run, &task, attempt) {
-                state.runs.log.add(from, chunk);
+        Event::LogIndex { id, index, complete } => {
+            let log = &mut state.runs.log;
+            if log.is(&id) {
+                log.grow(index, complete);
+                // What was added is searched too.
+                let more = complete && log.index.bytes > log.searched.0;
+                if more && !log.searching && !log.search.is_empty() {
+                    return command::search(state);
+                }
             }
+        }
+        Event::LogPages { id, pages } => {
+            if state.runs.log.is(&id) {
+                state.runs.log.put(pages);
+            }
+        }
+        Event::LogHits { id, search, from, hits, total, next, done } => {
+            let log = &mut state.runs.log;
+            if log.is(&id) && log.search == search {
+                log.found(from, hits, total, next, done);
+            }
+        }
+        Event::LogText { text, cut } => {
+            let words = if cut { "The end of the log was copied" } else { "The log was copied" };
+            let body = if cut { "All of it is too long for a clipboard; the file has it" } else { "" };
+            return vec![Effect::Copy(text), Effect::Notice(Notice::info(words).body(body))];
         }
         Event::LogFailed(error) => {
             state.runs.log.loaded = true;

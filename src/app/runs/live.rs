@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Event, KEPT};
+use super::{Event, KEPT, LogId};
 use crate::{
     app::Out,
     base::{Result, ids::RunId},
@@ -19,7 +19,7 @@ use crate::{
         runner,
         store::{RunQuery, Store},
     },
-    model::run::{Run, RunState},
+    model::run::{Run, RunState, logindex::LogIndex},
 };
 
 /// How often the store is asked whether another process has written; the answer costs microseconds.
@@ -29,7 +29,7 @@ const RECOVER: Duration = Duration::from_secs(5);
 /// How often a growing log is read.
 const TAIL: Duration = Duration::from_millis(100);
 /// Most of a log that is read at once.
-pub(super) const PIECE: u64 = 8 << 20;
+pub(super) const PIECE: u64 = 4 << 20;
 
 /// A field of [`crate::app::Env`].
 #[derive(Debug, Default)]
@@ -83,11 +83,11 @@ impl Live {
         }
     }
 
-    /// Reads on in a growing log; a reader before ends.
-    pub(super) fn tail(&self, store: Store, out: Out, run: RunId, task: String, attempt: u32, from: u64) {
+    /// Reads a log to its end, and on while it grows; a reader before ends.
+    pub(super) fn tail(&self, store: Store, out: Out, id: LogId, live: bool) {
         let flag = Arc::new(AtomicBool::new(false));
         let stop = flag.clone();
-        let go = move || tail(&store, &out, &run, &task, attempt, from, &stop);
+        let go = move || tail(&store, &out, &id, live, &stop);
         match thread::Builder::new().name("runs-log".to_owned()).spawn(go) {
             Ok(_) => self.inner().tail = Some(Stop(flag)),
             Err(e) => tracing::warn!("no thread to follow a log: {e}"),
@@ -143,31 +143,39 @@ fn watch(store: &Store, out: &Out, stop: &AtomicBool) {
     }
 }
 
-fn tail(store: &Store, out: &Out, run: &RunId, task: &str, attempt: u32, mut from: u64, stop: &AtomicBool) {
-    let mut looked = Instant::now();
+fn tail(store: &Store, out: &Out, id: &LogId, live: bool, stop: &AtomicBool) {
+    let mut index = LogIndex::default();
+    let (mut looked, mut told, mut told_bytes) = (Instant::now(), None::<Instant>, u64::MAX);
     loop {
-        let over = looked.elapsed() >= LOOK && {
-            looked = Instant::now();
-            let state = store.run(run).ok().flatten();
-            let attempts = state.as_ref().and_then(|r| r.task(task)).map(|t| t.attempts.as_slice());
-            attempts.is_none_or(|a| a.iter().any(|a| a.number == attempt && a.state.is_final()))
+        let over = !live
+            || looked.elapsed() >= LOOK && {
+                looked = Instant::now();
+                let state = store.run(&id.run).ok().flatten();
+                let attempts = state.as_ref().and_then(|r| r.task(&id.task)).map(|t| t.attempts.as_slice());
+                attempts.is_none_or(|a| a.iter().any(|a| a.number == id.attempt && a.state.is_final()))
+            };
+        // The first piece is small, so that something is seen at once.
+        let piece = if index.bytes == 0 { PIECE / 16 } else { PIECE };
+        let bytes = match store.log_lines(&id.run, &id.task, id.attempt, index.bytes, piece) {
+            Ok(bytes) => bytes,
+            Err(e) => return out.send(Event::LogFailed(e)),
         };
-        match store.read_log(run, task, attempt, from, PIECE) {
-            Ok(chunk) if !chunk.lines.is_empty() => {
-                let next = chunk.next;
-                out.send(Event::Log { run: run.clone(), task: task.to_owned(), attempt, from, chunk });
-                from = next;
-            }
-            Ok(_) if over => return,
-            Ok(_) => {}
-            Err(e) => {
-                out.send(Event::LogFailed(e));
-                return;
-            }
-        }
+        index.feed(&bytes);
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        thread::sleep(TAIL);
+        let at_end = bytes.is_empty();
+        let due = told.is_none_or(|t| t.elapsed() >= TAIL);
+        if (due || at_end) && told_bytes != index.bytes || told.is_none() || at_end && over {
+            told = Some(Instant::now());
+            told_bytes = index.bytes;
+            out.send(Event::LogIndex { id: id.clone(), index: Arc::new(index.clone()), complete: at_end });
+        }
+        if at_end {
+            if over {
+                return;
+            }
+            thread::sleep(TAIL);
+        }
     }
 }

@@ -1,12 +1,29 @@
-//! The log being looked at: lines, what is searched, where the eye is led.
-use crate::{
-    base::{Error, ids::RunId},
-    engine::store::LogChunk,
-    model::run::{Level, LogLine},
+//! The log being looked at: an index of all of it, the pages in sight, what is searched, where the eye is led.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
-/// More lines are not kept; the file has them all.
-const MOST_LINES: usize = 400_000;
+use crate::{
+    base::{Error, ids::RunId},
+    model::run::{
+        Level, LogLine,
+        logindex::{LogIndex, PAGE},
+    },
+};
+
+/// Pages kept in memory; the file has them all.
+const MOST_PAGES: usize = 64;
+/// Hits whose places are kept; all are counted.
+pub(super) const MOST_HITS: usize = 100_000;
+
+/// A log: whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogId {
+    pub run: RunId,
+    pub task: String,
+    pub attempt: u32,
+}
 
 /// The log of one attempt.
 #[derive(Debug, Default)]
@@ -14,27 +31,35 @@ pub struct LogView {
     pub run: Option<RunId>,
     pub task: String,
     pub attempt: u32,
-    pub lines: Vec<LogLine>,
-    /// Bytes before the first line shown.
-    pub skipped_bytes: u64,
-    /// Bytes read so far.
-    pub next: u64,
+    pub index: Arc<LogIndex>,
+    /// The index has reached the end of what was there.
+    pub complete: bool,
     pub loaded: bool,
     pub error: Option<Error>,
     /// Stays at the end while it grows.
     pub follow: bool,
     pub search: String,
-    /// Places in `lines` that contain the search.
-    pub hits: Vec<usize>,
+    /// Lines that contain the search, the first [`MOST_HITS`] of them.
+    pub hits: Vec<u64>,
+    pub hits_total: u64,
+    /// Searched so far: byte and line.
+    pub(super) searched: (u64, u64),
+    /// A search is under way.
+    pub searching: bool,
     /// Which of the hits is the current one.
     pub hit: usize,
     /// Only lines this loud or louder.
     pub only_from: Option<Level>,
+    /// Places of the lines that are shown, where not all are.
+    pub shown: Option<Vec<u64>>,
     /// A line to bring into view, with a number that changes with each wish.
-    pub goto: Option<(usize, u64)>,
+    pub goto: Option<(u64, u64)>,
     wishes: u64,
-    pub errors: usize,
-    pub warnings: usize,
+    /// The first error was asked for before it was found.
+    wants_error: bool,
+    pages: BTreeMap<u64, Vec<LogLine>>,
+    /// Pages asked for last.
+    asked: BTreeSet<u64>,
 }
 
 impl LogView {
@@ -48,94 +73,138 @@ impl LogView {
     pub fn shows(&self, run: &RunId, task: &str, attempt: u32) -> bool {
         self.run.as_ref() == Some(run) && self.task == task && self.attempt == attempt
     }
-    /// Adds what was read from byte `from`; a piece read twice is added once.
-    pub(super) fn add(&mut self, from: u64, chunk: LogChunk) {
+    /// Whose log it is.
+    pub fn id(&self) -> Option<LogId> {
+        Some(LogId { run: self.run.clone()?, task: self.task.clone(), attempt: self.attempt })
+    }
+    pub(super) fn is(&self, id: &LogId) -> bool {
+        self.shows(&id.run, &id.task, id.attempt)
+    }
+    /// A line, when its page is in memory.
+    pub fn line(&self, at: u64) -> Option<&LogLine> {
+        self.pages.get(&(at / PAGE))?.get(usize::try_from(at % PAGE).ok()?)
+    }
+    /// Lines that are shown.
+    pub fn rows(&self) -> u64 {
+        self.shown.as_ref().map_or(self.index.lines, |s| s.len() as u64)
+    }
+    /// The line at a place among those shown.
+    pub fn line_at(&self, place: u64) -> u64 {
+        let at = self.shown.as_ref().and_then(|s| s.get(usize::try_from(place).ok()?).copied());
+        at.unwrap_or(place)
+    }
+    /// Pages that these places need and that are not in memory or have grown; empty when they were asked for already.
+    pub fn missing(&self, from: u64, to: u64) -> Vec<u64> {
+        let pages: BTreeSet<u64> = (from..to.min(self.rows())).map(|p| self.line_at(p) / PAGE).collect();
+        let wanted: Vec<u64> = pages.into_iter().filter(|p| !self.has(*p)).collect();
+        if wanted.iter().all(|p| self.asked.contains(p)) { Vec::new() } else { wanted }
+    }
+    fn has(&self, page: u64) -> bool {
+        let n = self.index.page(page).map_or(0, |(_, _, n)| n);
+        self.pages.get(&page).is_some_and(|p| p.len() as u64 >= n)
+    }
+    /// Byte ranges of pages.
+    pub(super) fn ask(&mut self, pages: &[u64]) -> Vec<(u64, u64, u64)> {
+        self.asked = pages.iter().copied().collect();
+        pages.iter().filter_map(|p| self.index.page(*p).map(|(from, to, _)| (*p, from, to))).collect()
+    }
+    /// Takes pages that were read.
+    pub(super) fn put(&mut self, pages: Vec<(u64, Vec<LogLine>)>) {
+        let near = pages.first().map_or(0, |(p, _)| *p);
+        for (page, lines) in pages {
+            self.asked.remove(&page);
+            self.pages.insert(page, lines);
+        }
+        // Far from what is read now is what is needed last.
+        while self.pages.len() > MOST_PAGES {
+            let far = self.pages.keys().copied().max_by_key(|p| p.abs_diff(near));
+            far.map(|p| self.pages.remove(&p));
+        }
+    }
+    /// Takes a further state of the index. Of two readers of one log the one that is further counts.
+    pub(super) fn grow(&mut self, index: Arc<LogIndex>, complete: bool) {
+        if index.bytes < self.index.bytes {
+            return;
+        }
         self.loaded = true;
-        if from != self.next && from != 0 || from == 0 && !self.lines.is_empty() {
-            return;
-        }
-        if from == 0 {
-            self.skipped_bytes = chunk.skipped_bytes;
-        }
-        self.next = chunk.next;
-        let first = self.lines.len();
-        self.errors += chunk.lines.iter().filter(|l| l.level == Level::Error).count();
-        self.warnings += chunk.lines.iter().filter(|l| l.level == Level::Warn).count();
-        self.lines.extend(chunk.lines);
-        self.find_hits(first);
-        if self.lines.len() > MOST_LINES {
-            let over = self.lines.len() - MOST_LINES;
-            self.lines.drain(..over);
-            self.skipped_bytes = self.skipped_bytes.max(1);
-            self.find_hits(0);
+        self.complete = complete;
+        self.index = index;
+        self.asked.clear();
+        self.filter();
+        if self.wants_error && (self.index.first_error().is_some() || complete) {
+            self.first_error();
         }
     }
-    fn find_hits(&mut self, first: usize) {
-        if first == 0 {
-            self.hits.clear();
-        }
-        if self.search.is_empty() {
-            return;
-        }
-        let wanted = self.search.to_lowercase();
-        let found = self.lines.iter().enumerate().skip(first).filter(|(_, l)| contains(&l.text, &wanted));
-        self.hits.extend(found.map(|(i, _)| i));
+    pub(super) fn set_level(&mut self, level: Level) {
+        self.only_from = (level > Level::Info).then_some(level);
+        self.filter();
     }
-    /// Searches for text without regard to case.
-    pub(super) fn set_search(&mut self, text: String) {
+    fn filter(&mut self) {
+        self.shown = self.only_from.map(|l| self.index.at_least(l));
+    }
+    /// Begins to search for text; false when that is searched for already.
+    pub(super) fn set_search(&mut self, text: String) -> bool {
         if text == self.search {
-            return;
+            return false;
         }
         self.search = text;
-        self.find_hits(0);
+        self.begin_search();
+        true
+    }
+    pub(super) fn begin_search(&mut self) {
+        self.hits.clear();
+        self.hits_total = 0;
+        self.searched = (0, 0);
+        self.searching = false;
         self.hit = 0;
-        if let Some(line) = self.hits.first() {
+    }
+    /// Takes hits found from where the search was.
+    pub(super) fn found(&mut self, from: u64, hits: Vec<u64>, total: u64, next: (u64, u64), done: bool) {
+        if from != self.searched.0 {
+            return;
+        }
+        let first = self.hits.is_empty();
+        self.searched = next;
+        self.searching = !done;
+        self.hits_total += total;
+        let room = MOST_HITS.saturating_sub(self.hits.len());
+        self.hits.extend(hits.into_iter().take(room));
+        if first && let Some(line) = self.hits.first() {
             self.go(*line);
         }
     }
     /// To another hit, around the ends.
     pub(super) fn step(&mut self, by: i32) {
-        let n = i32::try_from(self.hits.len()).unwrap_or(i32::MAX);
+        let n = i64::try_from(self.hits.len()).unwrap_or(i64::MAX);
         if n == 0 {
             return;
         }
-        let at = (i32::try_from(self.hit).unwrap_or(0) + by).rem_euclid(n);
+        let at = (i64::try_from(self.hit).unwrap_or(0) + i64::from(by)).rem_euclid(n);
         self.hit = usize::try_from(at).unwrap_or(0);
         if let Some(line) = self.hits.get(self.hit) {
             self.go(*line);
         }
     }
-    /// Brings the first error into view.
+    /// Brings the first error into view, as soon as it is found.
     pub(super) fn first_error(&mut self) {
-        if let Some(line) = self.first_error_line() {
-            self.go(line);
+        self.wants_error = false;
+        match self.index.first_error() {
+            Some(line) => self.go(line),
+            None => self.wants_error = !self.complete,
         }
     }
-    /// The place of the first error of the task's own, else of the first at all.
-    pub fn first_error_line(&self) -> Option<usize> {
-        let errors = || self.lines.iter().enumerate().filter(|(_, l)| l.level == Level::Error);
-        errors().find(|(_, l)| l.source != "runner").or_else(|| errors().next()).map(|(i, _)| i)
-    }
-    fn go(&mut self, line: usize) {
+    /// Brings a line into view.
+    pub(super) fn go(&mut self, line: u64) {
         self.follow = false;
         self.wishes += 1;
         self.goto = Some((line, self.wishes));
-        if self.only_from.is_some_and(|l| self.lines.get(line).is_some_and(|x| x.level < l)) {
+        if self.shown.as_ref().is_some_and(|s| s.binary_search(&line).is_err()) {
             self.only_from = None;
+            self.shown = None;
         }
     }
-    /// Places of the lines that are shown.
-    pub fn shown(&self) -> Option<Vec<usize>> {
-        let from = self.only_from?;
-        Some(self.lines.iter().enumerate().filter(|(_, l)| l.level >= from).map(|(i, _)| i).collect())
+    /// Lines in memory, to show that it does not grow with the log.
+    pub fn in_memory(&self) -> usize {
+        self.pages.values().map(Vec::len).sum()
     }
-}
-
-/// Whether `text` contains `wanted`, which is in lower case.
-fn contains(text: &str, wanted: &str) -> bool {
-    if wanted.is_ascii() {
-        let (hay, needle) = (text.as_bytes(), wanted.as_bytes());
-        return hay.windows(needle.len()).any(|w| w.eq_ignore_ascii_case(needle));
-    }
-    text.to_lowercase().contains(wanted)
 }

@@ -17,10 +17,9 @@ use jiff::Timestamp;
 use super::{AppState, Cx, Effect, action::Action, workspace};
 use crate::{
     base::{Error, Result, ids::RunId},
-    engine::store::LogChunk,
     model::{
         pipeline::Pipeline,
-        run::{Change, Commit, MetricPoint, Run, RunState, Scope},
+        run::{Change, Commit, LogLine, MetricPoint, Run, RunState, Scope, logindex::LogIndex},
         workspace::FileKind,
     },
 };
@@ -29,7 +28,7 @@ pub use command::command;
 pub use dialog::{Dialog, Field, RerunDialog, RunDialog};
 pub use event::event;
 pub use live::Live;
-pub use log::LogView;
+pub use log::{LogId, LogView};
 pub use work::run;
 
 /// Runs of each pipeline kept in memory.
@@ -55,6 +54,10 @@ pub enum Tab {
     #[default]
     Grid,
     Gantt,
+    /// How long tasks take, run by run.
+    Durations,
+    /// Runs by day.
+    Calendar,
     Log,
     Code,
 }
@@ -166,6 +169,10 @@ pub enum Command {
     /// To the next hit (1) or the one before (-1).
     Hit(i32),
     FirstError,
+    /// Brings a line of the log into view.
+    GoLine(u64),
+    /// Reads pages of the log that come into sight.
+    NeedLog(Vec<u64>),
     OnlyFrom(crate::model::run::Level),
     CopyLog,
 }
@@ -195,12 +202,30 @@ pub enum Event {
     },
     Metrics(Vec<MetricPoint>),
     Detail(Box<Detail>),
-    Log {
-        run: RunId,
-        task: String,
-        attempt: u32,
+    /// What is known of the log by now.
+    LogIndex {
+        id: LogId,
+        index: Arc<LogIndex>,
+        complete: bool,
+    },
+    LogPages {
+        id: LogId,
+        pages: Vec<(u64, Vec<LogLine>)>,
+    },
+    /// Lines with the text searched for, of the stretch from byte `from` to `next`.
+    LogHits {
+        id: LogId,
+        search: String,
         from: u64,
-        chunk: LogChunk,
+        hits: Vec<u64>,
+        total: u64,
+        next: (u64, u64),
+        done: bool,
+    },
+    /// The log as text, for the clipboard; true when it is only its end.
+    LogText {
+        text: String,
+        cut: bool,
     },
     LogFailed(Error),
 }
@@ -214,7 +239,10 @@ pub enum Task {
     Rerun { key: String, seen: Box<Run>, scope: Scope, note: Option<String> },
     Cancel(RunId),
     Detail(Box<Run>),
-    Log { run: RunId, task: String, attempt: u32, live: bool },
+    Log { id: LogId, live: bool },
+    LogPages { id: LogId, pages: Vec<(u64, u64, u64)> },
+    LogSearch { id: LogId, search: String, from: (u64, u64) },
+    LogText(LogId),
 }
 
 /// A workspace was opened: loads what the page needs.

@@ -142,38 +142,120 @@ fn a_failure_elsewhere_gives_a_notice_and_one_under_the_eyes_does_not() {
     assert!(stale.is_empty() && latest(&here, "nightly").unwrap().state == RunState::Failed, "old news change nothing");
 }
 
-#[test]
-fn a_log_is_added_to_once_and_searched() {
-    use crate::{
-        engine::store::LogChunk,
-        model::run::{Level, LogLine},
+/// A log of lines of which the last is an error.
+fn log_text(lines: u64) -> String {
+    use crate::model::run::Level;
+    let line = |n: u64| match n + 1 == lines {
+        true => LogLine::new(NOW.0, Level::Error, "stderr", "ValueError: g7 unit"),
+        false => LogLine::new(NOW.0, Level::Info, "stdout", format!("row {n} of G7")),
     };
+    (0..lines).map(|n| line(n).to_text() + "\n").collect()
+}
+
+#[test]
+fn a_log_is_read_by_pages_and_searched() {
+    use crate::model::run::{Level, logindex::parse_lines};
     let mut state = state();
     let mut run = failed("bbbb", 2);
     run.tasks[1].attempts = vec![sample::attempt(1, 1, TaskState::Failed, 1, 2)];
     event(&mut state, Event::Changed(Arc::new(run)), &Cx { clock: &NOW });
     let effects = send(&mut state, Command::OpenLog { task: "clean".into(), attempt: None }, &NOW);
     assert_eq!((jobs(&effects), state.runs.tab), (vec!["runs.log"], Tab::Log));
-    let line = |level, t: &str| LogLine { at: None, level, source: "stdout".into(), text: t.into() };
-    let chunk = LogChunk {
-        lines: vec![line(Level::Info, "loading G7"), line(Level::Error, "ValueError: g7 unit")],
-        next: 40,
-        skipped_bytes: 0,
-    };
-    let news = Event::Log { run: "bbbb".into(), task: "clean".into(), attempt: 1, from: 0, chunk };
-    event(&mut state, news.clone(), &Cx { clock: &NOW });
-    event(&mut state, news, &Cx { clock: &NOW });
-    assert_eq!((state.runs.log.lines.len(), state.runs.log.errors), (2, 1));
-    send(&mut state, Command::Search("g7".into()), &NOW);
-    assert_eq!(state.runs.log.hits, [0, 1]);
-    send(&mut state, Command::Hit(-1), &NOW);
-    assert_eq!(state.runs.log.hit, 1, "around the end");
-    send(&mut state, Command::Follow(true), &NOW);
+    let id = state.runs.log.id().unwrap();
+    // The first error is asked for before it is found.
     send(&mut state, Command::FirstError, &NOW);
-    assert_eq!(state.runs.log.goto.map(|g| g.0), Some(1));
+    assert_eq!(state.runs.log.goto, None);
+    let text = log_text(100_000);
+    let mut index = LogIndex::default();
+    let mut tell = |state: &mut AppState, to: usize, complete| {
+        let done = usize::try_from(index.bytes).unwrap();
+        index.feed(&text.as_bytes()[done..to]);
+        let news = Event::LogIndex { id: id.clone(), index: Arc::new(index.clone()), complete };
+        event(state, news, &Cx { clock: &NOW })
+    };
+    tell(&mut state, 9_000, false);
+    assert!(state.runs.log.rows() > 100);
+    tell(&mut state, text.len(), true);
+    assert_eq!((state.runs.log.rows(), state.runs.log.index.errors), (100_000, 1));
+    assert_eq!(state.runs.log.goto.map(|g| g.0), Some(99_999));
     assert!(!state.runs.log.follow, "led away from the end");
+    // What is in sight is asked for once, and memory does not grow with what was seen.
+    for from in (0..100_000).step_by(300) {
+        let pages = state.runs.log.missing(from, from + 50);
+        let effects = send(&mut state, Command::NeedLog(pages), &NOW);
+        let Some(Effect::Start(job)) = effects.first() else { continue };
+        assert!(state.runs.log.missing(from, from + 50).is_empty(), "asked for already");
+        let crate::app::Task::Runs(Task::LogPages { id, pages }) = &job.task else { panic!("{job:?}") };
+        let read = |(p, a, b): &(u64, u64, u64)| (*p, parse_lines(&text.as_bytes()[*a as usize..*b as usize]));
+        let news = Event::LogPages { id: id.clone(), pages: pages.iter().map(read).collect() };
+        event(&mut state, news, &Cx { clock: &NOW });
+        assert_eq!(state.runs.log.line(from).unwrap().text, format!("row {from} of G7"));
+    }
+    assert!(state.runs.log.in_memory() < 20_000);
+    let effects = send(&mut state, Command::Search("g7".into()), &NOW);
+    assert_eq!(jobs(&effects), ["runs.log.search"]);
+    let found = |from, hits: &[u64], next, done| Event::LogHits {
+        id: id.clone(),
+        search: "g7".into(),
+        from,
+        hits: hits.to_vec(),
+        total: hits.len() as u64,
+        next,
+        done,
+    };
+    event(&mut state, found(0, &[0, 1], (40, 2), false), &Cx { clock: &NOW });
+    event(&mut state, found(0, &[0, 1], (40, 2), false), &Cx { clock: &NOW });
+    event(&mut state, found(40, &[99_999], (text.len() as u64, 100_000), true), &Cx { clock: &NOW });
+    assert_eq!((state.runs.log.hits.as_slice(), state.runs.log.hits_total), (&[0, 1, 99_999][..], 3));
+    send(&mut state, Command::Hit(-1), &NOW);
+    assert_eq!(state.runs.log.hit, 2, "around the end");
     send(&mut state, Command::OnlyFrom(Level::Error), &NOW);
-    assert_eq!(state.runs.log.shown(), Some(vec![1]));
+    assert_eq!(state.runs.log.shown, Some(vec![99_999]));
+    send(&mut state, Command::GoLine(5), &NOW);
+    assert_eq!(state.runs.log.shown, None, "a line that is not shown brings all lines back");
+}
+
+/// Milliseconds until the log of a hundred megabytes shows its first lines, and until all of it is known.
+#[test]
+fn a_log_of_any_length_opens_at_once_and_is_found_in() {
+    use crate::{
+        app::{env::NoWaker, host::Host},
+        base::time::SystemClock,
+        engine::{dirs::Dirs, store::log_path},
+    };
+    use std::{fs, time::Duration};
+    let megabytes: u64 = std::env::var("ANDON_LOG_MB").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
+    let (dir, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut host = Host::new(Dirs::below(home.path()), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    host.send(workspace::Command::Open(dir.path().to_path_buf()));
+    assert!(host.settle(Duration::from_secs(20)));
+    let mut run = failed("bbbb", 2);
+    run.tasks[1].attempts = vec![sample::attempt(1, 1, TaskState::Failed, 1, 2)];
+    let clock = SystemClock;
+    event(&mut host.state, Event::Changed(Arc::new(run)), &Cx { clock: &clock });
+    let path = dir.path().join(log_path(&"bbbb".into(), "clean", 1));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let lines = megabytes * 1024 * 1024 / 54;
+    fs::write(&path, log_text(lines)).unwrap();
+    let begun = std::time::Instant::now();
+    host.send(Command::SelectRun("bbbb".into()));
+    host.send(Command::OpenLog { task: "clean".into(), attempt: None });
+    let until = |host: &mut Host, what: &str, ok: &dyn Fn(&LogView) -> bool| {
+        while !ok(&host.state.runs.log) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "{what}");
+            host.settle(Duration::from_millis(5));
+        }
+        begun.elapsed()
+    };
+    let first = until(&mut host, "first lines", &|l| l.rows() > 100);
+    host.send(Command::NeedLog(vec![0]));
+    let seen = until(&mut host, "the first page", &|l| l.line(0).is_some());
+    let all = until(&mut host, "the end", &|l| l.complete);
+    assert_eq!(host.state.runs.log.rows(), lines);
+    host.send(Command::Search("VALUEERROR".into()));
+    let found = until(&mut host, "the hit", &|l| l.hits == [lines - 1]);
+    eprintln!("log of {megabytes} MB: first {first:?}, page {seen:?}, all {all:?}, found {found:?}");
+    assert!(host.state.runs.log.in_memory() < 20_000);
 }
 
 #[test]

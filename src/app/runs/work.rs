@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use crossbeam_channel::RecvTimeoutError;
 
-use super::{Detail, Entry, Event, KEPT, MetricRow, Task, live::PIECE};
+use super::{Detail, Entry, Event, KEPT, LogId, MetricRow, Task, live::PIECE};
 use crate::{
     app::{Env, Out},
     base::{Error, Result, fsx, job::JobCtx},
@@ -11,11 +11,18 @@ use crate::{
         runner::{self, Begin, Execution, RunEvent, Sink},
         store::{MetricQuery, RunQuery, Store},
     },
-    model::run::{MetricPoint, Run, RunState, what_changed},
+    model::run::{
+        MetricPoint, Run, RunState,
+        logindex::{Finder, parse_lines},
+        what_changed,
+    },
 };
 
 /// Events of a run reach the window at most so often; what is in between is only seen in the store.
 const EVERY: Duration = Duration::from_millis(33);
+
+/// Most of a log that goes on the clipboard.
+const MOST_COPIED: u64 = 4 << 20;
 
 /// Carries out a task; blocking allowed.
 pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
@@ -48,21 +55,63 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             out.send(Event::Detail(Box::new(detail(&store, &root, &run, cx)?)));
             Ok(())
         }
-        Task::Log { run, task, attempt, live } => {
+        Task::Log { id, live } => {
             let store = env.runs.store(&root)?;
             env.runs.end_tail();
-            match store.read_log(&run, &task, attempt, 0, PIECE) {
-                Ok(chunk) => {
-                    let next = chunk.next;
-                    out.send(Event::Log { run: run.clone(), task: task.clone(), attempt, from: 0, chunk });
-                    if live {
-                        env.runs.tail(store, out.clone(), run, task, attempt, next);
-                    }
-                }
-                Err(e) => out.send(Event::LogFailed(e)),
-            }
+            env.runs.tail(store, out.clone(), id, live);
             Ok(())
         }
+        Task::LogPages { id, pages } => {
+            let store = env.runs.store(&root)?;
+            let mut read = Vec::new();
+            for (page, from, to) in pages {
+                cx.check()?;
+                let bytes = store.log_bytes(&id.run, &id.task, id.attempt, from, to)?.unwrap_or_default();
+                read.push((page, parse_lines(&bytes)));
+            }
+            out.send(Event::LogPages { id, pages: read });
+            Ok(())
+        }
+        Task::LogSearch { id, search, from } => find_in_log(&env.runs.store(&root)?, id, &search, from, cx, out),
+        Task::LogText(id) => {
+            let store = env.runs.store(&root)?;
+            let chunk = store.read_log(&id.run, &id.task, id.attempt, 0, MOST_COPIED)?;
+            let text = chunk.lines.iter().map(|l| l.to_text() + "\n").collect();
+            out.send(Event::LogText { text, cut: chunk.skipped_bytes > 0 });
+            Ok(())
+        }
+    }
+}
+
+/// Searches a log from a byte and line to its end, telling of hits as they are found.
+fn find_in_log(
+    store: &Store,
+    id: LogId,
+    search: &str,
+    (mut byte, mut line): (u64, u64),
+    cx: &JobCtx,
+    out: &Out,
+) -> Result<()> {
+    let Some(finder) = Finder::new(search) else { return Ok(()) };
+    let mut room = super::log::MOST_HITS;
+    loop {
+        cx.check()?;
+        let bytes = store.log_lines(&id.run, &id.task, id.attempt, byte, PIECE)?;
+        let (mut hits, mut total) = (Vec::new(), 0);
+        let lines = finder.lines(&bytes, line, |n| {
+            total += 1;
+            if room > 0 {
+                room -= 1;
+                hits.push(n);
+            }
+        });
+        let next = (byte + bytes.len() as u64, line + lines);
+        let done = bytes.is_empty();
+        out.send(Event::LogHits { id: id.clone(), search: search.to_owned(), from: byte, hits, total, next, done });
+        if done {
+            return Ok(());
+        }
+        (byte, line) = next;
     }
 }
 

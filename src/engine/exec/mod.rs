@@ -69,6 +69,8 @@ pub struct Executed {
     /// The notebook with its fresh outputs; those of cells that did not run are gone.
     pub bytes: Vec<u8>,
     pub end: End,
+    /// All metrics found. The sink has been told of each already: of printed ones with their line, of those of SQL cells
+    /// as [`Progress::Measured`].
     pub metrics: Vec<Metric>,
     /// The kernel that ran it: `Python 3.12 (.venv)`; none when no cell needed one.
     pub kernel: Option<String>,
@@ -83,6 +85,8 @@ pub enum Progress {
     Cell { index: usize, total: usize, title: String },
     /// Whole lines a cell printed.
     Printed { index: usize, stderr: bool, text: String },
+    /// Metrics of a SQL cell. Printed ones come as the lines they stand in.
+    Measured(Vec<Metric>),
     /// A cell ended.
     CellDone { index: usize, ok: bool, ms: u64, summary: String },
     /// Something worth a line in the log: a kernel was started.
@@ -240,7 +244,11 @@ impl Run<'_> {
         let wanted = query.name.as_deref() == Some("metrics") || tags.iter().any(|t| t == "metrics");
         if wanted {
             let all = frame.page(0, 1_000).map_err(|e| self.failed(key, "SqlError", e))?;
-            self.metrics.extend(metrics_of(&all, self.cx.clock.now()));
+            let found = metrics_of(&all, self.cx.clock.now());
+            if !found.is_empty() {
+                (self.sink)(Progress::Measured(found.clone()));
+            }
+            self.metrics.extend(found);
         }
         if let Some(name) = &query.name {
             self.sql.keep(name.clone(), frame);

@@ -258,31 +258,10 @@ impl Work {
         let path = self.fill(&self.spec.run, Mode::Plain)?;
         out.inputs.extend(hashes(&self.store, [path.as_str()]));
         let params = self.params()?;
-        let sink = |progress: exec::Progress| match progress {
-            exec::Progress::Cell { index, title, .. } => {
-                log.line(Level::Info, "notebook", &format!("cell {}: {title}", index + 1));
-            }
-            exec::Progress::Printed { stderr, text, .. } => {
-                text.lines().for_each(|l| log.output(if stderr { "stderr" } else { "stdout" }, l));
-            }
-            exec::Progress::CellDone { index, ok, ms, summary } => {
-                let level = if ok { Level::Info } else { Level::Error };
-                let lasted = crate::base::time::duration_ms(ms);
-                log.line(level, "notebook", &format!("cell {} {summary} after {lasted}", index + 1));
-            }
-            exec::Progress::Note(note) => log.line(Level::Info, "notebook", &note),
-        };
+        let sink = |progress: exec::Progress| notebook_news(log, progress);
         let root = self.store.root();
         let done = exec::execute_notebook(root, Path::new(&path), &params, &self.cx, &sink)?;
         out.kernel.clone_from(&done.kernel);
-        let metrics: Vec<Metric> = done
-            .metrics
-            .into_iter()
-            .map(|m| Metric { data_time: m.data_time.or_else(|| log.data_time().map(str::to_owned)), ..m })
-            .collect();
-        if !metrics.is_empty() {
-            log.metrics(metrics);
-        }
         // The copy is kept whatever came of it: the traceback stands in it.
         let kept = self.kept("ipynb");
         fsx::write_atomic(&kept, &done.bytes)?;
@@ -312,5 +291,27 @@ impl Work {
             fs::create_dir_all(dir).io(|| format!("Could not make {}", dir.display()))?;
         }
         Ok(path)
+    }
+}
+
+/// News of a notebook on their way to the log. Metrics are recorded here, as they come, and nowhere else.
+pub(super) fn notebook_news(log: &TaskLog, progress: exec::Progress) {
+    match progress {
+        exec::Progress::Cell { index, title, .. } => {
+            log.line(Level::Info, "notebook", &format!("cell {}: {title}", index + 1));
+        }
+        exec::Progress::Printed { stderr, text, .. } => {
+            text.lines().for_each(|l| log.output(if stderr { "stderr" } else { "stdout" }, l));
+        }
+        exec::Progress::Measured(found) => {
+            let day = |m: &Metric| m.data_time.clone().or_else(|| log.data_time().map(str::to_owned));
+            log.metrics(found.into_iter().map(|m| Metric { data_time: day(&m), ..m }).collect());
+        }
+        exec::Progress::CellDone { index, ok, ms, summary } => {
+            let level = if ok { Level::Info } else { Level::Error };
+            let lasted = crate::base::time::duration_ms(ms);
+            log.line(level, "notebook", &format!("cell {} {summary} after {lasted}", index + 1));
+        }
+        exec::Progress::Note(note) => log.line(Level::Info, "notebook", &note),
     }
 }

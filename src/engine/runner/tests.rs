@@ -265,3 +265,47 @@ fn what_lies_in_a_repository_is_recorded() {
     assert_eq!(third.record.dirty_files, ["clean.py"]);
     assert!(third.record.dirty.is_some());
 }
+
+/// A notebook with these code cells at notebooks/n.ipynb.
+fn notebook(b: &Bench, cells: &[&str]) {
+    let cells: Vec<_> = cells
+        .iter()
+        .enumerate()
+        .map(|(i, source)| {
+            serde_json::json!({ "cell_type": "code", "id": format!("c{i}"), "metadata": {}, "outputs": [],
+                "execution_count": null, "source": source })
+        })
+        .collect();
+    let doc = serde_json::json!({ "cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5 });
+    fs::create_dir_all(b.dir.path().join("notebooks")).unwrap();
+    fs::write(b.dir.path().join("notebooks/n.ipynb"), doc.to_string()).unwrap();
+}
+
+#[test]
+fn a_metric_of_a_notebook_counts_once() {
+    let b = Bench::new("name = 'n'\n[[task]]\nid = 't'\nkind = 'notebook'\nrun = 'notebooks/n.ipynb'\n");
+    notebook(&b, &["%%sql metrics <<\nSELECT 3 AS rows, 40.0 AS worst"]);
+    let run = b.run(&[]);
+    assert_eq!(run.state, RunState::Success, "{run:?}");
+    let found = |b: &Bench| -> Vec<(String, f64)> {
+        let all = b.store.metrics(&MetricQuery::default()).unwrap();
+        let mut all: Vec<_> = all.into_iter().map(|m| (m.metric.name, m.metric.value)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    };
+    assert_eq!(found(&b), [("rows".to_owned(), 3.0), ("worst".to_owned(), 40.0)]);
+    let told = b.log(&run, "t", 1).into_iter().filter(|l| l.source == "metric").count();
+    assert_eq!(told, 2, "and is told once");
+}
+
+#[test]
+fn a_printed_metric_is_recorded_with_its_line() {
+    use crate::engine::exec::Progress;
+    let b = Bench::new("name = 'n'\n[[task]]\nid = 't'\nkind = 'command'\nrun = 'true'\n");
+    let run = b.run(&[]);
+    let log = log::TaskLog::create(&b.store, &run, "t", 2, &quiet(), Arc::new(SystemClock)).unwrap();
+    let text = "{\"andon.metric\": {\"name\": \"rows\", \"value\": 12}}\nplain\n".to_owned();
+    task::notebook_news(&log, Progress::Printed { index: 0, stderr: false, text });
+    let all = b.store.metrics(&MetricQuery::default()).unwrap();
+    assert_eq!(all.iter().map(|m| m.metric.value).collect::<Vec<_>>(), [12.0]);
+}

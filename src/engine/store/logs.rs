@@ -90,6 +90,33 @@ impl Store {
         self.log_piece(run, task, attempt, from, max_bytes, false)
     }
 
+    /// Bytes `from..to` of an attempt's log, as far as they are there; `None` when there is no log.
+    pub fn log_bytes(&self, run: &RunId, task: &str, attempt: u32, from: u64, to: u64) -> Result<Option<Vec<u8>>> {
+        let path = self.kept(&log_path(run, task, attempt));
+        let what = || format!("Could not read {}", path.display());
+        let mut file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(crate::base::Error::io(what()).because(&e)),
+        };
+        file.seek(SeekFrom::Start(from)).io(what)?;
+        let mut bytes = Vec::new();
+        file.take(to.saturating_sub(from)).read_to_end(&mut bytes).io(what)?;
+        Ok(Some(bytes))
+    }
+
+    /// The whole lines of a log from byte `from` on, at most `max_bytes` of them, more only where one line is longer.
+    /// Empty where none has ended yet.
+    pub fn log_lines(&self, run: &RunId, task: &str, attempt: u32, from: u64, max_bytes: u64) -> Result<Vec<u8>> {
+        let mut bytes = self.log_bytes(run, task, attempt, from, from + max_bytes)?.unwrap_or_default();
+        let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        if end == 0 && bytes.len() as u64 == max_bytes && max_bytes < 1 << 30 {
+            return self.log_lines(run, task, attempt, from, max_bytes * 4);
+        }
+        bytes.truncate(end);
+        Ok(bytes)
+    }
+
     fn log_piece(
         &self,
         run: &RunId,

@@ -1,7 +1,7 @@
 //! What a person can do on the board, as ledger actions; and how to take it back.
 use serde_json::{Value, json};
 
-use super::{Board, Column, ColumnKind, Link, Wip, order};
+use super::{Board, Column, ColumnKind, Fact, Grouping, Link, Wip, layout::layout, order};
 use crate::{
     base::{Error, Result, ids, ids::CardId},
     model::ledger::{Action, Doc, Projection},
@@ -103,10 +103,58 @@ pub enum Edit {
         wip: Option<u32>,
         hard: bool,
     },
+    ColumnKind(String, ColumnKind),
+    /// What must be true of a card before it comes into the column.
+    Policy(String, String),
+    /// Puts a column to this place among the others.
+    PlaceColumn {
+        column: String,
+        to: usize,
+    },
     RemoveColumn(String),
     AddLane(String),
     RenameLane(String, String),
+    LaneLimit(String, Option<u32>),
+    /// Puts a lane to this place among the others.
+    PlaceLane {
+        lane: String,
+        to: usize,
+    },
     RemoveLane(String),
+    /// What lanes are made of.
+    Group(Grouping),
+    /// Whether cards show it.
+    ShowFact(Fact, bool),
+    /// Work counts as started from this column on.
+    Start(String),
+    /// Several at once, done and undone as one. Of one field of one card only one may be set.
+    Many {
+        title: String,
+        edits: Vec<Edit>,
+    },
+}
+
+impl Edit {
+    /// The move in it, if there is one.
+    pub fn as_move(&self) -> Option<&Move> {
+        match self {
+            Self::Move(m) => Some(m),
+            Self::Many { edits, .. } => edits.iter().find_map(Self::as_move),
+            _ => None,
+        }
+    }
+    /// Says why the move in it goes over a limit.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &str) -> Self {
+        match &mut self {
+            Self::Move(m) => m.reason = Some(reason.to_owned()),
+            Self::Many { edits, .. } => {
+                *edits = std::mem::take(edits).into_iter().map(|e| e.with_reason(reason)).collect();
+            }
+            _ => {}
+        }
+        self
+    }
 }
 
 /// Actions on subjects, in order.
@@ -144,13 +192,28 @@ pub fn actions(board: &Board, all: &Projection, edit: &Edit) -> Result<(Actions,
             let seen = doc(all, card)?.last;
             Ok((vec![(subject(card), Action::Restore { seen })], format!("{} restored", label(board, card))))
         }
+        Edit::Many { title, edits } => {
+            let mut out = Actions::new();
+            for edit in edits {
+                out.extend(actions(board, all, edit)?.0);
+            }
+            Ok((out, title.clone()))
+        }
         Edit::AddColumn { .. }
         | Edit::RenameColumn(..)
+        | Edit::ColumnKind(..)
+        | Edit::Policy(..)
+        | Edit::PlaceColumn { .. }
         | Edit::Limit { .. }
         | Edit::RemoveColumn(_)
         | Edit::AddLane(_)
         | Edit::RenameLane(..)
-        | Edit::RemoveLane(_) => layout(board, all, edit),
+        | Edit::LaneLimit(..)
+        | Edit::PlaceLane { .. }
+        | Edit::RemoveLane(_)
+        | Edit::Group(_)
+        | Edit::ShowFact(..)
+        | Edit::Start(_) => layout(board, all, edit),
         _ => field(board, all, edit),
     }
 }
@@ -263,7 +326,7 @@ fn check(
 }
 
 /// A new subject with its first values.
-fn create(subject: &str, fields: &[(&str, Option<&str>, Value)]) -> Actions {
+pub(super) fn create(subject: &str, fields: &[(&str, Option<&str>, Value)]) -> Actions {
     let empty = Doc::default();
     let sets = fields
         .iter()
@@ -321,7 +384,7 @@ fn add(board: &Board, all: &Projection, new: &NewCard) -> Result<(Actions, Strin
     Ok((out, format!("{}-{number} added to {}", board.prefix, column.name)))
 }
 
-fn known_column<'a>(board: &'a Board, id: &str) -> Result<&'a Column> {
+pub(super) fn known_column<'a>(board: &'a Board, id: &str) -> Result<&'a Column> {
     board.column(id).ok_or_else(|| Error::user("This column is not on the board any more"))
 }
 
@@ -429,86 +492,6 @@ fn keys(
         out.push((subject(card), doc(all, card)?.set("place", None, place(column, &key, since, reason))));
     }
     Ok((out, ours))
-}
-
-fn layout(board: &Board, all: &Projection, edit: &Edit) -> Result<(Actions, String)> {
-    let set = |subject: String, field: &str, value: Value| {
-        let action = all.doc(&subject).map(|d| d.set(field, None, value));
-        action.map(|a| (subject, a)).ok_or_else(|| Error::user("This part of the board is gone"))
-    };
-    let named = |name: &str| {
-        let name = name.trim();
-        if name.is_empty() { Err(Error::user("A name is needed")) } else { Ok(name.to_owned()) }
-    };
-    match edit {
-        Edit::AddColumn { name, kind } => {
-            let name = named(name)?;
-            // In front of the columns where work is finished, unless it is one of these.
-            let done = board.columns.iter().position(|c| c.kind == ColumnKind::Done);
-            let at = done.filter(|_| *kind != ColumnKind::Done).unwrap_or(board.columns.len());
-            let key_at = |i: usize| board.columns.get(i).map(|c| c.key.as_str());
-            let key = order::between(at.checked_sub(1).and_then(key_at), key_at(at)).unwrap_or_default();
-            let id = fresh_id(&name, |id| all.doc(&format!("column/{id}")).is_some());
-            let fields = [("name", None, json!(name)), ("kind", None, json!(kind.name())), ("key", None, json!(key))];
-            Ok((create(&format!("column/{id}"), &fields), format!("Column {name} added")))
-        }
-        Edit::RenameColumn(id, name) => {
-            let name = named(name)?;
-            Ok((vec![set(format!("column/{id}"), "name", json!(name))?], format!("Column renamed to {name}")))
-        }
-        Edit::Limit { column, wip, hard } => {
-            let s = format!("column/{column}");
-            let name = known_column(board, column)?.name.clone();
-            let value = wip.map_or(Value::Null, |n| json!(n));
-            let out =
-                vec![set(s.clone(), "wip", value)?, set(s, "hard", if *hard { json!(true) } else { Value::Null })?];
-            Ok((out, format!("Limit of {name} changed")))
-        }
-        Edit::RemoveColumn(id) => {
-            let column = known_column(board, id)?;
-            let n = board.in_column(id).len();
-            if n > 0 {
-                return Err(Error::user(format!(
-                    "{} still holds {}",
-                    column.name,
-                    crate::base::text::count(n as u64, "card")
-                ))
-                .hint("Move them to another column first"));
-            }
-            let s = format!("column/{id}");
-            let seen = all.doc(&s).map(|d| d.last).unwrap_or_default();
-            Ok((vec![(s, Action::Delete { seen })], format!("Column {} removed", column.name)))
-        }
-        Edit::AddLane(name) => {
-            let name = named(name)?;
-            let key = order::between(board.lanes.last().map(|l| l.key.as_str()), None).unwrap_or_default();
-            let id = fresh_id(&name, |id| all.doc(&format!("lane/{id}")).is_some());
-            let fields = [("name", None, json!(name)), ("key", None, json!(key))];
-            Ok((create(&format!("lane/{id}"), &fields), format!("Lane {name} added")))
-        }
-        Edit::RenameLane(id, name) => {
-            let name = named(name)?;
-            Ok((vec![set(format!("lane/{id}"), "name", json!(name))?], format!("Lane renamed to {name}")))
-        }
-        Edit::RemoveLane(id) => {
-            let s = format!("lane/{id}");
-            let seen = all.doc(&s).map(|d| d.last).unwrap_or_default();
-            Ok((vec![(s, Action::Delete { seen })], "Lane removed".to_owned()))
-        }
-        _ => Err(Error::bug("Not an edit of the layout")),
-    }
-}
-
-/// A readable id from a name, with random letters when it is taken.
-fn fresh_id(name: &str, taken: impl Fn(&str) -> bool) -> String {
-    let id: String =
-        name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(24).collect();
-    let id = id.trim_matches('-');
-    if id.is_empty() || taken(id) {
-        format!("{id}-{}", ids::random(4)).trim_start_matches('-').to_owned()
-    } else {
-        id.to_owned()
-    }
 }
 
 /// What takes `actions` back, given the state before them. The latest comes first.

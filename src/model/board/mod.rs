@@ -5,6 +5,7 @@
 //! [`history`] turns operations into the events that the flow measures are computed from.
 pub mod edit;
 pub mod history;
+mod layout;
 pub mod order;
 pub mod words;
 
@@ -16,6 +17,8 @@ use std::{
 
 use jiff::{Timestamp, civil::Date};
 use serde_json::Value;
+
+pub use layout::{Fact, Grouping};
 
 use super::ledger::{Doc, Projection, id_of, kind};
 use crate::base::{Error, ids::CardId};
@@ -37,6 +40,14 @@ impl ColumnKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue",
+            Self::Active => "active",
+            Self::Done => "done",
+        }
+    }
+    /// As a person reads it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queue => "waiting",
             Self::Active => "active",
             Self::Done => "done",
         }
@@ -235,6 +246,10 @@ pub struct Board {
     pub start: String,
     /// Percentile of the service level expectation.
     pub sle_percent: u32,
+    /// What lanes are made of.
+    pub grouping: Grouping,
+    /// What cards do not show.
+    pub hidden: BTreeSet<Fact>,
     pub columns: Vec<Column>,
     pub lanes: Vec<Lane>,
     pub cards: BTreeMap<CardId, Card>,
@@ -305,6 +320,8 @@ impl Board {
         let text = |field: &str| main.map_or("", |d| d.text(field));
         self.prefix = if text("prefix").is_empty() { "AND".to_owned() } else { text("prefix").to_owned() };
         self.sle_percent = main.and_then(|d| d.get("sle_percent").as_u64()).map_or(85, |p| p.clamp(1, 99) as u32);
+        self.grouping = Grouping::parse(text("lanes_by"));
+        self.hidden = layout::hidden(main);
         self.columns = all.of_kind("column").filter(|d| !d.is_deleted()).map(read_column).collect();
         self.columns.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
         self.lanes = all.of_kind("lane").filter(|d| !d.is_deleted()).map(read_lane).collect();

@@ -179,6 +179,74 @@ fn the_ledger_gives_the_events_of_the_flow() {
     assert!(report.anomalies.is_empty(), "{:?}", report.anomalies);
 }
 
+#[test]
+fn columns_and_lanes_are_put_in_another_order_and_back() {
+    let mut desk = Desk::new("a");
+    let names = |desk: &Desk| desk.board.columns.iter().map(|c| c.id.clone()).collect::<Vec<_>>();
+    let place = |column: &str, to| Edit::PlaceColumn { column: column.into(), to };
+    let before = names(&desk);
+    let back = desk.edit(&place("review", 0)).unwrap();
+    assert_eq!(names(&desk), ["review", "ready", "next", "in-progress", "done"]);
+    desk.apply(rebase(&desk.all, &back));
+    assert_eq!(names(&desk), before);
+    for n in 0..200 {
+        desk.edit(&place(&before[n % 5], (n * 3) % 5)).unwrap();
+        assert_eq!(names(&desk)[(n * 3) % 5], before[n % 5], "step {n}");
+    }
+    desk.edit(&Edit::AddLane("Delays".into())).unwrap();
+    desk.edit(&Edit::AddLane("Weather".into())).unwrap();
+    desk.edit(&Edit::PlaceLane { lane: "weather".into(), to: 0 }).unwrap();
+    desk.edit(&Edit::LaneLimit("weather".into(), Some(2))).unwrap();
+    let lanes: Vec<_> = desk.board.lanes.iter().map(|l| (l.name.as_str(), l.wip)).collect();
+    assert_eq!(lanes, [("Weather", Some(2)), ("Delays", None)]);
+}
+
+#[test]
+fn the_layout_refuses_what_would_leave_no_board() {
+    let mut desk = Desk::new("a");
+    desk.add("one", "ready");
+    let refused = |desk: &mut Desk, edit: Edit| desk.edit(&edit).unwrap_err().what;
+    assert_eq!(refused(&mut desk, Edit::RemoveColumn("ready".into())), "Ready still holds 1 card");
+    assert!(refused(&mut desk, Edit::ColumnKind("done".into(), ColumnKind::Queue)).contains("finished"));
+    assert!(refused(&mut desk, Edit::RenameColumn("next".into(), "review".into())).contains("already"));
+    assert!(refused(&mut desk, Edit::AddColumn { name: " ".into(), kind: ColumnKind::Queue }).contains("name"));
+    desk.edit(&Edit::ColumnKind("review".into(), ColumnKind::Done)).unwrap();
+    desk.edit(&Edit::ColumnKind("done".into(), ColumnKind::Active)).unwrap();
+    desk.edit(&Edit::Policy("next".into(), "Has a data owner".into())).unwrap();
+    assert_eq!(desk.board.column("next").unwrap().policy, "Has a data owner");
+    desk.edit(&Edit::Start("in-progress".into())).unwrap();
+    assert!(!desk.board.is_wip("next"));
+}
+
+#[test]
+fn lanes_follow_people_pipelines_and_labels_and_a_drop_sets_them() {
+    let mut desk = Desk::new("a");
+    let (one, two) = (desk.add("one", "ready"), desk.add("two", "ready"));
+    assert!(!desk.board.has_lanes());
+    desk.edit(&Edit::Assign(one.clone(), Some("Mara".into()))).unwrap();
+    desk.edit(&Edit::Label(two.clone(), "Feed".into(), true)).unwrap();
+    desk.edit(&Edit::Link(two.clone(), "pipeline:pipelines/nightly.toml".parse().unwrap(), true)).unwrap();
+    let lanes = |desk: &Desk| desk.board.groups().into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+    desk.edit(&Edit::Group(Grouping::Assignee)).unwrap();
+    assert_eq!(lanes(&desk), ["Mara", "Nobody"]);
+    for edit in desk.board.regroup(&[one.clone(), two.clone()], Some("Mara")) {
+        desk.edit(&edit).unwrap();
+    }
+    assert_eq!(lanes(&desk), ["Mara"]);
+    desk.edit(&Edit::Group(Grouping::Label)).unwrap();
+    assert_eq!(lanes(&desk), ["Feed", "No label"]);
+    assert_eq!(desk.board.regroup(&[two.clone()], None), [Edit::Label(two.clone(), "Feed".into(), false)]);
+    desk.edit(&Edit::Group(Grouping::Pipeline)).unwrap();
+    assert_eq!(lanes(&desk), ["nightly", "No pipeline"]);
+    assert!(desk.board.regroup(&[one], Some("nightly")).is_empty(), "a drop binds nothing");
+    desk.edit(&Edit::ShowFact(Fact::Age, false)).unwrap();
+    assert_eq!(desk.board.hidden.iter().collect::<Vec<_>>(), [&Fact::Age]);
+    assert_eq!(desk.board, Board::read(&desk.all));
+    let again = Edit::ShowFact(Fact::Age, true);
+    desk.edit(&again).unwrap();
+    assert!(desk.board.hidden.is_empty());
+}
+
 fn any_edit(cards: &[CardId], pick: (u8, usize, usize, u8)) -> Edit {
     let (what, a, b, n) = pick;
     let card = cards[a % cards.len()].clone();

@@ -75,6 +75,7 @@ pub fn describe(board: &Board, all: &Projection, op: &Op) -> Option<String> {
             ("assignee", false) => format!("Assign {who} to {}", value(board, field, v)),
             ("assignee", true) => format!("Unassign {who}"),
             ("body", _) => format!("Edit the text of {who}"),
+            ("lanes_by", _) => format!("Show lanes by {}", super::Grouping::parse(v.as_str().unwrap_or("")).word()),
             ("title", false) if is_card => format!("Name {who} \u{201c}{}\u{201d}", value(board, field, v)),
             (_, true) => format!("Clear {field} of {who}"),
             _ => format!("Set {field} of {who} to {}", value(board, field, v)),
@@ -91,6 +92,9 @@ pub fn describe(board: &Board, all: &Projection, op: &Op) -> Option<String> {
             }
             ("checklist", true) => format!("Remove a checklist line of {who}"),
             ("comments", false) => format!("Comment on {who}: {}", value(board, field, v)),
+            ("card_fields", shown) => {
+                format!("{} {item} on cards", if shown { "Show" } else { "Hide" })
+            }
             ("comments", true) => format!("Remove a comment on {who}"),
             _ => format!("Set {field} {item} of {who}"),
         },

@@ -63,7 +63,7 @@ pub fn asks_ui(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         view.ring |= view.composer.is_none();
         return;
     }
-    if let Some(m) = cx.state.board.asking.clone() {
+    if let Some(m) = cx.state.board.asking.as_ref().and_then(Edit::as_move).cloned() {
         let board = &cx.state.board.board;
         let (words, _) = outcome(board, &m);
         let column = board.column(&m.column).map_or("", |c| c.name.as_str()).to_owned();

@@ -10,9 +10,10 @@ use super::{PageCx, States, age, days, is_ageing, plan::title_rows, worst};
 use crate::{
     app::board::{
         Command,
-        live::{self, Live, Tone},
+        filter::today,
+        live::{self, Live, Standing, Tone},
     },
-    model::board::Card,
+    model::board::{Card, ColumnKind, Fact},
     ui::{
         theme::{BODY, Mark, SMALL, icon, paint_mark},
         widgets::{Btn, focus_ring},
@@ -26,6 +27,8 @@ pub enum Look {
     /// The card the keyboard acts on; the ring shows only after a key.
     Focused {
         ring: bool,
+        /// One of several chosen together.
+        chosen: bool,
     },
     /// Where a carried card came from.
     Ghost,
@@ -71,7 +74,12 @@ pub fn card_ui(ui: &mut Ui, cx: &mut PageCx<'_>, rect: Rect, card: &Card, states
     {
         live_ui(ui, cx, rect, card, live);
     }
-    if let Look::Focused { ring: true } = look {
+    if let Look::Focused { chosen: true, .. } = look {
+        let center = rect.right_bottom() - vec2(2.0, 2.0);
+        ui.painter().circle_filled(center, 8.0, cx.theme.accent);
+        ui.painter().text(center, Align2::CENTER_CENTER, icon("check"), cx.theme.icon_font(11.0), cx.theme.on);
+    }
+    if let Look::Focused { ring: true, .. } = look {
         focus_ring(ui, cx.theme, rect, 6.0);
     }
     response
@@ -82,8 +90,7 @@ pub fn paint(p: &Painter, cx: &PageCx<'_>, rect: Rect, card: &Card, states: &Sta
     let theme = cx.theme;
     let live = worst(states, card);
     // An incident stays red until what it is bound to has succeeded again.
-    let is_mended = live.is_some_and(|l| l.tone == Tone::Success);
-    let is_red = live.is_some_and(|l| l.tone == Tone::Failed) || (card.is_incident() && !is_mended);
+    let is_red = live::standing(&cx.state.board, card, live) == Standing::Red;
     let fill = match look {
         Look::Ghost => theme.panel,
         Look::Carried => theme.raised,
@@ -142,7 +149,7 @@ pub fn paint(p: &Painter, cx: &PageCx<'_>, rect: Rect, card: &Card, states: &Sta
         p.galley(pos2(inner.left(), y + 1.0), text, theme.warn);
         y += 18.0;
     }
-    if let Some(error) = live.filter(|l| l.tone == Tone::Failed).and_then(|l| l.error.as_ref()) {
+    if let Some(error) = live.filter(|l| is_red && l.tone == Tone::Failed).and_then(|l| l.error.as_ref()) {
         let text = fit(&p, error, theme.font(SMALL), theme.muted, inner.width(), 1);
         p.galley(pos2(inner.left(), y + 1.0), text, theme.muted);
     }
@@ -156,14 +163,16 @@ fn top_row(p: &Painter, cx: &PageCx<'_>, inner: Rect, card: &Card) {
     let mut x = inner.left() + label.size().x + 6.0;
     p.galley(pos2(inner.left(), mid - label.size().y * 0.5), label, theme.faint);
     let mut right = inner.right();
-    if let Some(initials) = card.initials() {
+    let hidden = &cx.state.board.board.hidden;
+    if let Some(initials) = card.initials().filter(|_| !hidden.contains(&Fact::Person)) {
         let center = pos2(right - 10.0, mid);
         p.circle_filled(center, 10.0, theme.idle_t);
         p.text(center, Align2::CENTER_CENTER, initials, theme.semibold(9.0), theme.text);
         right -= 26.0;
     }
     let incident = card.labels.iter().find(|l| l.eq_ignore_ascii_case("incident"));
-    let rest = card.labels.iter().filter(|l| !l.eq_ignore_ascii_case("incident"));
+    let shown = !hidden.contains(&Fact::Labels);
+    let rest = card.labels.iter().filter(|l| shown && !l.eq_ignore_ascii_case("incident"));
     for (label, red) in incident.into_iter().map(|l| (l, true)).chain(rest.map(|l| (l, false))) {
         let room = right - x;
         let (ink, tint, lead) = if red { (theme.fail, theme.fail_t, 14.0) } else { (theme.muted, theme.idle_t, 0.0) };
@@ -185,27 +194,61 @@ fn top_row(p: &Painter, cx: &PageCx<'_>, inner: Rect, card: &Card) {
 fn badge_row(p: &Painter, cx: &PageCx<'_>, inner: Rect, card: &Card, live: Option<&Live>) {
     let theme = cx.theme;
     let mid = inner.bottom() - 8.0;
-    let age = p.layout_no_wrap(age(cx, card), theme.font(SMALL), theme.muted);
-    let mut right = inner.right() - age.size().x;
-    p.galley(pos2(right, mid - age.size().y * 0.5), age, theme.muted);
-    let (done, all) = card.checks();
-    if all > 0 {
-        let text = p.layout_no_wrap(format!("{done}/{all}"), theme.font(SMALL), theme.muted);
+    let shows = |fact| !cx.state.board.board.hidden.contains(&fact);
+    let mut right = inner.right() + 8.0;
+    for (text, ink) in facts(cx, card) {
+        let text = p.layout_no_wrap(text, theme.font(SMALL), ink);
+        if right - text.size().x - 8.0 < inner.left() + 60.0 {
+            break;
+        }
         right -= text.size().x + 8.0;
-        p.galley(pos2(right, mid - text.size().y * 0.5), text, theme.muted);
+        p.galley(pos2(right, mid - text.size().y * 0.5), text, ink);
     }
     let room = right - 8.0 - inner.left() - 18.0;
+    // What is red is told whatever was chosen.
+    let red = live::standing(&cx.state.board, card, live) == Standing::Red;
+    if !shows(Fact::Bound) && !red {
+        return;
+    }
     if let Some(live) = live {
         let m = mark(live.tone);
         paint_mark(p, theme, m, pos2(inner.left() + 6.0, mid), 12.0);
-        let ink = if m == Mark::Success { theme.muted } else { theme.mark_text(m) };
-        let text = fit(p, &live.text, theme.font(SMALL), ink, room, 1);
+        let since = live::standing(&cx.state.board, card, Some(live)) == Standing::FailedSince;
+        let ink = if m == Mark::Success || since { theme.muted } else { theme.mark_text(m) };
+        let words = if since { format!("{} failed since", live.text) } else { live.text.clone() };
+        let text = fit(p, &words, theme.font(SMALL), ink, room, 1);
         p.galley(pos2(inner.left() + 18.0, mid - text.size().y * 0.5), text, ink);
     } else if let Some(link) = card.links.first() {
         p.text(pos2(inner.left() + 6.0, mid), Align2::CENTER_CENTER, icon("link"), theme.icon_font(12.0), theme.faint);
         let text = fit(p, live::name_of(&link.target), theme.font(SMALL), theme.muted, room, 1);
         p.galley(pos2(inner.left() + 18.0, mid - text.size().y * 0.5), text, theme.muted);
     }
+}
+
+/// Short words for the right end of the last line, the rightmost first.
+fn facts(cx: &PageCx<'_>, card: &Card) -> Vec<(String, Color32)> {
+    let theme = cx.theme;
+    let shows = |fact| !cx.state.board.board.hidden.contains(&fact);
+    let mut out = Vec::new();
+    if shows(Fact::Age) {
+        out.push((age(cx, card), theme.muted));
+    }
+    let (done, all) = card.checks();
+    if all > 0 && shows(Fact::Checklist) {
+        out.push((format!("{done}/{all}"), theme.muted));
+    }
+    if let Some(due) = card.due.filter(|_| shows(Fact::Due)) {
+        let finished = cx.state.board.board.column(&card.column).is_some_and(|c| c.kind == ColumnKind::Done);
+        let late = !finished && due < today(cx.now);
+        out.push((format!("due {}", due.strftime("%-d %b")), if late { theme.warn } else { theme.muted }));
+    }
+    if let Some(points) = card.estimate.filter(|_| shows(Fact::Estimate)) {
+        out.push((format!("{points} pt"), theme.muted));
+    }
+    if !card.comments.is_empty() && shows(Fact::Comments) {
+        out.push((crate::base::text::count(card.comments.len() as u64, "comment"), theme.faint));
+    }
+    out
 }
 
 /// The state chip that opens the run, and the buttons of a red card.
@@ -220,11 +263,16 @@ fn live_ui(ui: &mut Ui, cx: &mut PageCx<'_>, rect: Rect, card: &Card, live: &Liv
     if response.hovered() {
         ui.painter().hline(chip.left() + 18.0..=chip.right().min(chip.left() + 120.0), chip.bottom(), theme.hairline());
     }
-    let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    let standing = live::standing(&cx.state.board, card, Some(live));
+    let mut response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    if standing == Standing::FailedSince {
+        response =
+            response.on_hover_text("Failed after this card was finished: the card stays done, Home has the failure");
+    }
     if response.clicked() {
         cx.send(live::open_command(live));
     }
-    if live.tone != Tone::Failed {
+    if live.tone != Tone::Failed || standing != Standing::Red {
         return;
     }
     let row = Rect::from_min_max(pos2(inner.left(), chip.top() - 26.0), pos2(inner.right(), chip.top() - 4.0));

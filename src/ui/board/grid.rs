@@ -14,7 +14,7 @@ use crate::{
     app::board::Command,
     base::ids::CardId,
     model::board::{
-        Board, Wip,
+        Board, Grouping, Wip,
         edit::{Edit, Move, Spot},
     },
     ui::{
@@ -41,6 +41,8 @@ pub struct Target {
 #[derive(Debug, Clone)]
 pub struct Carry {
     pub card: CardId,
+    /// All that go: the cards chosen together when it is one of them.
+    pub cards: Vec<CardId>,
     pub by_pointer: bool,
     /// Pointer to the card's corner.
     grip: Vec2,
@@ -52,14 +54,16 @@ pub struct Carry {
 
 impl Carry {
     /// Lifts a card by key.
-    pub fn lift(plan: &Arc<Plan>, card: &CardId) -> Option<Self> {
+    pub fn lift(plan: &Arc<Plan>, card: &CardId, cards: Vec<CardId>) -> Option<Self> {
         let (column, lane, index) = plan.find(card)?;
-        let target = Target { column, lane, index };
-        Some(Self { card: card.clone(), by_pointer: false, grip: Vec2::ZERO, target, plan: plan.clone(), moved: true })
+        let before = plan.lanes[lane].cells[column][..index].iter().filter(|s| cards.contains(&s.id)).count();
+        let target = Target { column, lane, index: index - before };
+        let (card, plan) = (card.clone(), plan.clone());
+        Some(Self { card, cards, by_pointer: false, grip: Vec2::ZERO, target, plan, moved: true })
     }
     fn others(&self, target: Target) -> impl Iterator<Item = &plan::Slot> {
         let cell = self.plan.lanes.get(target.lane).and_then(|l| l.cells.get(target.column));
-        cell.into_iter().flatten().filter(|s| s.id != self.card)
+        cell.into_iter().flatten().filter(|s| !self.cards.contains(&s.id))
     }
     /// Moves the target by steps of columns, cells and lanes.
     pub fn step(&mut self, dx: i32, dy: i32) {
@@ -86,8 +90,25 @@ impl Carry {
             }
         }
     }
+    /// What a drop here does: the move, and what the lane it goes into sets on the cards.
+    pub fn as_edit(&self, board: &Board) -> Option<Edit> {
+        let m = self.as_move(board)?;
+        let group = self.plan.lanes.get(self.target.lane)?;
+        let mut edits = board.regroup(&self.cards, group.id.as_deref());
+        if edits.is_empty() {
+            return Some(Edit::Move(m));
+        }
+        let column = board.column(&m.column).map_or("", |c| c.name.as_str());
+        let who = match self.cards.as_slice() {
+            [one] => board.card(one).map_or("Card".to_owned(), |c| c.label.clone()),
+            all => crate::base::text::count(all.len() as u64, "card"),
+        };
+        let title = format!("{who} moved to {column}, {}", group.name);
+        edits.insert(0, Edit::Move(m));
+        Some(Edit::Many { title, edits })
+    }
     /// The move that a drop here makes.
-    pub fn as_move(&self, board: &Board) -> Option<Move> {
+    fn as_move(&self, board: &Board) -> Option<Move> {
         let column = self.plan.columns.get(self.target.column)?.clone();
         let lane = self.plan.lanes.get(self.target.lane)?;
         let others: Vec<&CardId> = self.others(self.target).map(|s| &s.id).collect();
@@ -97,14 +118,15 @@ impl Carry {
                 // Behind the last card of its lane: in front of whatever follows that one in the column.
                 Some(last) => {
                     let order = board.in_column(&column);
-                    let after = order.iter().skip_while(|c| c != last).skip(1).find(|c| **c != self.card);
+                    let after = order.iter().skip_while(|c| c != last).skip(1).find(|c| !self.cards.contains(c));
                     after.map_or(Spot::End, |c| Spot::Before(c.clone()))
                 }
                 None => Spot::End,
             },
         };
-        let lane = (!board.lanes.is_empty()).then(|| lane.id.clone());
-        Some(Move { cards: vec![self.card.clone()], column, lane, spot, reason: None })
+        let own = board.grouping == Grouping::Lane && !board.lanes.is_empty();
+        let lane = own.then(|| lane.id.clone());
+        Some(Move { cards: self.cards.clone(), column, lane, spot, reason: None })
     }
     /// The top of the gap where it would go, below the cells' top.
     fn gap(&self) -> f32 {
@@ -129,7 +151,7 @@ impl Carry {
 pub fn outcome(board: &Board, m: &Move) -> (String, Mark) {
     let card = m.cards.first().and_then(|c| board.card(c));
     let name = board.column(&m.column).map_or("", |c| c.name.as_str());
-    if card.is_some_and(|c| c.column == m.column) {
+    if m.cards.iter().all(|c| board.card(c).is_some_and(|c| c.column == m.column)) {
         let lane = m.lane.clone().flatten();
         let same = m.lane.is_none() || card.is_some_and(|c| c.lane == lane);
         let lane = lane.as_deref().and_then(|l| board.lane(l)).map_or("no lane", |l| l.name.as_str());
@@ -143,8 +165,9 @@ pub fn outcome(board: &Board, m: &Move) -> (String, Mark) {
         Wip::Within { after, limit } => (format!("Drop in {name}: then {after} of {limit}"), Mark::Running),
         Wip::Free { .. } => {
             let from = card.and_then(|c| board.column(&c.column));
-            let left =
-                from.and_then(|c| Some((c.name.as_str(), board.in_column(&c.id).len().saturating_sub(1), c.wip?)));
+            let left = from.and_then(|c| {
+                Some((c.name.as_str(), board.in_column(&c.id).len().saturating_sub(m.cards.len()), c.wip?))
+            });
             let rest = left.map_or(String::new(), |(from, n, wip)| format!(": {from} is then {n} of {wip}"));
             (format!("Drop in {name}{rest}"), Mark::Running)
         }
@@ -260,7 +283,7 @@ fn lane_ui(
         lane_head_ui(ui, cx, lane, index, origin, visible);
     }
     let top = lane.top + lane.head;
-    let carried = view.carry.as_ref().filter(|c| c.moved).map(|c| c.card.clone());
+    let carried = view.carry.as_ref().filter(|c| c.moved).map_or(Vec::new(), |c| c.cards.clone());
     for (c, cell) in lane.cells.iter().enumerate().filter(|_| !lane.folded) {
         let left = plan.left(c);
         if left > visible.right() || left + plan.column_width < visible.left() {
@@ -273,10 +296,11 @@ fn lane_ui(
             let min = origin + vec2(left, top + slot.top);
             let rect = Rect::from_min_size(min, vec2(plan.column_width, slot.height));
             let focused = cx.state.board.focus.as_ref() == Some(&slot.id);
-            let look = if carried.as_ref() == Some(&slot.id) {
+            let chosen = cx.state.board.selected.contains(&slot.id);
+            let look = if carried.contains(&slot.id) {
                 Look::Ghost
-            } else if focused {
-                Look::Focused { ring: view.ring }
+            } else if focused || chosen {
+                Look::Focused { ring: focused && view.ring, chosen }
             } else {
                 Look::Normal
             };
@@ -285,16 +309,26 @@ fn lane_ui(
                 let at = response.interact_pointer_pos().unwrap_or(min);
                 let target = plan.find(&slot.id).map(|(column, lane, index)| Target { column, lane, index });
                 if let Some(target) = target {
-                    let plan = plan.clone();
-                    let grip = min - at;
-                    view.carry =
-                        Some(Carry { card: slot.id.clone(), by_pointer: true, grip, target, plan, moved: true });
+                    let (card, plan, grip) = (slot.id.clone(), plan.clone(), min - at);
+                    let cards = cx.state.board.chosen(&card);
+                    view.carry = Some(Carry { card, cards, by_pointer: true, grip, target, plan, moved: true });
                     cx.send(Command::Focus(Some(slot.id.clone())));
                 }
             }
             if response.clicked() {
                 view.ring = false;
-                cx.send(Command::Open(Some(slot.id.clone())));
+                let keys = ui.input(|i| i.modifiers);
+                if keys.command || keys.ctrl {
+                    cx.send(Command::Toggle(slot.id.clone()));
+                } else if keys.shift {
+                    let from = cx.state.board.focus.clone().unwrap_or_else(|| slot.id.clone());
+                    cx.send(Command::Select(super::keys::between(plan, &from, &slot.id)));
+                } else {
+                    if !cx.state.board.selected.is_empty() {
+                        cx.send(Command::Select(Vec::new()));
+                    }
+                    cx.send(Command::Open(Some(slot.id.clone())));
+                }
             }
         }
     }
@@ -360,8 +394,12 @@ fn carry_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, states: &States, 
         carry.aim(pos2(at.x - origin.x, at.y - origin.y));
         autoscroll(ui, at);
     }
-    let Some(m) = carry.as_move(&cx.state.board.board) else { return };
-    let (words, mark) = outcome(&cx.state.board.board, &m);
+    let board = &cx.state.board.board;
+    let Some(edit) = carry.as_edit(board) else { return };
+    let Some((mut words, mark)) = edit.as_move().map(|m| outcome(board, m)) else { return };
+    if let (Edit::Many { .. }, Some(group)) = (&edit, carry.plan.lanes.get(carry.target.lane)) {
+        words.push_str(&format!(" \u{b7} {}", group.name));
+    }
     let lane = &plan.lanes[carry.target.lane];
     let top = if lane.folded { lane.top } else { lane.top + lane.head + carry.gap() };
     let min = origin + vec2(plan.left(carry.target.column), top);
@@ -371,21 +409,26 @@ fn carry_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, states: &States, 
     card::cue(&above.with_clip_rect(clip), cx, rect, &words, mark);
     if carry.by_pointer {
         if let (Some(at), Some(card)) = (pointer, cx.state.board.card(&carry.card)) {
+            for behind in (1..carry.cards.len().min(3)).rev() {
+                let off = vec2(5.0, 5.0) * behind as f32;
+                carried(&above, cx, states, plan, card, at + carry.grip + off);
+            }
             carried(&above, cx, states, plan, card, at + carry.grip);
+            if carry.cards.len() > 1 {
+                let center = at + carry.grip + vec2(plan.column_width, 0.0);
+                above.circle_filled(center, 11.0, cx.theme.accent);
+                let n = carry.cards.len().to_string();
+                above.text(center, Align2::CENTER_CENTER, n, cx.theme.semibold(SMALL), cx.theme.on);
+            }
         }
         if ui.input(|i| !i.pointer.primary_down()) {
             view.carry = None;
             view.ring = false;
-            drop_card(cx, m);
+            cx.send(Command::Do(edit));
         }
     } else {
         ui.scroll_to_rect(rect.expand(GAP), None);
     }
-}
-
-/// Makes the move, unless nothing would change.
-pub fn drop_card(cx: &mut PageCx<'_>, m: Move) {
-    cx.send(Command::Do(Edit::Move(m)));
 }
 
 fn carried(p: &Painter, cx: &PageCx<'_>, states: &States, plan: &Plan, card: &crate::model::board::Card, at: Pos2) {

@@ -1,11 +1,7 @@
 //! The board by keyboard alone: arrows or h j k l, Space, m, Enter, /, u, R, C, Delete.
 use egui::{Event, InputState, Key, Modifiers, Ui};
 
-use super::{
-    PageCx, View, ask,
-    grid::{Carry, drop_card},
-    plan::Plan,
-};
+use super::{PageCx, View, ask, grid::Carry, plan::Plan};
 use crate::{
     app::board::Command,
     base::ids::CardId,
@@ -45,7 +41,7 @@ fn drop_text(input: &mut InputState) {
 /// Handles the keys of the board.
 pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let floating = cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some();
-    let asking = view.composer.is_some() || cx.state.board.asking.is_some();
+    let asking = view.composer.is_some() || cx.state.board.asking.is_some() || view.settings.open;
     if floating || asking || ui.ctx().egui_wants_keyboard_input() {
         return;
     }
@@ -74,6 +70,13 @@ pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
             view.ring = true;
         }
     }
+    if extend(ui, cx, view, focus.as_ref()) {
+        return;
+    }
+    if taken(ui, Modifiers::COMMAND, Key::A) {
+        let all = view.plan.lanes.iter().flat_map(|l| &l.cells).flatten().map(|s| s.id.clone()).collect();
+        cx.send(Command::Select(all));
+    }
     if taken(ui, none, Key::Slash) {
         view.filter = Some(cx.state.board.filter.clone());
         view.focus_filter = true;
@@ -88,8 +91,9 @@ pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if taken(ui, Modifiers::SHIFT, Key::U) || taken(ui, Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) {
         cx.send(Command::Redo);
     }
-    if taken(ui, none, Key::Escape) && cx.state.board.open.is_some() {
-        cx.send(Command::Open(None));
+    let chosen = !cx.state.board.selected.is_empty();
+    if (chosen || cx.state.board.open.is_some()) && taken(ui, none, Key::Escape) {
+        cx.send(if chosen { Command::Select(Vec::new()) } else { Command::Open(None) });
     }
     if let Some(card) = focus {
         on_card(ui, cx, view, card);
@@ -102,7 +106,11 @@ fn on_card(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, card: CardId) {
         cx.send(Command::Open(Some(card.clone())));
     }
     if taken(ui, none, Key::Space) {
-        view.carry = Carry::lift(&view.plan, &card);
+        view.carry = Carry::lift(&view.plan, &card, cx.state.board.chosen(&card));
+        view.ring = true;
+    }
+    if taken(ui, none, Key::X) {
+        cx.send(Command::Toggle(card.clone()));
         view.ring = true;
     }
     if taken(ui, none, Key::M) {
@@ -112,7 +120,14 @@ fn on_card(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, card: CardId) {
         cx.send(Command::Rerun(card.clone()));
     }
     if taken(ui, none, Key::Delete) {
-        cx.send(Command::Do(Edit::Delete(card)));
+        let cards = cx.state.board.chosen(&card);
+        cx.send(Command::Do(match cards.as_slice() {
+            [_] => Edit::Delete(card),
+            all => {
+                let title = format!("{} deleted", crate::base::text::count(all.len() as u64, "card"));
+                Edit::Many { title, edits: cards.into_iter().map(Edit::Delete).collect() }
+            }
+        }));
     }
 }
 
@@ -140,11 +155,11 @@ fn carrying(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         carry.step(dx, dy);
     }
     if taken(ui, Modifiers::NONE, Key::Space) || taken(ui, Modifiers::NONE, Key::Enter) {
-        let m = carry.as_move(&cx.state.board.board);
+        let edit = carry.as_edit(&cx.state.board.board);
         view.carry = None;
         view.reveal = true;
-        if let Some(m) = m {
-            drop_card(cx, m);
+        if let Some(edit) = edit {
+            cx.send(Command::Do(edit));
         }
     }
 }
@@ -164,9 +179,38 @@ fn choose_column(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, focus: Option<Ca
     let board = &cx.state.board.board;
     let at = letters(board).iter().position(|l| typed == l.to_string());
     if let (Some(column), Some(card)) = (at.and_then(|i| board.columns.get(i)), focus) {
-        let m = Move { cards: vec![card], column: column.id.clone(), lane: None, spot: Spot::Top, reason: None };
+        let cards = cx.state.board.chosen(&card);
+        let m = Move { cards, column: column.id.clone(), lane: None, spot: Spot::Top, reason: None };
         view.reveal = true;
-        drop_card(cx, m);
+        cx.send(Command::Do(Edit::Move(m)));
+    }
+}
+
+/// Shift with an arrow takes the next card to those chosen.
+fn extend(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, focus: Option<&CardId>) -> bool {
+    let Some(card) = focus else { return false };
+    let steps =
+        [(Key::ArrowLeft, (-1, 0)), (Key::ArrowRight, (1, 0)), (Key::ArrowUp, (0, -1)), (Key::ArrowDown, (0, 1))];
+    let Some((_, step)) = steps.into_iter().find(|(key, _)| taken(ui, Modifiers::SHIFT, *key)) else { return false };
+    if let Some(next) = neighbour(&view.plan, card, step) {
+        let mut chosen: Vec<CardId> = cx.state.board.selected.iter().cloned().collect();
+        chosen.extend([card.clone(), next.clone()]);
+        cx.send(Command::Select(chosen));
+        cx.send(Command::Focus(Some(next)));
+        view.reveal = true;
+        view.ring = true;
+    }
+    true
+}
+
+/// The cards from one to another in reading order: down a column, then the next one, lane by lane.
+pub fn between(plan: &Plan, from: &CardId, to: &CardId) -> Vec<CardId> {
+    let all: Vec<&CardId> =
+        plan.lanes.iter().filter(|l| !l.folded).flat_map(|l| &l.cells).flatten().map(|s| &s.id).collect();
+    let at = |card: &CardId| all.iter().position(|c| *c == card);
+    match (at(from), at(to)) {
+        (Some(a), Some(b)) => all[a.min(b)..=a.max(b)].iter().map(|c| (*c).clone()).collect(),
+        _ => vec![to.clone()],
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`plan`] says where every card lies, [`grid`] draws what is visible of it and handles the pointer, [`keys`] the
 //! keyboard, [`card`] paints one card, [`detail`] is the panel at the right, [`ask`] the questions over the page.
 mod ask;
+mod bulk;
 mod card;
 mod detail;
 mod grid;
@@ -10,6 +11,7 @@ mod keys;
 mod log;
 mod metrics;
 mod plan;
+mod settings;
 mod strip;
 
 use std::{collections::HashMap, sync::Arc};
@@ -23,11 +25,23 @@ use super::{
 use crate::{
     app::board::{
         Command, Picture,
+        filter::{Filter, STATES, toggled},
         live::{self, Live},
     },
     base::ids::CardId,
-    model::board::{Card, ColumnKind, Link, edit::Edit},
+    model::board::{Card, ColumnKind, Grouping, Link, edit::Edit},
 };
+
+/// Text in one row of at most this width.
+pub(super) fn fit_text(
+    p: &egui::Painter,
+    text: &str,
+    font: egui::FontId,
+    color: egui::Color32,
+    width: f32,
+) -> Arc<egui::Galley> {
+    card::fit(p, text, font, color, width, 1)
+}
 
 /// What only the page itself needs to remember.
 #[derive(Debug, Default)]
@@ -46,6 +60,8 @@ pub struct View {
     composer: Option<ask::Composer>,
     reason: String,
     detail: detail::View,
+    settings: settings::View,
+    bulk: bulk::View,
 }
 
 /// Live states of everything that cards are bound to.
@@ -86,8 +102,12 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     }
     let states = states(cx, view);
     // The key that answers a question must not act on the board in the same frame.
-    let asked = view.composer.is_some() || board.asking.is_some();
+    let asked = view.composer.is_some() || board.asking.is_some() || view.settings.open;
+    settings::settings_ui(ui, cx, &mut view.settings);
     ask::asks_ui(ui, cx, view);
+    if board.picture == Picture::Board {
+        bulk::bulk_ui(ui, cx, &mut view.bulk);
+    }
     if board.picture == Picture::Board && !cx.state.shell.hide_inspector {
         let open = board.open.as_ref().and_then(|id| board.card(id));
         if let Some(card) = open {
@@ -147,6 +167,10 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
             if icon_button(ui, theme, "undo-2", "Undo (U)").clicked() {
                 cx.send(Command::Undo);
             }
+            if icon_button(ui, theme, "settings-2", "Board settings").clicked() {
+                view.settings.open = true;
+            }
+            lanes_ui(ui, cx);
             if cx.state.workspace.is_repo && ui.available_width() > 120.0 {
                 let waiting = cx.state.board.pending;
                 let label = if waiting > 0 { format!("Saving {waiting}") } else { "Sync".to_owned() };
@@ -171,20 +195,78 @@ fn filter_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         }
         return;
     };
-    let field = text_field(ui, theme, text, "Filter cards", "words, @person, #label, is:blocked", 240.0);
+    let hint = "words, @person, #label, lane:, in:, is:red";
+    let field = text_field(ui, theme, text, "Filter cards", hint, 240.0);
     if std::mem::take(&mut view.focus_filter) {
         field.request_focus();
     }
     if field.changed() {
         cx.send(Command::Filter(text.clone()));
     }
+    let unknown = Filter::parse(text).unknown;
+    if let Some(word) = unknown.first() {
+        let known = STATES.map(|(k, _)| k).join(", ");
+        ui.label(theme.small(format!("is:{word} says nothing")).color(theme.warn))
+            .on_hover_text(format!("is: {known}"));
+    }
+    if let Some(token) = token_menu(ui, cx) {
+        *text = toggled(text, &token);
+        cx.send(Command::Filter(text.clone()));
+    }
     let left = field.lost_focus();
     let escaped = left && ui.input(|i| i.key_pressed(Key::Escape));
     let cleared = icon_button(ui, theme, "x", "Clear the filter").clicked();
-    if cleared || escaped || (left && text.is_empty()) {
+    let gone = left && text.is_empty() && cx.state.board.filter.is_empty() && !egui::Popup::is_any_open(ui.ctx());
+    if cleared || escaped || gone {
         view.filter = None;
         cx.send(Command::Filter(String::new()));
     }
+}
+
+/// What lanes are made of.
+fn lanes_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
+    let now = cx.state.board.board.grouping;
+    let wide = ui.available_width() > 180.0;
+    let label = if wide { format!("Lanes: {}", now.word()) } else { String::new() };
+    let button = Btn::new(&label).icon("rows-3").quiet().name("Choose the lanes").show(ui, cx.theme);
+    egui::Popup::menu(&button).show(|ui| {
+        for by in Grouping::ALL {
+            if ui.selectable_label(by == now, by.word()).clicked() && by != now {
+                cx.send(Command::Do(Edit::Group(by)));
+                ui.close();
+            }
+        }
+    });
+}
+
+/// A menu of what can be filtered by; gives the token that was chosen.
+fn token_menu(ui: &mut Ui, cx: &PageCx<'_>) -> Option<String> {
+    let button = icon_button(ui, cx.theme, "list-filter", "Add to the filter");
+    let mut chosen = None;
+    egui::Popup::menu(&button).show(|ui| {
+        let board = &cx.state.board.board;
+        let mut row = |ui: &mut Ui, words: &str, token: String| {
+            if ui.button(words).clicked() {
+                chosen = Some(token);
+                ui.close();
+            }
+        };
+        for (word, means) in STATES {
+            row(ui, means, format!("is:{word}"));
+        }
+        ui.separator();
+        for person in board.people().into_iter().take(8) {
+            row(ui, person, format!("@{person}"));
+        }
+        ui.separator();
+        for label in board.labels().into_iter().take(8) {
+            row(ui, &format!("Label {label}"), format!("#{label}"));
+        }
+        for lane in board.lanes.iter().take(8) {
+            row(ui, &format!("Lane {}", lane.name), format!("lane:{}", lane.name));
+        }
+    });
+    chosen
 }
 
 /// Age of a card in words: since it was started, else since it was made; how long it took when it is done.

@@ -7,9 +7,12 @@ use std::{
 
 use super::{PageCx, States, is_ageing, worst};
 use crate::{
-    app::board::live::Tone,
+    app::board::{
+        filter::Filter,
+        live::{self, Standing, Tone},
+    },
     base::ids::CardId,
-    model::board::{Board, Card},
+    model::board::{Card, Grouping},
 };
 
 /// Left and right margin of the columns.
@@ -126,7 +129,8 @@ fn height(cx: &PageCx<'_>, card: &Card, states: &States, width: f32) -> f32 {
     if is_ageing(cx, card) && card.blocked.is_none() {
         h += 18.0;
     }
-    if let Some(live) = live.filter(|l| l.tone == Tone::Failed) {
+    let is_red = live::standing(&cx.state.board, card, live) == Standing::Red;
+    if let Some(live) = live.filter(|l| is_red && l.tone == Tone::Failed) {
         h += 26.0 + if live.error.is_some() { 18.0 } else { 0.0 };
     }
     if !card.also_set.is_empty() || card.over_reason.is_some() {
@@ -151,24 +155,25 @@ pub fn make(cx: &PageCx<'_>, states: &States, width: f32, old: &std::sync::Arc<P
         width: 2.0 * MARGIN + n * column_width + GAP * (n - 1.0),
         ..Plan::default()
     };
-    let mut lanes: Vec<Option<String>> = board.lanes.iter().map(|l| Some(l.id.clone())).collect();
-    if board.lanes.is_empty() || board.cards.values().any(|c| c.lane.is_none()) {
-        lanes.push(None);
-    }
-    let at: HashMap<Option<&str>, usize> = lanes.iter().enumerate().map(|(i, l)| (l.as_deref(), i)).collect();
+    let filter = Filter::parse(&cx.state.board.filter);
+    let passes = |card: &Card| filter.is_empty() || filter.fits(cx.state, card, cx.now);
+    let lanes = board.groups();
+    let has_lanes = lanes.iter().any(|(id, _)| id.is_some());
+    let at: HashMap<Option<&str>, usize> = lanes.iter().enumerate().map(|(i, (l, _))| (l.as_deref(), i)).collect();
     let mut cells: Vec<Vec<Vec<Slot>>> = vec![vec![Vec::new(); board.columns.len()]; lanes.len()];
     for (c, column) in board.columns.iter().enumerate() {
-        for card in board.cards_in(&column.id).filter(|card| cx.state.board.matches(card)) {
-            let Some(lane) = at.get(&card.lane.as_deref()) else { continue };
-            let cell = &mut cells[*lane][c];
+        for card in board.cards_in(&column.id).filter(|card| passes(card)) {
+            let group = board.group_of(card);
+            let Some(lane) = at.get(&group.as_deref()).copied() else { continue };
+            let cell = &mut cells[lane][c];
             let top = cell.last().map_or(GAP, |s| s.top + s.height + GAP);
             cell.push(Slot { id: card.id.clone(), top, height: height(cx, card, states, column_width) });
             plan.shown += 1;
         }
     }
     let mut y = 0.0;
-    for (id, cells) in lanes.into_iter().zip(cells) {
-        let lane = lane(cx, board, id, cells, y);
+    for (group, cells) in lanes.into_iter().zip(cells) {
+        let lane = lane(cx, group, cells, (y, has_lanes));
         y += lane.head + lane.height;
         plan.lanes.push(lane);
     }
@@ -176,29 +181,36 @@ pub fn make(cx: &PageCx<'_>, states: &States, width: f32, old: &std::sync::Arc<P
     std::sync::Arc::new(plan)
 }
 
-fn lane(cx: &PageCx<'_>, board: &Board, id: Option<String>, cells: Vec<Vec<Slot>>, top: f32) -> Lane {
-    let known = id.as_deref().and_then(|l| board.lane(l));
-    let folded = !board.lanes.is_empty() && cx.state.board.folded.contains(id.as_deref().unwrap_or(""));
+fn lane(
+    cx: &PageCx<'_>,
+    (id, name): (Option<String>, String),
+    cells: Vec<Vec<Slot>>,
+    (top, has_lanes): (f32, bool),
+) -> Lane {
+    let board = &cx.state.board.board;
+    let own = board.grouping == Grouping::Lane;
+    let known = id.as_deref().filter(|_| own).and_then(|l| board.lane(l));
+    let folded = has_lanes && cx.state.board.folded.contains(id.as_deref().unwrap_or(""));
     let tallest = cells.iter().filter_map(|c| c.last()).map(|s| s.top + s.height).fold(0.0, f32::max);
     let count = cells.iter().map(Vec::len).sum::<usize>();
     let mut note = crate::base::text::count(count as u64, "card");
-    let open = id.as_deref().map_or(0, |l| board.lane_wip(l));
+    let open = known.map_or(0, |l| board.lane_wip(&l.id));
     let limit = known.and_then(|l| l.wip);
     if let Some(limit) = limit {
         note = format!("{note}, limit {limit}");
     }
-    let height = match (folded, board.lanes.is_empty()) {
+    let height = match (folded, has_lanes) {
         (true, _) => 0.0,
-        (false, true) => (tallest + 64.0).max(200.0),
-        (false, false) => (tallest + GAP).max(44.0),
+        (false, false) => (tallest + 64.0).max(200.0),
+        (false, true) => (tallest + GAP).max(44.0),
     };
     Lane {
-        name: known.map_or("No lane", |l| l.name.as_str()).to_owned(),
+        name,
         note,
         over: limit.is_some_and(|l| open > l as usize),
         id,
         top,
-        head: if board.lanes.is_empty() { 0.0 } else { LANE_HEAD },
+        head: if has_lanes { LANE_HEAD } else { 0.0 },
         folded,
         height,
         cells,

@@ -3,9 +3,15 @@ use egui::{Align, CornerRadius, Frame, Label, Layout, Margin, Rect, Ui, vec2};
 
 use super::words::{difference, measured, run_mark};
 use crate::{
-    app::runs::{Command, Detail, MetricRow, Tab},
+    app::{
+        Command as AnyCommand,
+        runs::{Command, Detail, MetricRow, Tab},
+    },
     base::{text, time},
-    model::run::{Change, ChangeKind, Run, RunState, Scope, TaskState, Verdict},
+    model::{
+        git::Rev,
+        run::{Change, ChangeKind, Run, RunState, Scope, TaskState, Verdict},
+    },
     ui::{
         PageCx,
         theme::{Mark, Theme},
@@ -253,6 +259,7 @@ fn changes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, detail: &Detail) {
     let note = format!("#{}, {}", last.number, time::when(last.ended_at.unwrap_or(last.queued_at), cx.now));
     section(ui, theme, "What changed since the last success", &note);
     let mut open = None;
+    let mut send: Vec<AnyCommand> = Vec::new();
     for change in &detail.changes {
         let (icon, label) = words(change);
         let name = format!("{label} {}", change.name);
@@ -267,6 +274,12 @@ fn changes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, detail: &Detail) {
                     Verdict::Same => "no change",
                 };
                 let ink = if change.verdict == Verdict::Changed { theme.text } else { theme.faint };
+                if let Some((label, command)) = compare(cx, change, detail) {
+                    let name = format!("{label}: {name}");
+                    if Btn::new(label).quiet().name(&name).show(ui, theme).clicked() {
+                        send.push(command);
+                    }
+                }
                 ui.label(theme.small(verdict).color(ink));
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                     change_words(ui, theme, change, label, detail);
@@ -282,12 +295,58 @@ fn changes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, detail: &Detail) {
         Row::new(&row).height(28.0).padding(16.0).rule(true).show(ui, theme, |ui| {
             ui.add_space(22.0);
             ui.label(theme.code(commit.short()).color(theme.muted));
-            let when = time::when(commit.at, cx.now);
-            ui.add(Label::new(theme.muted(format!("{}  {}, {when}", commit.summary, commit.author))).truncate());
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let name = format!("View diff of {}", commit.short());
+                if Btn::new("View diff").quiet().name(&name).show(ui, theme).clicked() {
+                    send.push(review(&format!("{}~1", commit.id), &commit.id, None));
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    let when = time::when(commit.at, cx.now);
+                    let words = format!("{}  {}, {when}", commit.summary, commit.author);
+                    ui.add(Label::new(theme.muted(words)).truncate());
+                });
+            });
         });
     }
+    send.into_iter().for_each(|c| cx.send(c));
     if let Some(path) = open {
         cx.send(crate::app::workspace::Command::OpenFile(path));
+    }
+}
+
+fn review(base: &str, compare: &str, path: Option<String>) -> AnyCommand {
+    let (base, compare) = (Rev::At(base.to_owned()), Rev::At(compare.to_owned()));
+    crate::app::review::Command::Show { base, compare, path }.into()
+}
+
+/// The button of a change and where it leads: both commits on the review page, the uncommitted changes as they are now,
+/// the file that was read.
+fn compare(cx: &PageCx<'_>, change: &Change, detail: &Detail) -> Option<(&'static str, AnyCommand)> {
+    if change.verdict == Verdict::Same {
+        return None;
+    }
+    let run = cx.state.runs.selected_run()?;
+    let commit = |r: &Run| r.record.commit.as_ref().map(|c| c.id.clone());
+    let (before, after) = (detail.last_success.as_deref().and_then(commit), commit(run));
+    match change.kind {
+        ChangeKind::Commit => Some(("View diff", review(&before?, &after?, None))),
+        ChangeKind::Uncommitted => {
+            let path = run.record.dirty_files.first().cloned();
+            let (base, compare) = (Rev::At(after?), Rev::WorkingTree);
+            Some(("View diff", crate::app::review::Command::Show { base, compare, path }.into()))
+        }
+        // The file differs between the commits, or by what is not committed yet.
+        ChangeKind::Pipeline if before != after => {
+            Some(("Compare", review(&before?, &after?, Some(change.name.clone()))))
+        }
+        ChangeKind::Pipeline => {
+            let (base, compare, path) = (Rev::At(after?), Rev::WorkingTree, Some(change.name.clone()));
+            Some(("Compare", crate::app::review::Command::Show { base, compare, path }.into()))
+        }
+        ChangeKind::Input if change.after.is_some() => {
+            Some(("Open", crate::app::workspace::Command::OpenFile(change.name.clone()).into()))
+        }
+        _ => None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! The log view: rows of lines that follow the end, first error, search, tries.
-use egui::{Align, Frame, Key, Label, Layout, Margin, Modifiers, Panel, Rect, ScrollArea, Sense, Ui, pos2, vec2};
+use egui::{Align, Frame, Key, Label, Layout, Margin, Modifiers, Panel, Rect, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::words::{run_mark, task_mark};
 use crate::{
-    app::runs::{Command, LogView, Tab},
+    app::runs::{Command, LogId, LogView, Tab},
     base::{text, time},
     model::run::{Level, LogLine, Run},
     ui::{
@@ -22,6 +22,16 @@ pub(super) struct View {
     fulfilled: u64,
     /// Put the cursor into the search field.
     search: bool,
+    /// The log that was drawn last.
+    of: Option<LogId>,
+    /// First row in sight, with its fraction: a log has more rows than a picture has points.
+    top: f64,
+    /// Points scrolled to the right.
+    left: f32,
+    /// Widest line seen.
+    wide: f32,
+    /// Rows that fit, when the page was drawn last.
+    fit: f64,
 }
 
 /// Tasks of the run, and places to jump to.
@@ -61,13 +71,13 @@ pub(super) fn nav_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     hair_x(ui, theme);
     section_head(ui, theme, "Jump to", "", |_| {});
     let log = &cx.state.runs.log;
-    match log.first_error_line() {
+    match log.index.first_error() {
         Some(line) => {
             let row = Row::new("First error").show(ui, theme, |ui| {
                 mark(ui, theme, Mark::Failed, 14.0);
                 ui.label(theme.body("First error"));
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.label(theme.small((line + 1).to_string()))
+                    ui.label(theme.small(text::thousands(line + 1)))
                 });
             });
             if row.clicked() {
@@ -78,6 +88,18 @@ pub(super) fn nav_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             Row::new("No error in this log").show(ui, theme, |ui| {
                 ui.label(theme.faint("No error in this log"));
             });
+        }
+    }
+    if let Some(line) = log.index.first_warning {
+        let row = Row::new("First warning").show(ui, theme, |ui| {
+            mark(ui, theme, Mark::Warning, 14.0);
+            ui.label(theme.body("First warning"));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.label(theme.small(text::thousands(line + 1)));
+            });
+        });
+        if row.clicked() {
+            send.push(Command::GoLine(line));
         }
     }
     send.into_iter().for_each(|c| cx.send(c));
@@ -102,6 +124,23 @@ pub(super) fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         cx.send(Command::Hit(-1));
     } else if pressed(Key::N) {
         cx.send(Command::Hit(1));
+    }
+    let rows = cx.state.runs.log.rows() as f64;
+    let steps = [
+        (Key::ArrowUp, -1.0),
+        (Key::ArrowDown, 1.0),
+        (Key::PageUp, -view.fit + 1.0),
+        (Key::PageDown, view.fit - 1.0),
+        (Key::Home, -rows),
+        (Key::End, rows),
+    ];
+    for (key, by) in steps {
+        if pressed(key) {
+            view.top += by;
+            if by < 0.0 && cx.state.runs.log.follow {
+                cx.send(Command::Follow(false));
+            }
+        }
     }
     let by = i64::from(pressed(Key::CloseBracket)) - i64::from(pressed(Key::OpenBracket));
     if by != 0 {
@@ -130,25 +169,27 @@ pub(super) fn log_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         return;
     }
     foot_ui(ui, cx, &run);
-    if cx.state.runs.log.lines.is_empty() {
-        let words = if !cx.state.runs.log.loaded {
+    let log = &cx.state.runs.log;
+    if log.rows() == 0 {
+        let words = if !log.loaded {
             ""
-        } else if cx.state.runs.log.attempt == 0 {
+        } else if log.attempt == 0 {
             "This task did not start, so it has no log"
+        } else if log.only_from.is_some() {
+            "No line is that loud"
         } else {
             "Nothing has been written yet"
         };
         Frame::NONE.inner_margin(Margin::same(16)).show(ui, |ui| ui.label(theme.muted(words)));
         return;
     }
-    let shown = cx.state.runs.log.shown();
     Panel::right("log-overview")
         .exact_size(36.0)
         .resizable(false)
         .frame(Frame::NONE)
         .show_separator_line(true)
-        .show(ui, |ui| overview_ui(ui, cx, shown.as_deref()));
-    lines_ui(ui, cx, view, shown.as_deref());
+        .show(ui, |ui| overview_ui(ui, cx, view));
+    lines_ui(ui, cx, view);
 }
 
 fn log_head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run) {
@@ -164,7 +205,7 @@ fn log_head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run) {
         None => a.state.word().to_lowercase(),
     });
     let (title, follow, number) = (log.task.clone(), log.follow, log.attempt);
-    let any_error = log.errors > 0;
+    let any_error = log.index.errors > 0;
     let mut send = Vec::new();
     page_head(ui, theme, &title, "", |ui| {
         if let Some(task) = task.filter(|t| t.attempts.len() > 1) {
@@ -199,9 +240,11 @@ fn tools_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let theme = cx.theme;
     let log = &cx.state.runs.log;
     let mut text = log.search.clone();
-    let (hits, hit, lines) = (log.hits.len(), log.hit, log.lines.len());
+    let (hits, hit, lines) = (log.hits_total, log.hit, log.index.lines);
     let level = log.only_from.unwrap_or(Level::Info);
-    let (errors, warnings) = (log.errors, log.warnings);
+    let (errors, warnings) = (log.index.errors, log.index.warnings);
+    let size = text::bytes(log.index.bytes);
+    let searching = log.searching;
     let mut send = Vec::new();
     Frame::NONE.fill(theme.panel).inner_margin(Margin::symmetric(12, 0)).show(ui, |ui| {
         ui.horizontal(|ui| {
@@ -225,14 +268,19 @@ fn tools_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
                 send.push(Command::Hit(1));
             }
             if !cx.state.runs.log.search.is_empty() {
-                let words = if hits == 0 { "no hit".to_owned() } else { format!("{} of {hits}", hit + 1) };
+                let words = match hits {
+                    0 if searching => "searching\u{2026}".to_owned(),
+                    0 => "no hit".to_owned(),
+                    n => format!("{} of {}{}", hit + 1, text::thousands(n), if searching { "\u{2026}" } else { "" }),
+                };
                 ui.label(theme.small(words));
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if ui.available_width() > 340.0 {
-                    ui.label(theme.small(text::count(lines as u64, "line")));
+                    ui.label(theme.small(format!("{}, {size}", text::count(lines, "line"))));
                 }
-                let (w, e) = (format!("Warnings {warnings}"), format!("Errors {errors}"));
+                let (w, e) = (text::thousands(warnings), text::thousands(errors));
+                let (w, e) = (format!("Warnings {w}"), format!("Errors {e}"));
                 let choices = [(Level::Info, "All"), (Level::Warn, w.as_str()), (Level::Error, e.as_str())];
                 if let Some(level) = segmented(ui, theme, level, &choices) {
                     send.push(Command::OnlyFrom(level));
@@ -254,9 +302,11 @@ fn foot_ui(ui: &mut Ui, cx: &PageCx<'_>, run: &Run) {
             ui.horizontal_centered(|ui| {
                 ui.add_space(12.0);
                 ui.label(theme.small(format!("Local time, {}", time::offset_label(cx.now))));
-                if log.skipped_bytes > 0 {
-                    let path = run.task(&log.task).and_then(|t| t.last()?.log.clone()).unwrap_or_default();
-                    ui.label(theme.small(format!("The end of a long log; all of it is in {path}")));
+                if !log.complete && log.loaded && log.attempt > 0 {
+                    ui.label(theme.small("Reading\u{2026}"));
+                }
+                if log.only_from.is_some() && log.index.is_cut() {
+                    ui.label(theme.small("Only the first of them are listed"));
                 }
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.add_space(12.0);
@@ -271,72 +321,106 @@ fn foot_ui(ui: &mut Ui, cx: &PageCx<'_>, run: &Run) {
     );
 }
 
-fn lines_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown: Option<&[usize]>) {
-    let theme = cx.theme;
+/// Brings the place in range, after following the end, going to a wish and scrolling.
+fn place(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, area: Rect) {
     let log = &cx.state.runs.log;
-    let count = shown.map_or(log.lines.len(), <[usize]>::len);
-    let mut area = ScrollArea::both().auto_shrink(false).id_salt("log-lines").stick_to_bottom(log.follow);
+    let rows = log.rows() as f64;
+    if view.of != log.id() {
+        (view.of, view.top, view.left, view.wide) = (log.id(), 0.0, 0.0, 0.0);
+    }
+    view.fit = f64::from(area.height() / ROW);
+    let last = (rows - view.fit).max(0.0);
     if let Some((line, wish)) = log.goto
         && wish != view.fulfilled
     {
         view.fulfilled = wish;
-        let place = shown.map_or(Some(line), |s| s.binary_search(&line).ok()).unwrap_or(0);
-        area = area.vertical_scroll_offset((place as f32 * ROW - ui.available_height() * 0.4).max(0.0));
+        let at = log.shown.as_ref().map_or(line, |s| s.partition_point(|l| *l < line) as u64);
+        view.top = at as f64 - view.fit * 0.4;
+        view.left = 0.0;
+    } else if log.follow {
+        view.top = last;
     }
-    let follow = log.follow;
-    ui.spacing_mut().item_spacing.y = 0.0;
-    let output = area.show_rows(ui, ROW, count, |ui, range| {
-        ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
-        for place in range {
-            let at = shown.map_or(Some(place), |s| s.get(place).copied()).unwrap_or(place);
-            if let Some(line) = log.lines.get(at) {
-                line_ui(ui, theme, log, at, line);
-            }
+    if ui.rect_contains_pointer(area) {
+        let delta = ui.input(|i| i.smooth_scroll_delta);
+        view.top -= f64::from(delta.y / ROW);
+        view.left -= delta.x;
+        // Whoever scrolls up wants to read, not to be carried on.
+        if log.follow && delta.y > 0.0 {
+            cx.send(Command::Follow(false));
         }
-    });
-    // Whoever scrolls up wants to read, not to be carried on.
-    let up = ui.input(|i| i.smooth_scroll_delta.y > 0.0) && ui.rect_contains_pointer(output.inner_rect);
-    if follow && up {
-        cx.send(Command::Follow(false));
+    }
+    view.top = view.top.clamp(0.0, last);
+    view.left = view.left.clamp(0.0, (view.wide - area.width()).max(0.0));
+}
+
+fn lines_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    let theme = cx.theme;
+    let area = ui.available_rect_before_wrap();
+    place(ui, cx, view, area);
+    let log = &cx.state.runs.log;
+    let (first, end) = (view.top as u64, (view.top + view.fit).ceil() as u64 + 1);
+    // Some more on both sides, so that slow scrolling never meets an empty row.
+    let missing = log.missing(first.saturating_sub(64), end + 64);
+    let mut child = ui.new_child(UiBuilder::new().id_salt("log-lines").max_rect(area));
+    child.set_clip_rect(area.intersect(ui.clip_rect()));
+    let mut wide: f32 = 0.0;
+    for place in first..end.min(log.rows()) {
+        let at = log.line_at(place);
+        let y = area.top() + ((place as f64 - view.top) * f64::from(ROW)) as f32;
+        let row = Rect::from_min_size(pos2(area.left() - view.left, y), vec2(area.width().max(4_000.0), ROW));
+        let builder = UiBuilder::new().id_salt(("line", at)).max_rect(row);
+        let mut line_ui_ = child.new_child(builder.layout(Layout::left_to_right(Align::Center)));
+        line_ui_.spacing_mut().item_spacing = vec2(0.0, 0.0);
+        line_ui(&mut line_ui_, theme, log, at, log.line(at));
+        wide = wide.max(line_ui_.min_rect().right() - row.left());
+    }
+    view.wide = if view.left > 0.0 { view.wide.max(wide) } else { wide };
+    ui.advance_cursor_after_rect(area);
+    if !missing.is_empty() {
+        cx.send(Command::NeedLog(missing));
     }
 }
 
-fn line_ui(ui: &mut Ui, theme: &Theme, log: &LogView, at: usize, line: &LogLine) {
-    let width = ui.available_width();
+fn line_ui(ui: &mut Ui, theme: &Theme, log: &LogView, at: u64, line: Option<&LogLine>) {
     let current = log.hits.get(log.hit) == Some(&at) && !log.search.is_empty() || log.goto.is_some_and(|g| g.0 == at);
-    ui.horizontal(|ui| {
-        ui.set_height(ROW);
-        ui.set_min_width(width);
-        let row = Rect::from_min_size(ui.min_rect().min, vec2(width.max(4_000.0), ROW));
-        if line.level == Level::Error {
-            ui.painter().rect_filled(row, 0.0, theme.fail_t);
-        }
-        if current {
-            let edge = Rect::from_min_size(row.min, vec2(2.0, ROW));
-            ui.painter().rect_filled(edge, 0.0, theme.focus);
-        }
-        let column = |ui: &mut Ui, width: f32, right: bool, text: egui::RichText| {
-            let layout =
-                if right { Layout::right_to_left(Align::Center) } else { Layout::left_to_right(Align::Center) };
-            ui.allocate_ui_with_layout(vec2(width, ROW), layout, |ui| {
-                ui.set_width(width);
-                ui.add(Label::new(text).extend().selectable(false));
-            });
-        };
-        column(ui, 52.0, true, theme.code((at + 1).to_string()).size(11.0).color(theme.faint));
-        ui.add_space(12.0);
-        let clock = line.at.map(|t| t.to_zoned(time::local_zone()).strftime("%H:%M:%S%.3f").to_string());
-        column(ui, 108.0, false, theme.code(clock.unwrap_or_default()).color(theme.faint));
-        let ink = match line.level {
-            Level::Error => theme.fail,
-            Level::Warn => theme.warn,
-            Level::Info | Level::Debug => theme.faint,
-        };
-        column(ui, 52.0, false, theme.code(line.level.name()).color(ink));
-        column(ui, 80.0, false, theme.code(text::shorten(&line.source, 9)).color(theme.faint));
-        ui.add(Label::new(marked(theme, &line.text, &log.search, current)).extend().selectable(true));
-        ui.add_space(12.0);
-    });
+    let row = ui.max_rect();
+    let Some(line) = line else {
+        ui.add_space(24.0);
+        ui.label(theme.code(text::thousands(at + 1)).size(11.0).color(theme.faint));
+        return;
+    };
+    if line.level == Level::Error {
+        ui.painter().rect_filled(row, 0.0, theme.fail_t);
+    }
+    if current {
+        let edge = Rect::from_min_size(pos2(ui.clip_rect().left(), row.top()), vec2(2.0, ROW));
+        ui.painter().rect_filled(edge, 0.0, theme.focus);
+    }
+    let column = |ui: &mut Ui, width: f32, right: bool, text: egui::RichText| {
+        let layout = if right { Layout::right_to_left(Align::Center) } else { Layout::left_to_right(Align::Center) };
+        ui.allocate_ui_with_layout(vec2(width, ROW), layout, |ui| {
+            ui.set_width(width);
+            ui.add(Label::new(text).extend().selectable(false));
+        });
+    };
+    column(
+        ui,
+        if at < 99_999 { 52.0 } else { 72.0 },
+        true,
+        theme.code((at + 1).to_string()).size(11.0).color(theme.faint),
+    );
+    ui.add_space(12.0);
+    let clock = line.at.map(|t| t.to_zoned(time::local_zone()).strftime("%H:%M:%S%.3f").to_string());
+    column(ui, 108.0, false, theme.code(clock.unwrap_or_default()).color(theme.faint));
+    let ink = match line.level {
+        Level::Error => theme.fail,
+        Level::Warn => theme.warn,
+        Level::Info | Level::Debug => theme.faint,
+    };
+    column(ui, 52.0, false, theme.code(line.level.name()).color(ink));
+    column(ui, 80.0, false, theme.code(text::shorten(&line.source, 9)).color(theme.faint));
+    ui.add(Label::new(marked(theme, &line.text, &log.search, current)).extend().selectable(true));
+    ui.add_space(12.0);
 }
 
 /// The text with what was searched for marked.
@@ -367,29 +451,60 @@ fn marked(theme: &Theme, text: &str, search: &str, current: bool) -> egui::text:
     job
 }
 
-/// The whole log as a strip: where errors, warnings and hits are. A click goes there.
-fn overview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, shown: Option<&[usize]>) {
+/// The whole log as a strip: how long lines are, where errors, warnings and hits stand, and what is in sight. It is the
+/// scroll bar: a click or drag goes there.
+fn overview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let theme = cx.theme;
     let log = &cx.state.runs.log;
-    let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "Overview of the log"));
-    let count = shown.map_or(log.lines.len(), <[usize]>::len).max(1);
+    let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ScrollBar, true, "Overview of the log"));
+    let lines = log.index.lines.max(1) as f32;
     // Few lines stand where they would on paper, many share the height.
-    let step = ((rect.height() - 16.0) / count as f32).min(3.0);
+    let step = ((rect.height() - 16.0) / lines).min(3.0);
+    let top = rect.top() + 8.0;
+    let y = |line: u64| top + line as f32 * step;
     let painter = ui.painter();
-    let every = (count / 2_000).max(1);
-    for place in 0..count {
-        let at = shown.map_or(Some(place), |s| s.get(place).copied()).unwrap_or(place);
-        let Some(line) = log.lines.get(at) else { continue };
-        let colour = match line.level {
-            Level::Error => theme.fail,
-            Level::Warn => theme.warn,
-            _ if place % every != 0 => continue,
-            _ => theme.bar,
-        };
-        let y = rect.top() + 8.0 + place as f32 * step;
-        let long = (line.text.len() as f32 / 4.0).clamp(4.0, 26.0);
-        let bar = Rect::from_min_size(pos2(rect.left() + 4.0, y), vec2(long, step.clamp(1.0, 2.0)));
-        painter.rect_filled(bar, 0.0, colour);
+    let stroke = |line: u64, long: f32, ink: egui::Color32| {
+        let size = vec2(long, step.clamp(1.0, 2.0));
+        painter.rect_filled(Rect::from_min_size(pos2(rect.left() + 4.0, y(line)), size), 0.0, ink);
+    };
+    let (stride, strokes) = log.index.strokes();
+    // No more strokes than there are points.
+    let every = (strokes.len() / (rect.height().max(1.0) as usize).max(1)).max(1);
+    for (i, long) in strokes.iter().enumerate().step_by(every) {
+        stroke(i as u64 * stride, f32::from(*long).clamp(4.0, 26.0), theme.bar);
+    }
+    let mut drawn = (f32::MIN, Level::Debug);
+    for (line, level) in log.index.loud() {
+        let at = y(u64::from(*line));
+        if at - drawn.0 < 1.0 && drawn.1 >= *level {
+            continue;
+        }
+        drawn = (at, *level);
+        stroke(u64::from(*line), 26.0, if *level == Level::Error { theme.fail } else { theme.warn });
+    }
+    let mut last = f32::MIN;
+    for line in &log.hits {
+        if y(*line) - last >= 1.0 {
+            last = y(*line);
+            let mark = Rect::from_min_size(pos2(rect.right() - 5.0, last), vec2(4.0, step.clamp(1.5, 3.0)));
+            painter.rect_filled(mark, 0.0, theme.accent);
+        }
+    }
+    let (from, to) = (log.line_at(view.top as u64), log.line_at((view.top + view.fit) as u64).min(log.index.lines));
+    let seen = Rect::from_min_max(pos2(rect.left(), y(from)), pos2(rect.right(), y(to).max(y(from) + 8.0)));
+    painter.rect_filled(seen, 0.0, theme.fade(theme.text, 0.10));
+    if (response.clicked() || response.dragged())
+        && let Some(at) = response.interact_pointer_pos()
+    {
+        let line = f64::from(((at.y - top) / step).clamp(0.0, lines - 1.0));
+        let place = log.shown.as_ref().map_or(line, |s| s.partition_point(|l| (*l as f64) < line) as f64);
+        view.top = place - view.fit * 0.5;
+        if log.follow {
+            cx.send(Command::Follow(false));
+        }
+    }
+    if ui.rect_contains_pointer(rect) {
+        view.top -= f64::from(ui.input(|i| i.smooth_scroll_delta.y) / ROW);
     }
 }

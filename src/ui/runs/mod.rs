@@ -1,6 +1,8 @@
 //! The runs page: pipelines at the left, the grid of tasks × runs, and below it the run one looks at.
+mod calendar;
 mod detail;
 mod dialogs;
+mod durations;
 mod gantt;
 mod grid;
 mod log;
@@ -24,6 +26,8 @@ pub struct View {
     grid: grid::View,
     log: log::View,
     dialogs: dialogs::View,
+    durations: durations::View,
+    calendar: calendar::View,
 }
 
 /// Below this width of the page, Gantt and parameters move behind the view switch.
@@ -96,6 +100,11 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {
         });
         return;
     }
+    match cx.state.runs.tab {
+        Tab::Durations => return durations::durations_ui(ui, cx, &mut view.durations),
+        Tab::Calendar => return calendar::calendar_ui(ui, cx, &mut view.calendar),
+        _ => {}
+    }
     grid::grid_ui(ui, cx, &mut view.grid);
     detail::head_ui(ui, cx, true);
     detail::preview_ui(ui, cx);
@@ -141,6 +150,9 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, narrow: bool) {
                 cx.send(if params { Command::AskRun(name) } else { Command::Run(name) });
             }
             let mut tabs = vec![(Tab::Grid, "Grid"), (Tab::Gantt, "Gantt")];
+            if !cx.state.runs.selected_runs().is_empty() {
+                tabs.extend([(Tab::Durations, "Durations"), (Tab::Calendar, "Calendar")]);
+            }
             if cx.state.runs.selected_run().is_some() {
                 tabs.push((Tab::Log, "Log"));
             }
