@@ -92,3 +92,26 @@ fn a_kernel_that_dies_is_told_with_exit_code_and_last_words() {
     let outputs = notebook["cells"][0]["outputs"].to_string();
     assert!(outputs.contains("Segmentation fault") && outputs.contains("ctypes"), "{outputs}");
 }
+
+#[test]
+fn a_metric_printed_by_a_notebook_task_is_recorded_once() {
+    use andon::{
+        engine::{
+            runner::{Begin, Launch, begin},
+            store::{MetricQuery, Store},
+        },
+        model::run::{RunState, Trigger},
+    };
+    let dir = workspace(&[(
+        "import time\nprint('{\"andon.metric\": {\"name\": \"rows\", \"value\": 12}}')\ntime.sleep(0.3)",
+        "",
+    )]);
+    let store = Store::open(dir.path()).unwrap();
+    let launch = Launch::new("n.ipynb", Trigger::Cli);
+    let Begin::Started(execution) = begin(&store, &launch, &JobCtx::detached()).unwrap() else { panic!("not begun") };
+    let quiet: andon::engine::runner::Sink = std::sync::Arc::new(|_| {});
+    let run = execution.execute(&JobCtx::detached(), &quiet).unwrap();
+    assert_eq!(run.state, RunState::Success, "{run:?}");
+    let all = store.metrics(&MetricQuery::default()).unwrap();
+    assert_eq!(all.iter().map(|m| (m.metric.name.as_str(), m.metric.value)).collect::<Vec<_>>(), [("rows", 12.0)]);
+}

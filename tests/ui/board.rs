@@ -372,3 +372,108 @@ fn ten_thousand_cards_draw_only_what_is_visible() {
     eprintln!("board with 10,000 cards: {each:?} a frame, unoptimised, with accessibility tree");
     assert!(each < std::time::Duration::from_millis(60), "{each:?} a frame in an unoptimised build");
 }
+
+#[test]
+fn several_cards_are_chosen_by_key_moved_and_labelled_together() {
+    let mut app = started();
+    for title in ["One", "Two", "Three"] {
+        app.add(title, "ready");
+    }
+    let mut h = show(app, vec2(1440.0, 900.0));
+    h.run();
+    press(&mut h, &[Key::ArrowDown]);
+    h.key_press_modifiers(Modifiers::SHIFT, Key::ArrowDown);
+    h.run();
+    assert_eq!(h.state().state.board.selected.len(), 2);
+    h.get_by_label("2 cards chosen");
+    press(&mut h, &[Key::M, Key::N]);
+    assert_eq!(
+        (h.state().titles("next"), h.state().titles("ready")),
+        (vec!["One".into(), "Two".into()], vec!["Three".into()])
+    );
+    h.get_by_label("Label the chosen cards").click();
+    h.run();
+    h.get_by_role_and_label(Role::TextInput, "Label").focus();
+    h.run();
+    type_text(&mut h, "Feed");
+    press(&mut h, &[Key::Enter]);
+    let labelled =
+        |h: &Harness<'_, App>| h.state().state.board.board.cards.values().filter(|c| c.labels == ["Feed"]).count();
+    assert_eq!(labelled(&h), 2);
+    assert_eq!(h.state().notices.last().unwrap(), "2 cards labelled Feed");
+    // Escape once for the menu, if it is still there, once for the choice.
+    press(&mut h, &[Key::Escape, Key::Escape]);
+    assert!(h.state().state.board.selected.is_empty());
+    press(&mut h, &[Key::U, Key::U]);
+    assert_eq!((labelled(&h), h.state().titles("ready").len()), (0, 3));
+}
+
+#[test]
+fn a_drag_takes_all_chosen_cards_along() {
+    let mut app = started();
+    for title in ["One", "Two", "Three"] {
+        app.add(title, "ready");
+    }
+    app.add("There", "review");
+    let ids: Vec<CardId> = app.state.board.board.in_column("ready").to_vec();
+    app.send(Command::Select(vec![ids[0].clone(), ids[2].clone()]));
+    let mut h = show(app, vec2(1440.0, 900.0));
+    h.run();
+    let from = h.get_by_label("AND-3 Three, Ready").rect().center();
+    let to = h.get_by_label("AND-4 There, Review").rect().center() + vec2(0.0, 60.0);
+    drag(&mut h, from, to, true);
+    assert_eq!(h.state().titles("review"), ["There", "One", "Three"]);
+    assert_eq!(h.state().notices.last().unwrap(), "2 cards moved to Review");
+}
+
+#[test]
+fn columns_limits_and_lanes_are_set_in_the_window() {
+    let mut h = show(started(), vec2(1024.0, 700.0));
+    h.run();
+    h.get_by_label("Board settings").click();
+    h.run();
+    h.get_by_label("Move Review forward").click();
+    h.run();
+    let order =
+        |h: &Harness<'_, App>| h.state().state.board.board.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+    assert_eq!(order(&h), ["Ready", "Next", "Review", "In progress", "Done"]);
+    h.get_by_role_and_label(Role::TextInput, "Limit of Review").focus();
+    h.run();
+    type_text(&mut h, "x");
+    press(&mut h, &[Key::Enter]);
+    h.get_by_label_contains("is not a limit");
+    assert_eq!(h.state().state.board.board.column("review").unwrap().wip, Some(3));
+    h.get_by_role_and_label(Role::TextInput, "Limit of Ready").focus();
+    h.run();
+    type_text(&mut h, "7");
+    press(&mut h, &[Key::Enter]);
+    let ready = |h: &Harness<'_, App>| h.state().state.board.board.column("ready").unwrap().clone();
+    assert_eq!((ready(&h).wip, ready(&h).hard), (Some(7), false));
+    h.get_by_role_and_label(Role::TextInput, "Name of the new column").focus();
+    h.run();
+    type_text(&mut h, "Waiting");
+    press(&mut h, &[Key::Enter]);
+    assert_eq!(order(&h), ["Ready", "Next", "Review", "In progress", "Waiting", "Done"]);
+    h.get_by_label("Remove column Waiting").click();
+    h.run();
+    assert_eq!(order(&h).len(), 5);
+    h.get_by_role_and_label(Role::RadioButton, "Lanes").click();
+    h.run();
+    h.get_by_role_and_label(Role::TextInput, "Name of the new lane").focus();
+    h.run();
+    type_text(&mut h, "Weather");
+    press(&mut h, &[Key::Enter]);
+    assert_eq!(h.state().state.board.board.lanes.len(), 1);
+    h.get_by_role_and_label(Role::RadioButton, "Cards").click();
+    h.run();
+    h.get_by_role_and_label(Role::Switch, "Age").click();
+    h.run();
+    assert_eq!(h.state().state.board.board.hidden.len(), 1);
+    h.get_by_label("Done").click();
+    h.run();
+    assert!(h.query_by_label("Board settings").is_some());
+    for _ in 0..7 {
+        h.state_mut().send(Command::Undo);
+    }
+    assert_eq!(order(&h), ["Ready", "Next", "In progress", "Review", "Done"]);
+}

@@ -269,3 +269,58 @@ fn a_narrow_window_puts_the_gantt_behind_the_switch() {
     h.run_steps(3);
     h.get_by_label("Tasks over time");
 }
+
+#[test]
+fn durations_and_the_calendar_stand_beside_the_grid() {
+    for size in [egui::vec2(1440.0, 900.0), egui::vec2(1024.0, 700.0)] {
+        let mut h = stage_with(state(), andon::ui::theme::Theme::dark(), size);
+        h.get_by_role_and_label(egui::accesskit::Role::RadioButton, "Durations").click();
+        h.run_steps(3);
+        h.get_by_label_contains("Whole run: median");
+        h.get_by_label_contains("extract: median").click();
+        h.run_steps(3);
+        h.get_by_label("Durations of extract");
+        h.get_by_label_contains("Control limits need 8 successes");
+        h.get_by_role_and_label(egui::accesskit::Role::RadioButton, "Calendar").click();
+        h.run_steps(3);
+        h.get_by_label("11 November, 1 run").click();
+        h.run_steps(3);
+        assert_eq!(h.state().state.runs.run, Some("aaaaaaaa".into()));
+        h.get_by_label("12 November, 1 run, 1 failed");
+    }
+}
+
+#[test]
+fn what_changed_leads_to_the_review() {
+    use andon::{app::review, model::git::Rev};
+    let commit = |id: &str, day: u32| andon::model::run::Commit {
+        id: format!("{id}{}", "0".repeat(33)),
+        summary: format!("Change {id}"),
+        author: "Mara Okafor".into(),
+        at: format!("2026-11-{day}T05:00:00Z").parse().unwrap(),
+    };
+    let (mut last, mut this) = (run("aaaaaaaa", 1, true), run("bbbbbbbb", 2, false));
+    last.record.commit = Some(commit("1111111", 11));
+    this.record.commit = Some(commit("2222222", 12));
+    let mut s = state();
+    apply(&mut s, Event::Changed(Arc::new(Run { round: 2, ..this.clone() })));
+    apply(
+        &mut s,
+        Event::Detail(Box::new(Detail {
+            run: this.id.clone(),
+            round: 2,
+            state: this.state,
+            changes: andon::model::run::what_changed(&last, &this),
+            last_success: Some(Arc::new(last.clone())),
+            commits: vec![commit("2222222", 12), commit("1212121", 11)],
+            metrics: Vec::new(),
+            code: FILE.into(),
+        })),
+    );
+    let mut h = stage(s);
+    h.get_by_label("View diff: Commit ").click();
+    h.run_steps(2);
+    let at = |c: &Option<andon::model::run::Commit>| Rev::At(c.as_ref().unwrap().id.clone());
+    let wanted = review::Command::Show { base: at(&last.record.commit), compare: at(&this.record.commit), path: None };
+    assert!(h.state().sent.contains(&AnyCommand::Review(wanted)), "{:?}", h.state().sent);
+}

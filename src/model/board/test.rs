@@ -235,7 +235,7 @@ fn lanes_follow_people_pipelines_and_labels_and_a_drop_sets_them() {
     assert_eq!(lanes(&desk), ["Mara"]);
     desk.edit(&Edit::Group(Grouping::Label)).unwrap();
     assert_eq!(lanes(&desk), ["Feed", "No label"]);
-    assert_eq!(desk.board.regroup(&[two.clone()], None), [Edit::Label(two.clone(), "Feed".into(), false)]);
+    assert_eq!(desk.board.regroup(std::slice::from_ref(&two), None), [Edit::Label(two.clone(), "Feed".into(), false)]);
     desk.edit(&Edit::Group(Grouping::Pipeline)).unwrap();
     assert_eq!(lanes(&desk), ["nightly", "No pipeline"]);
     assert!(desk.board.regroup(&[one], Some("nightly")).is_empty(), "a drop binds nothing");

@@ -112,7 +112,7 @@ fn slope(values: &[u64]) -> Option<f64> {
     }
     all.sort_by(f64::total_cmp);
     let mid = all.len() / 2;
-    Some(if all.len() % 2 == 1 { all[mid] } else { (all[mid - 1] + all[mid]) / 2.0 })
+    Some(if all.len() % 2 == 1 { all[mid] } else { all[mid - 1].midpoint(all[mid]) })
 }
 
 #[cfg(test)]
