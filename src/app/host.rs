@@ -152,15 +152,19 @@ impl Host {
         std::mem::take(&mut self.requests)
     }
 
+    /// True when a timer changed the state. The one that makes Home anew changes nothing Home is made from: counted as
+    /// a change it would wind itself up again for ever.
     fn fire_timers(&mut self) -> bool {
         let now = Instant::now();
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.timers).into_iter().partition(|t| t.0 <= now);
         self.timers = later;
-        let any = !due.is_empty();
-        if any {
-            self.home_timer = false;
-        }
+        let mut any = false;
         for (_, command) in due {
+            if matches!(command, Command::Shell(super::shell::Command::Tick)) {
+                self.home_timer = false;
+            } else {
+                any = true;
+            }
             self.send(command);
         }
         any

@@ -227,6 +227,8 @@ fn desktop(title: String, body: String) {
 
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        // ANDON_LOG=andon=trace says why a window that should rest does not.
+        tracing::trace!(causes = ?ctx.repaint_causes(), "frame");
         self.host.drain(EVENT_BUDGET);
         self.carry_out(ctx);
         self.dropped_files(ctx);

@@ -1,4 +1,6 @@
 //! Every page of the default sample, in both themes, at the two sizes the design names.
+use std::time::{Duration, Instant};
+
 use andon::{
     app::shell::{Command, Page},
     engine::sample,
@@ -94,5 +96,20 @@ fn nothing_moves_in_a_window_at_rest() {
         go(&mut harness, page);
         let steps = harness.try_run().unwrap_or_else(|e| panic!("{page:?} never comes to rest: {e}"));
         assert!(steps <= 8, "{page:?} took {steps} frames to come to rest");
+    }
+}
+
+/// A timer that winds itself up again would draw frames for ever.
+#[test]
+fn timers_run_out_when_nothing_happens() {
+    let mut app = App::new(Theme::dark());
+    app.host.send(Command::Go(Page::Board));
+    app.host.send(andon::app::workspace::Command::OpenSample(sample::DEFAULT.to_owned()));
+    app.settle();
+    let until = Instant::now() + Duration::from_secs(20);
+    while let Some(at) = app.host.next_timer() {
+        assert!(Instant::now() < until, "a timer still waits");
+        std::thread::sleep(at.saturating_duration_since(Instant::now()));
+        app.host.drain(Duration::from_millis(4));
     }
 }
