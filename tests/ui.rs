@@ -5,6 +5,8 @@
 mod board;
 #[path = "ui/data.rs"]
 mod data;
+#[path = "ui/keys.rs"]
+mod keys;
 #[path = "ui/live.rs"]
 mod live;
 #[path = "ui/notebook.rs"]

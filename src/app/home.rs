@@ -115,12 +115,20 @@ pub struct State {
     pub rows: Vec<Row>,
     pub lights: Vec<Light>,
     pub news: Vec<News>,
+    /// The newest of what happened before the last visit.
+    pub earlier: Vec<News>,
     pub totals: Vec<Total>,
     pub snoozed: usize,
     pub show_snoozed: bool,
     pub filter: Filter,
     pub memory: Memory,
     pub focused: usize,
+    /// Somebody chose the focused row; until then it is the first.
+    pub(super) walked: bool,
+    /// Rows that went away while somebody was here.
+    pub mended: Vec<Row>,
+    /// How much was red when that was last written to the list of recent workspaces.
+    pub(super) red_noted: Option<u32>,
 }
 
 impl State {
@@ -165,10 +173,14 @@ pub enum Task {
 pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     let home = &mut state.home;
     match command {
-        Command::Focus(index) => home.focused = index,
+        Command::Focus(index) => {
+            home.focused = index;
+            home.walked = true;
+        }
         Command::SetFilter(filter) => {
             home.filter = filter;
             home.focused = 0;
+            home.walked = false;
         }
         Command::ShowSnoozed(show) => home.show_snoozed = show,
         Command::Snooze(key) => {
@@ -181,6 +193,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         }
         Command::MarkSeen => {
             home.memory.seen = Some(cx.now());
+            home.mended.clear();
             return save(state);
         }
         Command::Act => {

@@ -110,9 +110,10 @@ impl Host {
         let due = self.home_at.is_none_or(|at| at.elapsed() >= pause);
         if (shown && !changed) || (self.home_is_old && due) {
             let clock = self.clock.clone();
-            home::refresh(&mut self.state, &Cx { clock: &*clock });
+            let effects = home::refresh(&mut self.state, &Cx { clock: &*clock });
             self.home_is_old = false;
             self.home_at = Some(Instant::now());
+            self.carry_out(effects);
         } else if self.home_is_old && !self.home_timer {
             self.home_timer = true;
             self.timers.push((Instant::now() + pause, super::shell::Command::Tick.into()));

@@ -1,88 +1,230 @@
-//! The keys of the whole window and of each page, for the list that `?` shows.
-use super::shell::Page;
+//! The keys of the whole window and of each page: one table that the pages obey and that `?` shows, so that the help
+//! cannot say what is not so.
+use super::{notebook, shell::Page};
 
-/// A key with what it does, for the list of keys.
+/// Keys with what they do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyRow {
     pub context: &'static str,
+    /// One or more chords, two spaces between them: `J  Down`, `Ctrl+Shift+P`. A pair pressed one after the other has
+    /// one space: `D D`. `1 .. 6` stands for all between.
     pub key: &'static str,
     pub does: &'static str,
 }
 
-/// Keys that work everywhere.
-pub const GLOBAL: &[KeyRow] = &[
-    KeyRow { context: "Everywhere", key: "Ctrl+Shift+P", does: "Run a command" },
-    KeyRow { context: "Everywhere", key: "Ctrl+P", does: "Go to anything" },
-    KeyRow { context: "Everywhere", key: "Ctrl+1 .. Ctrl+8", does: "Go to a page" },
-    KeyRow { context: "Everywhere", key: "Ctrl+O", does: "Open a folder" },
-    KeyRow { context: "Everywhere", key: "Ctrl+S", does: "Save" },
-    KeyRow { context: "Everywhere", key: "Ctrl+B", does: "Show or hide the navigator" },
-    KeyRow { context: "Everywhere", key: "Ctrl+J", does: "Show or hide the inspector" },
-    KeyRow { context: "Everywhere", key: "F5", does: "Refresh" },
-    KeyRow { context: "Everywhere", key: "Esc", does: "One level back" },
-    KeyRow { context: "Everywhere", key: "?", does: "Show the keys of this page" },
-];
+/// A key with what is held down meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chord {
+    pub ctrl: bool,
+    pub shift: bool,
+    pub alt: bool,
+    /// As it stands on the keyboard: `J`, `Up`, `/`.
+    pub key: String,
+}
+
+impl Chord {
+    fn parse(text: &str) -> Self {
+        // The last plus may be the key itself.
+        let at = text.get(..text.len().saturating_sub(1)).and_then(|t| t.rfind('+'));
+        let (held, key) = at.map_or(("", text), |at| (text.get(..at).unwrap_or(""), text.get(at + 1..).unwrap_or("")));
+        let held: Vec<&str> = held.split('+').collect();
+        let has = |name: &str| held.contains(&name);
+        Self { ctrl: has("Ctrl"), shift: has("Shift"), alt: has("Alt"), key: key.to_owned() }
+    }
+}
+
+impl KeyRow {
+    /// Each way to ask for it: mostly one chord, for a pair two, one after the other.
+    pub fn ways(&self) -> Vec<Vec<Chord>> {
+        if let Some((from, to)) = self.key.split_once(" .. ") {
+            let digit = |t: &str| t.bytes().next_back().unwrap_or(b'1');
+            let stem = from.get(..from.len().saturating_sub(1)).unwrap_or_default();
+            let all = digit(from)..=digit(to);
+            return all.map(|d| vec![Chord::parse(&format!("{stem}{}", char::from(d)))]).collect();
+        }
+        self.key.split("  ").map(|way| way.split(' ').map(Chord::parse).collect()).collect()
+    }
+}
+
+macro_rules! keys {
+    ($(#[$doc:meta])* $module:ident $context:literal { $($name:ident: $key:literal => $does:literal;)* }) => {
+        $(#[$doc])*
+        pub mod $module {
+            use super::KeyRow;
+            $(#[doc = $does] pub const $name: KeyRow = KeyRow { context: $context, key: $key, does: $does };)*
+            /// All of them, as they are shown.
+            pub const ALL: &[KeyRow] = &[$($name),*];
+        }
+    };
+}
+
+keys! {
+    /// Keys that work everywhere.
+    global "Everywhere" {
+        COMMANDS: "Ctrl+Shift+P" => "Run a command";
+        GO_TO: "Ctrl+P" => "Go to anything";
+        PAGES: "Ctrl+1 .. Ctrl+8" => "Go to a page";
+        REGION: "F6  Shift+F6" => "Next, previous part of the window";
+        OPEN: "Ctrl+O" => "Open a folder";
+        NAVIGATOR: "Ctrl+B" => "Show or hide the navigator";
+        INSPECTOR: "Ctrl+J" => "Show or hide the inspector";
+        REFRESH: "F5" => "Look for changes on disk";
+        BACK: "Esc" => "Close what floats";
+        HELP: "?" => "Show the keys of this page";
+    }
+}
+
+keys! {
+    /// The andon board.
+    home "Home" {
+        MOVE: "J  K  Down  Up" => "Next, previous row";
+        ACT: "Enter" => "Do what the row offers";
+        RERUN: "R" => "Rerun what the row is about";
+        SNOOZE: "S" => "Snooze the row until tomorrow";
+    }
+}
+
+keys! {
+    /// The data page outside its table.
+    data "Data" {
+        FILTER: "F" => "Add a filter";
+        RUN: "Ctrl+Enter" => "Run the query while it is being written";
+        STEP_MOVE: "Alt+Up  Alt+Down" => "Move the step that has the focus";
+        STEP_TOGGLE: "Space" => "Switch the step off or on";
+        STEP_DELETE: "Delete" => "Take the step out";
+    }
+}
+
+keys! {
+    /// A table that has the focus.
+    grid "Table" {
+        WALK: "Up  Down  Left  Right" => "Walk the cells";
+        EDGE: "Ctrl+Up  Ctrl+Down  Ctrl+Left  Ctrl+Right" => "To the edge";
+        PAGE: "PageUp  PageDown" => "A page up, down";
+        ROW_ENDS: "Home  End" => "First, last column";
+        CORNERS: "Ctrl+Home  Ctrl+End" => "First, last cell";
+        SELECT: "Shift+Up  Shift+Down  Shift+Left  Shift+Right" => "Select";
+        WHOLE_ROWS: "Shift+Space" => "Select whole rows";
+        ALL_CELLS: "Ctrl+A" => "Select everything";
+        COPY: "Ctrl+C" => "Copy the selection";
+    }
+}
+
+keys! {
+    /// The board.
+    board "Board" {
+        LEFT: "Left  H" => "Card at the left";
+        RIGHT: "Right  L" => "Card at the right";
+        UP: "Up  K" => "Card above";
+        DOWN: "Down  J" => "Card below";
+        OPEN: "Enter" => "Open the card";
+        LIFT: "Space" => "Lift the card, and put it down";
+        MOVE: "M" => "Move the card to a column by its letter";
+        NEW: "C" => "New card";
+        FILTER: "/" => "Filter cards";
+        RERUN: "R" => "Rerun what is bound to the card";
+        SELECT: "X" => "Choose several cards";
+        EXTEND: "Shift+Left  Shift+Right  Shift+Up  Shift+Down" => "Choose the next card too";
+        SELECT_ALL: "Ctrl+A" => "Choose all cards";
+        DELETE: "Delete" => "Delete the card, or all chosen";
+        UNDO: "U  Ctrl+Z" => "Undo";
+        REDO: "Shift+U  Ctrl+Shift+Z" => "Redo";
+        CLOSE: "Esc" => "Choose none; close the card";
+    }
+}
+
+keys! {
+    /// The grid of tasks and runs.
+    runs "Runs" {
+        WALK: "Left  Right  Up  Down" => "Walk the grid of tasks and runs";
+        LOG: "Enter  L" => "Open the log";
+        RERUN: "R" => "Rerun what failed";
+        GANTT: "G" => "Grid or Gantt";
+        BACK: "Esc" => "Back to the grid";
+    }
+}
+
+keys! {
+    /// The log of a task.
+    log "Log" {
+        ERROR: "E" => "First error";
+        FOLLOW: "F" => "Follow the end, or not";
+        SEARCH: "/  Ctrl+F" => "Search";
+        HIT: "N  Shift+N" => "Next hit, hit before";
+        TRY: "[  ]" => "Try before, next try";
+        SCROLL: "Up  Down  PageUp  PageDown  Home  End" => "Scroll";
+        BACK: "Esc" => "Back to the grid";
+    }
+}
+
+keys! {
+    /// Comparing two sides.
+    review "Review" {
+        CHANGE: "N  P" => "Next, previous change; then the next file";
+        FOLD: "Enter" => "Fold or unfold the change";
+        VIEWED: "V" => "Mark the change as viewed";
+        FILE_VIEWED: "Shift+V" => "Mark the whole file as viewed";
+        LAYOUT: "U" => "Side by side or unified";
+        SHIFT: "Right  Left" => "Scroll long lines";
+        COMMIT: "C" => "Commit what is not committed";
+    }
+}
+
+/// Keys of a page alone.
+fn own(page: Page) -> Vec<KeyRow> {
+    match page {
+        Page::Home => home::ALL.to_vec(),
+        Page::Notebook => notebook::keys::all(),
+        Page::Data => [data::ALL, grid::ALL].concat(),
+        Page::Board => board::ALL.to_vec(),
+        Page::Runs => [runs::ALL, log::ALL].concat(),
+        // Failing rows are a table, and so is nothing else there.
+        Page::Quality => grid::ALL.to_vec(),
+        Page::Review => review::ALL.to_vec(),
+        Page::Settings => Vec::new(),
+    }
+}
 
 /// Keys of a page, then those that work everywhere.
 pub fn of_page(page: Page) -> Vec<KeyRow> {
-    let notebook;
-    let own: &[KeyRow] = match page {
-        Page::Home => HOME,
-        Page::Notebook => {
-            notebook = super::notebook::keys::all();
-            &notebook
-        }
-        Page::Board => BOARD,
-        Page::Runs => RUNS,
-        Page::Review => REVIEW,
-        _ => &[],
-    };
-    own.iter().chain(GLOBAL).copied().collect()
+    own(page).into_iter().chain(global::ALL.iter().copied()).collect()
 }
 
-const BOARD: &[KeyRow] = &[
-    KeyRow { context: "Board", key: "Arrows  H J K L", does: "Walk the cards" },
-    KeyRow { context: "Board", key: "Enter", does: "Open the card" },
-    KeyRow { context: "Board", key: "Space", does: "Lift the card; arrows carry it, Space puts it down, Esc back" },
-    KeyRow { context: "Board", key: "M, letter", does: "Move the card to the column of the letter" },
-    KeyRow { context: "Board", key: "X  Shift+Arrows  Ctrl+A", does: "Choose several cards" },
-    KeyRow { context: "Board", key: "C", does: "New card" },
-    KeyRow { context: "Board", key: "/", does: "Filter" },
-    KeyRow { context: "Board", key: "R", does: "Rerun what the card is bound to" },
-    KeyRow { context: "Board", key: "Delete", does: "Delete the card, or all chosen" },
-    KeyRow { context: "Board", key: "U  Shift+U", does: "Undo, redo" },
-];
-
-const RUNS: &[KeyRow] = &[
-    KeyRow { context: "Runs", key: "Arrows", does: "Walk the grid of tasks and runs" },
-    KeyRow { context: "Runs", key: "Enter  L", does: "Open the log" },
-    KeyRow { context: "Runs", key: "R", does: "Rerun what failed" },
-    KeyRow { context: "Runs", key: "G", does: "Grid or Gantt" },
-    KeyRow { context: "Log", key: "E", does: "First error" },
-    KeyRow { context: "Log", key: "F", does: "Follow the end" },
-    KeyRow { context: "Log", key: "/", does: "Search" },
-    KeyRow { context: "Log", key: "N  Shift+N", does: "Next hit, hit before" },
-    KeyRow { context: "Log", key: "[  ]", does: "Try before, next try" },
-    KeyRow { context: "Log", key: "Esc", does: "Back to the grid" },
-];
-
-const HOME: &[KeyRow] = &[
-    KeyRow { context: "Home", key: "J  K", does: "Next, previous row" },
-    KeyRow { context: "Home", key: "Enter", does: "Do what the row offers" },
-    KeyRow { context: "Home", key: "S", does: "Snooze the row until tomorrow" },
-];
-
-const REVIEW: &[KeyRow] = &[
-    KeyRow { context: "Review", key: "N  P", does: "Next, previous change; then the next file" },
-    KeyRow { context: "Review", key: "Enter", does: "Fold or unfold the change" },
-    KeyRow { context: "Review", key: "V", does: "Mark the change as viewed" },
-    KeyRow { context: "Review", key: "Shift+V", does: "Mark the whole file as viewed" },
-    KeyRow { context: "Review", key: "U", does: "Side by side or unified" },
-    KeyRow { context: "Review", key: "Left  Right", does: "Scroll long lines" },
-];
-
-/// All keys of all pages.
+/// All keys of all pages, each once.
 pub fn all() -> Vec<KeyRow> {
-    let pages = Page::ALL.into_iter().flat_map(|page| of_page(page).into_iter().filter(|r| r.context != "Everywhere"));
-    GLOBAL.iter().copied().chain(pages).collect()
+    let mut rows = global::ALL.to_vec();
+    for row in Page::ALL.into_iter().flat_map(own) {
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_they_are_written() {
+        let chord = |ctrl, shift, alt, key: &str| Chord { ctrl, shift, alt, key: key.into() };
+        assert_eq!(global::COMMANDS.ways(), [[chord(true, true, false, "P")]]);
+        assert_eq!(home::MOVE.ways().len(), 4);
+        assert_eq!(global::PAGES.ways().len(), 8);
+        assert_eq!(global::PAGES.ways()[7], [chord(true, false, false, "8")]);
+        assert_eq!(Chord::parse("Ctrl+Shift+-"), chord(true, true, false, "-"));
+        let pair = KeyRow { context: "", key: "D D", does: "" };
+        assert_eq!(pair.ways(), [[chord(false, false, false, "D"), chord(false, false, false, "D")]]);
+    }
+
+    #[test]
+    fn no_key_of_a_context_has_two_meanings() {
+        let rows = all();
+        for (n, row) in rows.iter().enumerate() {
+            for other in rows.iter().skip(n + 1).filter(|o| o.context == row.context) {
+                let twice = row.ways().into_iter().find(|way| other.ways().contains(way));
+                assert_eq!(twice, None, "{} and {} of {}", row.does, other.does, row.context);
+            }
+        }
+    }
 }

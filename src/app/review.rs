@@ -9,8 +9,8 @@ use crate::{
     base::{Error, Result, job::JobCtx},
     engine::git::Repo,
     model::{
-        diff::{CellChange, FileDiff, FileShape, OutputDetail, Picture, compare_files, is_notebook},
-        git::{ChangedFile, ChangedFiles, CommitInfo, FileVersion, Rev},
+        diff::{CellChange, FileDiff, FileShape, OutputDetail, Picture, Summary, compare_files, is_notebook},
+        git::{ChangedFile, ChangedFiles, CommitInfo, FileVersion, RefKind, Rev},
         output::Pixels,
     },
 };
@@ -84,6 +84,12 @@ pub struct State {
     revision: u64,
     /// The page has been asked for at least once, so the list is kept up to date.
     wanted: bool,
+    /// The sides were chosen by a person or by another page.
+    asked: bool,
+    /// The file in front was not chosen for these sides.
+    loose: bool,
+    /// Nothing was changed on disk, so that what was committed last is shown instead.
+    pub suggested: bool,
 }
 
 impl Default for State {
@@ -109,6 +115,9 @@ impl Default for State {
             history_of: None,
             revision: 0,
             wanted: false,
+            asked: false,
+            loose: false,
+            suggested: false,
         }
     }
 }
@@ -133,6 +142,13 @@ impl State {
         match (self.viewed.get(path), self.counts.get(path)) {
             (Some(mark), Some(counts)) => *mark == counts.mark,
             _ => false,
+        }
+    }
+    /// Cells of the notebook in front by what happened to them; none for other files.
+    pub fn summary(&self) -> Option<&Summary> {
+        match self.shown.as_ref().map(|s| &s.diff.shape) {
+            Some(FileShape::Notebook(diff)) => Some(&diff.summary),
+            _ => None,
         }
     }
     /// Nobody has looked yet.
@@ -200,10 +216,29 @@ pub enum Command {
 /// What comes back.
 #[derive(Debug, Clone)]
 pub enum Event {
-    Files { base: Rev, compare: Rev, result: Box<Result<Listed>> },
-    Counts { path: String, counts: Counts, base: Rev, compare: Rev },
-    Diff { path: String, base: Rev, compare: Rev, result: Box<Result<Fresh>> },
-    History { path: String, versions: Vec<FileVersion> },
+    Files {
+        base: Rev,
+        compare: Rev,
+        result: Box<Result<Listed>>,
+    },
+    Counts {
+        path: String,
+        counts: Counts,
+        base: Rev,
+        compare: Rev,
+    },
+    Diff {
+        path: String,
+        base: Rev,
+        compare: Rev,
+        result: Box<Result<Fresh>>,
+    },
+    History {
+        path: String,
+        versions: Vec<FileVersion>,
+    },
+    /// Sides worth a look while nothing on disk differs.
+    Suggested(Option<(Rev, Rev)>),
 }
 
 /// What differs between two sides.
@@ -230,6 +265,7 @@ pub enum Task {
     Counts { base: Rev, compare: Rev, from: Rev, files: Vec<ChangedFile> },
     Diff { base: Rev, compare: Rev, from: Rev, file: ChangedFile },
     History { path: String, rev: Rev },
+    Suggest,
 }
 
 /// Handles a command; no I/O.
@@ -276,6 +312,12 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
 }
 
 fn show(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>) -> Vec<Effect> {
+    state.review.asked = true;
+    state.review.suggested = false;
+    set_sides(state, base, compare, path)
+}
+
+fn set_sides(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>) -> Vec<Effect> {
     let review = &mut state.review;
     if review.base != base || review.compare != compare {
         review.files = ChangedFiles::default();
@@ -284,6 +326,8 @@ fn show(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>) -> 
         review.parted = None;
         review.shown = None;
         review.loaded = false;
+        // The file in front stays there if it differs between the new sides as well.
+        review.loose = path.is_none();
     }
     (review.base, review.compare) = (base, compare);
     if let Some(path) = path {
@@ -415,16 +459,24 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
             if base != state.review.base || compare != state.review.compare {
                 return Vec::new();
             }
-            state.review.loaded = true;
             match *result {
-                Ok(listed) => listed_event(state, listed),
+                Ok(listed) if listed.files.files.is_empty() && !state.review.asked && !state.review.suggested => {
+                    state.review.files = listed.files;
+                    vec![Job::io("review.suggest", Task::Suggest).start()]
+                }
+                Ok(listed) => {
+                    state.review.loaded = true;
+                    listed_event(state, listed)
+                }
                 Err(e) if e.is_cancelled() => Vec::new(),
                 Err(e) => {
+                    state.review.loaded = true;
                     state.review.error = Some(e);
                     Vec::new()
                 }
             }
         }
+        Event::Suggested(sides) => suggested(state, sides),
         Event::Counts { path, counts, base, compare } => {
             if base == state.review.base && compare == state.review.compare {
                 state.review.counts.insert(path, counts);
@@ -452,12 +504,33 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
     }
 }
 
+/// Shows the suggested sides, unless somebody has chosen by now.
+fn suggested(state: &mut AppState, sides: Option<(Rev, Rev)>) -> Vec<Effect> {
+    let review = &mut state.review;
+    if review.asked || review.suggested {
+        return Vec::new();
+    }
+    match sides {
+        Some((base, compare)) => {
+            review.suggested = true;
+            set_sides(state, base, compare, None)
+        }
+        None => {
+            review.loaded = true;
+            Vec::new()
+        }
+    }
+}
+
 fn listed_event(state: &mut AppState, listed: Listed) -> Vec<Effect> {
     let review = &mut state.review;
     review.files = listed.files;
     review.commits = listed.commits;
     review.parted = listed.parted;
     let gone = review.path.as_ref().is_some_and(|p| !review.files.files.iter().any(|f| f.path == *p));
+    if std::mem::take(&mut review.loose) && gone {
+        review.path = None;
+    }
     if review.path.is_none() || (gone && review.shown.is_none()) {
         // Notebooks are what a reviewer came for.
         let first = review.files.files.iter().find(|f| is_notebook(&f.path)).or(review.files.files.first());
@@ -504,6 +577,11 @@ fn diff_event(review: &mut State, path: String, fresh: Fresh) {
 
 /// Files, branches or the last commit changed: looks again if the page is in use.
 pub fn status_changed(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    // Work on disk comes before what was only suggested, but not under the eyes of a reader.
+    if state.review.suggested && !state.git.status.files.is_empty() && state.shell.page != Page::Review {
+        state.review.suggested = false;
+        return set_sides(state, Rev::head(), Rev::WorkingTree, None);
+    }
     if state.review.wanted { load(state) } else { Vec::new() }
 }
 
@@ -548,8 +626,32 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let versions = repo.file_history(&spec, &path, 100, cx)?;
             out.send(Event::History { path, versions });
         }
+        Task::Suggest => out.send(Event::Suggested(Repo::open(&root).and_then(|repo| suggest(&repo, cx))?)),
     }
     Ok(())
+}
+
+/// What a reviewer most likely came for: the newest branch with commits of its own, else the last commit that
+/// changed something of the workspace, against the one before it.
+fn suggest(repo: &Repo, cx: &JobCtx) -> Result<Option<(Rev, Rev)>> {
+    let mut branches = repo.refs()?;
+    branches.retain(|r| r.kind == RefKind::Branch && !r.current && !r.name.starts_with("andon/"));
+    branches.sort_by_key(|r| std::cmp::Reverse(r.at));
+    for branch in branches.into_iter().take(20) {
+        let (base, compare) = (Rev::head(), Rev::At(branch.name.clone()));
+        let own = !repo.commits_between("HEAD", &branch.name, 1, cx)?.is_empty();
+        if own && !list(repo, &base, &compare, cx)?.files.files.is_empty() {
+            return Ok(Some((base, compare)));
+        }
+    }
+    for commit in repo.log("HEAD", 20, cx)? {
+        let base = commit.parents.first().map_or(Rev::Empty, |p| Rev::At(p.clone()));
+        let compare = Rev::At(commit.id.clone());
+        if !repo.changed_files(&base, &compare, cx)?.files.is_empty() {
+            return Ok(Some((base, compare)));
+        }
+    }
+    Ok(None)
 }
 
 fn list(repo: &Repo, base: &Rev, compare: &Rev, cx: &JobCtx) -> Result<Listed> {
@@ -616,7 +718,7 @@ fn picture_pairs(diff: &FileDiff) -> Vec<Pair<'_>> {
         FileShape::Notebook(book) => book
             .cells
             .iter()
-            .filter(|c| c.change == CellChange::Changed)
+            .filter(|c| !matches!(c.change, CellChange::Same | CellChange::Rerun))
             .flat_map(|c| &c.outputs)
             .filter_map(|o| match &o.detail {
                 OutputDetail::Image { old, new } => Some((old.as_deref(), new.as_deref())),

@@ -111,6 +111,60 @@ fn late_answers_for_other_sides_are_dropped() {
     assert_eq!((&state.review.base, &state.review.compare), (&Rev::WorkingTree, &Rev::At("v1".into())));
 }
 
+fn listed(state: &mut AppState, files: Vec<ChangedFile>) -> Vec<Effect> {
+    let listed = Listed { files: ChangedFiles { files, more: 0 }, commits: Vec::new(), parted: None };
+    let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
+    event(state, Event::Files { base, compare, result: Box::new(Ok(listed)) }, &Cx { clock: &cx() })
+}
+
+#[test]
+fn a_clean_tree_shows_what_is_worth_a_look_unless_sides_were_chosen() {
+    let mut state = AppState::default();
+    state.workspace.root = Some("/w".into());
+    send(&mut state, Command::Visit);
+    let effects = listed(&mut state, Vec::new());
+    assert!(matches!(&effects[..], [Effect::Start(job)] if job.key == "review.suggest") && !state.review.loaded);
+    let sides = (Rev::head(), Rev::At("limit-at-four".into()));
+    event(&mut state, Event::Suggested(Some(sides.clone())), &Cx { clock: &cx() });
+    assert_eq!((state.review.base.clone(), state.review.compare.clone()), sides);
+    listed(&mut state, vec![changed("a.ipynb")]);
+    assert!(state.review.suggested && state.review.loaded);
+    // Work on disk comes first, once nobody is reading.
+    state.git.status.files.push(crate::model::git::FileState {
+        path: "a.ipynb".into(),
+        old_path: None,
+        staged: None,
+        changed: Some(crate::model::git::Change::Modified),
+        untracked: false,
+        conflicted: false,
+    });
+    state.shell.page = Page::Review;
+    status_changed(&mut state, &Cx { clock: &cx() });
+    assert_eq!(state.review.compare, sides.1);
+    state.shell.page = Page::Home;
+    status_changed(&mut state, &Cx { clock: &cx() });
+    assert_eq!(state.review.compare, Rev::WorkingTree);
+    send(&mut state, Command::SetBase(Rev::At("v1".into())));
+    assert!(listed(&mut state, Vec::new()).is_empty() && state.review.loaded, "chosen sides stay");
+    event(&mut state, Event::Suggested(Some(sides)), &Cx { clock: &cx() });
+    assert_eq!(state.review.base, Rev::At("v1".into()));
+}
+
+/// The sample has a branch that goes on from main, and its own last commit once that branch is gone.
+#[test]
+fn the_sample_opens_on_its_branch_and_without_it_on_the_last_commit() {
+    let home = tempfile::tempdir().unwrap();
+    let dirs = Dirs::below(home.path());
+    let cx = JobCtx::detached();
+    let root = crate::engine::sample::copy(&dirs, crate::engine::sample::DEFAULT, false, &cx).unwrap();
+    let repo = Repo::open(&root).unwrap();
+    assert_eq!(suggest(&repo, &cx).unwrap(), Some((Rev::head(), Rev::At("limit-at-four".into()))));
+    std::fs::remove_file(root.join(".git/refs/heads/limit-at-four")).unwrap();
+    let (base, compare) = suggest(&repo, &cx).unwrap().unwrap();
+    let last = &repo.log("HEAD", 1, &cx).unwrap()[0];
+    assert_eq!((base, compare), (Rev::At(last.parents[0].clone()), Rev::At(last.id.clone())));
+}
+
 #[test]
 fn a_commit_asks_for_trust_needs_a_message_and_starts_once() {
     let mut state = loaded();

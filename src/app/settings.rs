@@ -3,8 +3,11 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AppState, Cx, Effect, Env, Job, Out, Policy, action::Action, notify::Notice};
-use crate::base::{Error, Result, fsx, job::JobCtx};
+use super::{AppState, Cx, Effect, Env, Job, Out, Policy, action::Action, notify::Notice, shell::Page};
+use crate::{
+    base::{Error, Result, fsx, job::JobCtx},
+    model::kernel::Discovery,
+};
 
 /// What can be set. Unknown keys of the file are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +53,12 @@ pub struct State {
     /// Files that could not be read.
     pub problems: Vec<Error>,
     pub facts: Option<Arc<Facts>>,
+    /// What can run notebook cells; none until somebody looked.
+    pub kernels: Option<Arc<Discovery>>,
+    /// Kernels are being looked for.
+    pub looking: bool,
+    /// Why they could not be looked for.
+    pub kernels_error: Option<Error>,
 }
 
 impl State {
@@ -92,6 +101,8 @@ pub enum Command {
     SetDesktopNotices(bool),
     /// Looks at the store, the keyring and git again.
     Measure,
+    /// Looks for kernels again, asking every interpreter anew.
+    LookForKernels,
 }
 
 /// What comes back.
@@ -99,6 +110,7 @@ pub enum Command {
 pub enum Event {
     Loaded { values: Settings, themes: BTreeMap<String, String>, problems: Vec<Error> },
     Measured(Arc<Facts>),
+    Kernels(Box<Result<Discovery>>),
 }
 
 /// Work off the window's thread.
@@ -107,6 +119,11 @@ pub enum Task {
     Load,
     Save(Settings),
     Measure,
+    Kernels {
+        refresh: bool,
+        /// Interpreters inside the workspace are asked only when it may run things.
+        workspace: bool,
+    },
 }
 
 /// Handles a command; no I/O.
@@ -116,14 +133,26 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
         Command::Load => return vec![Job::io("settings.load", Task::Load).start()],
         Command::Show(section) => {
             state.settings.section = section;
-            return vec![Job::io("settings.measure", Task::Measure).start()];
+            let mut effects = vec![Job::io("settings.measure", Task::Measure).start()];
+            if section == Section::Kernels && state.settings.kernels.is_none() {
+                effects.extend(look(state, false));
+            }
+            return effects;
         }
+        Command::LookForKernels => return look(state, true),
         Command::Measure => return vec![Job::io("settings.measure", Task::Measure).start()],
         Command::SetTheme(theme) => values.theme = theme,
         Command::SetReducedMotion(on) => values.reduced_motion = on,
         Command::SetDesktopNotices(on) => values.desktop_notices = on,
     }
     vec![Job::io("settings.save", Task::Save(values.clone())).policy(Policy::Queue).start()]
+}
+
+fn look(state: &mut AppState, refresh: bool) -> Vec<Effect> {
+    state.settings.looking = true;
+    state.settings.kernels_error = None;
+    let task = Task::Kernels { refresh, workspace: state.workspace.trusted };
+    vec![Job::io("settings.kernels", task).titled("Looking for kernels").start()]
 }
 
 /// Folds an event into the state; no I/O.
@@ -140,11 +169,20 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
             state.settings.facts = Some(facts);
             Vec::new()
         }
+        Event::Kernels(result) => {
+            state.settings.looking = false;
+            match *result {
+                Ok(found) => state.settings.kernels = Some(Arc::new(found)),
+                Err(e) if e.is_cancelled() => {}
+                Err(e) => state.settings.kernels_error = Some(e),
+            }
+            Vec::new()
+        }
     }
 }
 
 /// Carries out a task; blocking allowed.
-pub fn run(task: Task, env: &Arc<Env>, _cx: &JobCtx, out: &Out) -> Result<()> {
+pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     let file = env.dirs.config.join("settings.toml");
     match task {
         Task::Load => {
@@ -174,6 +212,10 @@ pub fn run(task: Task, env: &Arc<Env>, _cx: &JobCtx, out: &Out) -> Result<()> {
             fsx::write_atomic(&file, text.as_bytes())?;
         }
         Task::Measure => out.send(Event::Measured(Arc::new(measure(env)))),
+        Task::Kernels { refresh, workspace } => {
+            let root = env.root().ok().filter(|_| workspace);
+            out.send(Event::Kernels(Box::new(env.kernels.discover(root.as_deref(), refresh, cx))));
+        }
     }
     Ok(())
 }
@@ -224,9 +266,12 @@ fn size_below(dir: &std::path::Path, depth: usize) -> u64 {
     list.flatten().map(size).sum()
 }
 
-/// A workspace was opened.
-pub fn opened(_state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
-    Vec::new()
+/// A workspace was opened: it may bring kernels of its own.
+pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    state.settings.kernels = None;
+    state.settings.looking = false;
+    let shown = state.shell.page == Page::Settings && state.settings.section == Section::Kernels;
+    if shown { look(state, false) } else { Vec::new() }
 }
 
 /// Files changed on disk.
@@ -247,4 +292,37 @@ pub fn actions(state: &AppState) -> Vec<Action> {
                 .only_if(name != current, "It is in use")
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{app::Task as AnyTask, base::time::FixedClock};
+
+    #[test]
+    fn kernels_are_looked_for_when_their_section_is_opened_and_again_when_asked() {
+        let clock = FixedClock(jiff::Timestamp::UNIX_EPOCH);
+        let cx = Cx { clock: &clock };
+        let mut state = AppState::default();
+        let asked = |effects: &[Effect]| {
+            effects.iter().find_map(|e| match e {
+                Effect::Start(job) => match &job.task {
+                    AnyTask::Settings(Task::Kernels { refresh, workspace }) => Some((*refresh, *workspace)),
+                    _ => None,
+                },
+                _ => None,
+            })
+        };
+        assert_eq!(asked(&command(&mut state, Command::Show(Section::Git), &cx)), None);
+        let effects = command(&mut state, Command::Show(Section::Kernels), &cx);
+        assert_eq!(asked(&effects), Some((false, false)), "an untrusted folder's interpreters are not run");
+        assert!(state.settings.looking);
+        event(&mut state, Event::Kernels(Box::new(Ok(Discovery::default()))), &cx);
+        assert!(!state.settings.looking && state.settings.kernels.is_some());
+        assert_eq!(asked(&command(&mut state, Command::Show(Section::Kernels), &cx)), None, "they are known");
+        state.workspace.trusted = true;
+        assert_eq!(asked(&command(&mut state, Command::LookForKernels, &cx)), Some((true, true)));
+        event(&mut state, Event::Kernels(Box::new(Err(Error::io("no")))), &cx);
+        assert!(state.settings.kernels_error.is_some() && state.settings.kernels.is_some(), "what was known stays");
+    }
 }

@@ -5,6 +5,10 @@ use super::{
     AppState, Command as AnyCommand, Cx, Effect, action::Action, board, data, git, home, notebook, quality, review,
     runs, settings, workspace,
 };
+use crate::{
+    base::{text, time},
+    model::run::RunState,
+};
 
 /// The pages, in the order of the rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, serde::Serialize, serde::Deserialize)]
@@ -191,23 +195,113 @@ pub fn branch(state: &AppState) -> Option<String> {
     state.git.branch()
 }
 
-/// Kernels found: name and what starts them.
-pub fn kernels(_state: &AppState) -> Vec<(String, String)> {
-    Vec::new()
-}
-
 /// How many rows of Home are red.
 pub fn red_count(state: &AppState) -> usize {
     home::red_count(state)
 }
 
-/// What the page has to say in the status bar.
-pub fn status_facts(state: &AppState) -> Vec<String> {
-    match state.shell.page {
-        Page::Notebook => notebook::status_facts(state),
-        _ => Vec::new(),
+/// How a fact of the status bar is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Branch,
+    Running,
+    Success,
+    Failed,
+    Warning,
+}
+
+/// A fact of the status bar, and what a click on it does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    pub tone: Tone,
+    pub text: String,
+    pub tip: String,
+    pub command: Option<AnyCommand>,
+}
+
+impl Fact {
+    fn new(tone: Tone, text: impl Into<String>) -> Self {
+        Self { tone, text: text.into(), tip: String::new(), command: None }
+    }
+    fn does(mut self, tip: &str, command: impl Into<AnyCommand>) -> Self {
+        tip.clone_into(&mut self.tip);
+        self.command = Some(command.into());
+        self
     }
 }
+
+/// Facts at the left of the status bar: branch and changes, trust, kernel, what the page says.
+pub fn status_left(state: &AppState) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let status = &state.git.status;
+    match state.git.branch() {
+        Some(branch) => {
+            let ahead = match status.ahead_behind {
+                Some((0, 0)) | None => String::new(),
+                Some((a, 0)) => format!(", {a} ahead"),
+                Some((0, b)) => format!(", {b} behind"),
+                Some((a, b)) => format!(", {a} ahead, {b} behind"),
+            };
+            let review = Command::Go(Page::Review);
+            facts.push(Fact::new(Tone::Branch, branch + &ahead).does("Branches and what changed", review));
+            let changed = status.count();
+            if changed > 0 {
+                let words = text::count(changed, "change");
+                facts.push(Fact::new(Tone::Plain, words).does("Commit\u{2026}", git::Command::OpenCommit(Vec::new())));
+            }
+        }
+        None if state.git.loaded && !state.workspace.is_repo => {
+            facts.push(Fact::new(Tone::Plain, "Not a git repository").does("Make it one", git::Command::Init));
+        }
+        None => {}
+    }
+    if state.workspace.root.is_some() && !state.workspace.trusted {
+        let ask = workspace::Command::AskTrust(None);
+        facts.push(Fact::new(Tone::Warning, "Not trusted: nothing runs").does("Trust this folder\u{2026}", ask));
+    }
+    if state.shell.page == Page::Notebook {
+        facts.extend(notebook::status_facts(state).into_iter().map(|f| Fact::new(Tone::Plain, f)));
+    } else if let Some(kernel) = notebook::kernel_fact(state) {
+        facts.push(Fact::new(Tone::Plain, kernel).does("The notebook it runs for", Command::Go(Page::Notebook)));
+    }
+    facts
+}
+
+/// Facts at the right of the status bar: what runs now, and how the last run ended.
+pub fn status_right(state: &AppState, now: Timestamp) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    // Newest first within a pipeline, so what still runs is at the front.
+    let runs = || state.runs.runs.values().flat_map(|all| all.iter().take(8));
+    let running: Vec<_> = runs().filter(|r| !r.state.is_final()).collect();
+    match running.as_slice() {
+        [] => {}
+        [run] => facts
+            .push(Fact::new(Tone::Running, run.title()).does("It is running", runs::Command::OpenRun(run.id.clone()))),
+        many => {
+            let words = format!("{} running", text::count(many.len() as u64, "run"));
+            facts.push(Fact::new(Tone::Running, words).does("Runs", Command::Go(Page::Runs)));
+        }
+    }
+    let jobs = state.jobs.iter().filter(|j| now.as_millisecond() - j.since.as_millisecond() > LASTING_MS).count();
+    if jobs > 0 {
+        let words = text::count(jobs as u64, "job");
+        facts.push(Fact::new(Tone::Running, words).does("What is being done, with cancel", Command::ToggleJobs));
+    }
+    if let Some((run, at)) = runs().filter_map(|r| Some((r, r.ended_at?))).max_by_key(|(_, at)| *at) {
+        let tone = match run.state {
+            s if s.is_bad() => Tone::Failed,
+            RunState::Success => Tone::Success,
+            _ => Tone::Plain,
+        };
+        let words = format!("{} {}, {}", run.title(), run.state.word().to_lowercase(), time::when(at, now));
+        facts.push(Fact::new(tone, words).does("The last run", runs::Command::OpenRun(run.id.clone())));
+    }
+    facts
+}
+
+/// Work that ends sooner is not worth a flicker.
+pub const LASTING_MS: i64 = 700;
 
 /// Everything the palette can offer now.
 pub fn actions(state: &AppState) -> Vec<Action> {
@@ -230,4 +324,46 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     all.extend(review::actions(state));
     all.extend(settings::actions(state));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::git::{Change, FileState, Head};
+
+    #[test]
+    fn the_status_bar_tells_branch_changes_and_trust() {
+        let mut state = AppState::default();
+        assert!(status_left(&state).is_empty() && status_right(&state, Timestamp::UNIX_EPOCH).is_empty());
+        state.workspace.root = Some("/w".into());
+        state.workspace.is_repo = true;
+        state.git.loaded = true;
+        state.git.status.head = Head::Branch { branch: "main".into(), commit: "0".repeat(40) };
+        state.git.status.ahead_behind = Some((2, 0));
+        state.git.status.files.push(FileState {
+            path: "a".into(),
+            old_path: None,
+            staged: None,
+            changed: Some(Change::Modified),
+            untracked: false,
+            conflicted: false,
+        });
+        let words = |state: &AppState| status_left(state).into_iter().map(|f| f.text).collect::<Vec<_>>();
+        assert_eq!(words(&state), ["main, 2 ahead", "1 change", "Not trusted: nothing runs"]);
+        state.workspace.trusted = true;
+        assert_eq!(words(&state).len(), 2);
+        let job = super::super::state::JobRow {
+            id: 1,
+            key: "k".into(),
+            title: "Reading".into(),
+            share: None,
+            note: String::new(),
+            since: Timestamp::UNIX_EPOCH,
+            cancelling: false,
+        };
+        state.jobs.push(job);
+        assert!(status_right(&state, Timestamp::UNIX_EPOCH).is_empty(), "it may end at once");
+        let later = Timestamp::from_second(2).unwrap();
+        assert_eq!(status_right(&state, later)[0].text, "1 job");
+    }
 }

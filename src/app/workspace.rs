@@ -127,6 +127,11 @@ pub enum Task {
     Forget(String),
     /// Starts noticing changes on disk.
     Watch,
+    /// Notes how much was red, for the list of recent ones.
+    Red {
+        root: PathBuf,
+        red: u32,
+    },
 }
 
 /// Some(effects): the folder is not trusted, the question is being asked and `then` follows a yes.
@@ -198,7 +203,11 @@ fn close(state: &mut AppState) -> Vec<Effect> {
     state.workspace.generation = workspace.generation + 1;
     state.workspace.recents = workspace.recents;
     state.shell.page = Page::Home;
-    vec![Job::io("workspace.recents", Task::LoadRecents).start()]
+    vec![load_recents()]
+}
+
+fn load_recents() -> Effect {
+    Job::io("workspace.recents", Task::LoadRecents).start()
 }
 
 /// Shows a file where it belongs.
@@ -229,6 +238,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             if state.workspace.root.is_some() {
                 return vec![Effect::Notice(Notice::error(&error))];
             }
+            return vec![load_recents()];
         }
         Event::Scanned { entries, cut } => {
             state.workspace.entries = entries;
@@ -298,7 +308,7 @@ fn opened_event(state: &mut AppState, opened: &engine::Opened, document: Option<
         },
         ..AppState::default()
     };
-    let mut effects = vec![Job::io("workspace.watch", Task::Watch).start()];
+    let mut effects = vec![Job::io("workspace.watch", Task::Watch).start(), load_recents()];
     if let Some(error) = &opened.config_error {
         effects.push(Effect::Notice(Notice::error(error)));
     }
@@ -315,11 +325,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     match task {
         Task::Open(path) => open(&path, env, cx, out),
         Task::OpenSample(name) => match sample::open(&env.dirs, &name, cx) {
-            Ok(root) => {
-                // The sample came with the program, so it is trusted from the start.
-                engine::remember(&env.dirs, &root, |r| r.trusted = true)?;
-                open(&root, env, cx, out);
-            }
+            // The sample came with the program, so it is trusted from the start.
+            Ok(root) => open(&root, env, cx, out),
             Err(error) => out.send(Event::Failed { path: name, error }),
         },
         Task::Pick => pick(out),
@@ -334,6 +341,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         }
         Task::Trust => engine::remember(&env.dirs, &env.root()?, |r| r.trusted = true)?,
         Task::LoadRecents => out.send(Event::Recents(engine::recents(&env.dirs))),
+        Task::Red { root, red } => engine::note_red(&env.dirs, &root, red)?,
         Task::Forget(path) => engine::forget(&env.dirs, &path)?,
         Task::Watch => {
             let news = out.clone();
@@ -350,8 +358,10 @@ fn open(path: &Path, env: &Arc<Env>, cx: &JobCtx, out: &Out) {
         Ok(opened) => {
             let now = env.clock.now().as_second();
             let name = opened.config.name.clone();
+            let trusted = opened.trusted;
             let noted = engine::remember(&env.dirs, &opened.root, |r| {
                 r.opened = now;
+                r.trusted |= trusted;
                 if let Some(name) = name {
                     r.name = name;
                 }

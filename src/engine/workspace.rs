@@ -11,7 +11,7 @@ use std::{
 use notify::{RecursiveMode, Watcher as _};
 use serde::{Deserialize, Serialize};
 
-use super::dirs::Dirs;
+use super::{dirs::Dirs, sample};
 use crate::{
     base::{Error, Result, error::Context, fsx, job::JobCtx},
     model::workspace::{Config, Entry, FileKind, Recent},
@@ -67,7 +67,8 @@ pub fn open(path: &Path, dirs: &Dirs, cx: &JobCtx) -> Result<Opened> {
     let (entries, cut) = scan(&root, cx)?;
     let is_repo = git2::Repository::discover(&root).is_ok();
     let key = root.to_string_lossy().into_owned();
-    let trusted = Book::load(dirs).workspaces.iter().any(|r| r.path == key && r.trusted);
+    let trusted =
+        sample::is_copy(dirs, &root) || Book::load(dirs).workspaces.iter().any(|r| r.path == key && r.trusted);
     Ok(Opened { root, config, config_error, entries, cut, is_repo, trusted })
 }
 
@@ -203,6 +204,19 @@ pub fn remember(dirs: &Dirs, root: &Path, change: impl FnOnce(&mut Recent)) -> R
     book.save(dirs)
 }
 
+/// Notes how much was red in a known workspace; one that was taken off the list stays off it.
+pub fn note_red(dirs: &Dirs, root: &Path, red: u32) -> Result<()> {
+    let mut book = Book::load(dirs);
+    let key = root.to_string_lossy();
+    match book.workspaces.iter_mut().find(|r| r.path == key && r.red != red) {
+        Some(recent) => {
+            recent.red = red;
+            book.save(dirs)
+        }
+        None => Ok(()),
+    }
+}
+
 /// Takes a workspace off the list; the folder is left alone.
 pub fn forget(dirs: &Dirs, path: &str) -> Result<()> {
     let mut book = Book::load(dirs);
@@ -295,6 +309,30 @@ mod tests {
         remember(&dirs, &opened.root, |r| r.trusted = true).unwrap();
         assert!(open(dir.path(), &dirs, &JobCtx::detached()).unwrap().trusted);
         assert!(open(&dir.path().join("gone"), &dirs, &JobCtx::detached()).unwrap_err().hint.is_some());
+    }
+
+    #[test]
+    fn a_copied_sample_is_trusted_however_it_is_opened_and_its_namesake_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(home.path());
+        let cx = JobCtx::detached();
+        let copy = sample::copy(&dirs, sample::DEFAULT, false, &cx).unwrap();
+        assert!(open(&copy, &dirs, &cx).unwrap().trusted);
+        let namesake = home.path().join(sample::DEFAULT);
+        fs::create_dir_all(&namesake).unwrap();
+        assert!(!open(&namesake, &dirs, &cx).unwrap().trusted);
+    }
+
+    #[test]
+    fn the_red_count_of_a_known_workspace_is_kept_for_the_start_page() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(home.path());
+        let root = Path::new("/w/flights");
+        note_red(&dirs, root, 3).unwrap();
+        assert!(recents(&dirs).is_empty(), "noting makes nothing known");
+        remember(&dirs, root, |r| r.trusted = true).unwrap();
+        note_red(&dirs, root, 3).unwrap();
+        assert_eq!(recents(&dirs)[0].red, 3);
     }
 
     #[test]

@@ -46,6 +46,10 @@ impl Lines {
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
+    /// Where a line begins in the whole text.
+    pub fn start(&self, index: usize) -> usize {
+        self.spans.get(index).map_or(self.text.len(), |s| s.start as usize)
+    }
     /// One line without its end; empty beyond the last.
     pub fn line(&self, index: usize) -> &str {
         self.spans.get(index).and_then(|s| self.text.get(s.start as usize..s.end as usize)).unwrap_or_default()

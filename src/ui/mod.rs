@@ -6,6 +6,7 @@ pub mod board;
 pub mod data;
 pub mod git;
 pub mod home;
+pub mod keys;
 pub mod notebook;
 pub mod quality;
 pub mod review;

@@ -275,6 +275,13 @@ impl eframe::App for Window {
         }
     }
 
+    /// A picture does not depend on where somebody left the mouse.
+    fn raw_input_hook(&mut self, _ctx: &egui::Context, raw: &mut egui::RawInput) {
+        if self.start.shot.is_some() {
+            raw.events.retain(|e| !matches!(e, egui::Event::PointerMoved(_) | egui::Event::PointerButton { .. }));
+        }
+    }
+
     fn persist_egui_memory(&self) -> bool {
         false
     }

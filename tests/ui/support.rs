@@ -30,6 +30,8 @@ pub struct Stage {
     pub effects: Vec<Effect>,
     pub views: Views,
     pub theme: Theme,
+    /// Keys pressed that nothing took.
+    pub left: Vec<egui::Key>,
     ready: bool,
 }
 
@@ -40,7 +42,8 @@ pub fn stage(state: AppState) -> Harness<'static, Stage> {
 
 /// The window in a theme and size.
 pub fn stage_with(state: AppState, theme: Theme, size: egui::Vec2) -> Harness<'static, Stage> {
-    let stage = Stage { state, sent: Vec::new(), effects: Vec::new(), views: Views::default(), theme, ready: false };
+    let (sent, effects, left) = Default::default();
+    let stage = Stage { state, sent, effects, views: Views::default(), theme, left, ready: false };
     let mut harness = Harness::builder().with_size(size).build_ui_state(draw, stage);
     harness.run_steps(2);
     harness
@@ -59,6 +62,13 @@ fn draw(ui: &mut egui::Ui, stage: &mut Stage) {
     let mut send = Vec::new();
     let mut cx = PageCx { state: &stage.state, theme: &stage.theme, send: &mut send, now: morning() };
     window_ui(ui, &mut cx, &mut stage.views);
+    stage.left.extend(ui.input(|i| {
+        let pressed = i.events.iter().filter_map(|e| match e {
+            egui::Event::Key { key, pressed: true, .. } => Some(*key),
+            _ => None,
+        });
+        pressed.collect::<Vec<_>>()
+    }));
     for command in send {
         stage.sent.push(command.clone());
         let effects = dispatch::dispatch(&mut stage.state, command, &Cx { clock: &*clock });

@@ -23,7 +23,7 @@ pub const COMMAND: &[KeyRow] = rows!("Cell commands":
     "Shift+M" => "Merge the selected cells",
     "Ctrl+Backspace" => "Merge with the cell above",
     "Ctrl+Shift+M" => "Merge with the cell below",
-    "Ctrl+Shift+Up  Down" => "Move the cells",
+    "Ctrl+Shift+Up  Ctrl+Shift+Down" => "Move the cells",
     "Shift+L" => "Line numbers",
     "I I" => "Interrupt",
     "0 0" => "Restart the session",
@@ -45,7 +45,7 @@ pub const BOTH: &[KeyRow] = rows!("Notebook":
     "Alt+Enter" => "Run and insert a cell below",
     "Ctrl+S" => "Save",
     "Ctrl+W" => "Close the tab",
-    "Ctrl+PageUp  PageDown" => "Previous, next tab",
+    "Ctrl+PageUp  Ctrl+PageDown" => "Previous, next tab",
 );
 
 /// All of them.

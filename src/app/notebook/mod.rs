@@ -544,10 +544,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
 /// What the status bar says: kernel, cell and cursor.
 pub fn status_facts(state: &AppState) -> Vec<String> {
     let Some(doc) = state.notebook.doc() else { return Vec::new() };
-    let mut facts = Vec::new();
-    if let (Some(spec), Some(session)) = (&doc.kernel.spec, &doc.kernel.state) {
-        facts.push(format!("{} {}", spec.display_name, session.word()));
-    }
+    let mut facts: Vec<String> = kernel_fact(state).into_iter().collect();
     let count = doc.cells().len();
     let (line, column) = doc.cursor;
     match (&doc.body, doc.mode) {
@@ -559,6 +556,13 @@ pub fn status_facts(state: &AppState) -> Vec<String> {
         _ => {}
     }
     facts
+}
+
+/// `Python 3.12 busy`: the session of the document in front.
+pub fn kernel_fact(state: &AppState) -> Option<String> {
+    let doc = state.notebook.doc()?;
+    let (spec, session) = (doc.kernel.spec.as_ref()?, doc.kernel.state.as_ref()?);
+    Some(format!("{} {}", spec.display_name, session.word()))
 }
 
 fn notice(error: &Error) -> Effect {

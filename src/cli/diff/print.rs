@@ -101,9 +101,6 @@ impl Pen {
     fn whole(&self, sign: char, colour: &str, cell: Option<&CellView>) {
         let Some(cell) = cell else { return };
         cell.source.split('\n').for_each(|l| self.put(colour, &format!("{sign}{l}")));
-        if !cell.outputs.is_empty() {
-            self.put("", &format!("  with {}", count(cell.outputs.len() as u64, "output")));
-        }
     }
 
     fn output(&self, output: &OutputDiff) {
@@ -196,7 +193,8 @@ pub(super) fn heading(diff: &NotebookDiff, row: &CellDiff) -> String {
     if let Some((a, b)) = row.retyped {
         parts.push(format!("{} became {}", a.word(), b.word()));
     }
-    match (row.source.is_some(), row.outputs.is_empty()) {
+    let outputs = row.change == CellChange::Changed && !row.outputs.is_empty();
+    match (row.source.is_some(), !outputs) {
         (true, true) => parts.push("source changed".to_owned()),
         (true, false) => parts.push("source and outputs changed".to_owned()),
         (false, false) => parts.push("outputs changed".to_owned()),

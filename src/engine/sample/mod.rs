@@ -113,13 +113,12 @@ pub fn copy(dirs: &Dirs, name: &str, history: bool, cx: &JobCtx) -> Result<PathB
     }
 }
 
-/// True when `root` is the copy of a shipped sample: its contents are known, so it needs no question of trust.
+/// True when `root` is the copy of a shipped sample that Andon made below its own data folder: its contents are known,
+/// so it needs no question of trust. A folder of the same name elsewhere is not, nor is a link that was put in its place.
 pub fn is_copy(dirs: &Dirs, root: &Path) -> bool {
-    let samples = dirs.data.join("samples");
-    SHIPPED.iter().any(|(name, _)| {
-        let place = samples.join(name);
-        place == root || place.canonicalize().is_ok_and(|p| p == root)
-    })
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let (samples, root) = (real(&dirs.data.join("samples")), real(root));
+    SHIPPED.iter().any(|(name, _)| root == samples.join(name))
 }
 
 fn describe(name: &str, files: Files) -> Result<Sample> {
@@ -273,6 +272,20 @@ mod tests {
         }
         let left = fs::read_dir(dirs.data.join("samples")).unwrap().count();
         assert_eq!(left, list().len(), "no half-made copies stay");
+    }
+
+    #[test]
+    fn only_the_folder_andon_made_is_a_copy() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(home.path());
+        let elsewhere = home.path().join("elsewhere/samples").join(DEFAULT);
+        fs::create_dir_all(&elsewhere).unwrap();
+        assert!(!is_copy(&dirs, &elsewhere), "the name alone says nothing");
+        let samples = dirs.data.join("samples");
+        fs::create_dir_all(samples.join("mine")).unwrap();
+        assert!(!is_copy(&dirs, &samples.join("mine")) && !is_copy(&dirs, &samples));
+        std::os::unix::fs::symlink(&elsewhere, samples.join(DEFAULT)).unwrap();
+        assert!(!is_copy(&dirs, &samples.join(DEFAULT)), "a link leads elsewhere");
     }
 
     #[test]

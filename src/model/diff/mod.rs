@@ -69,7 +69,7 @@ pub struct CellDiff {
     pub retyped: Option<(CellType, CellType)>,
     /// When the sources differ.
     pub source: Option<Arc<TextDiff>>,
-    /// Pairs of outputs in order, when any of them differs beyond noise.
+    /// Pairs of outputs in order, when any of them differs beyond noise; all of them for a cell that came or went.
     pub outputs: Vec<OutputDiff>,
     pub metadata: Vec<KeyChange>,
     /// Names of attachments that came, went or changed.
@@ -188,8 +188,14 @@ impl NotebookDiff {
 
 /// Compares the two cells of a matched row field by field.
 fn fill(row: &mut CellDiff, old: &Document, new: &Document) {
-    let (Some(a), Some(b)) = (row.old.and_then(|i| old.cells.get(i)), row.new.and_then(|j| new.cells.get(j))) else {
-        return;
+    let (a, b) = match (row.old.and_then(|i| old.cells.get(i)), row.new.and_then(|j| new.cells.get(j))) {
+        (Some(a), Some(b)) => (a, b),
+        // What a cell shows comes and goes with it.
+        (a, b) => {
+            let outputs = |c: Option<&CellView>| c.map(|c| c.outputs.clone()).unwrap_or_default();
+            row.outputs = output::compare(&outputs(a), &outputs(b)).0;
+            return;
+        }
     };
     if a.source != b.source {
         row.source = Some(Arc::new(TextDiff::new(a.source.clone(), b.source.clone())));

@@ -449,3 +449,23 @@ proptest! {
         compare_files("a.ipynb", Some(bytes), Some(mutant));
     }
 }
+
+#[test]
+fn a_cell_that_came_or_went_brings_and_takes_its_outputs() {
+    let cell = |source: &str, text: &str| {
+        let outputs = serde_json::json!([{ "output_type": "stream", "name": "stdout", "text": text }]);
+        serde_json::json!({ "cell_type": "code", "source": source, "metadata": {}, "outputs": outputs, "execution_count": 1 })
+    };
+    let book = |cells: Vec<serde_json::Value>| {
+        let all = serde_json::json!({ "cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4 });
+        Arc::new(Document::parse("a.ipynb", all.to_string().into_bytes()).unwrap())
+    };
+    let kept = cell("mean_delay = delays.mean()", "12\n");
+    let old = book(vec![kept.clone(), cell("show_everything_there_is(delays)", "gone\n")]);
+    let new = book(vec![kept, cell("plot_by_carrier(origin, hour)", "fresh\n")]);
+    let diff = NotebookDiff::new(old, new);
+    let told: Vec<_> = diff.cells.iter().map(|c| (c.change, c.outputs.first().map(|o| o.change))).collect();
+    assert!(told.contains(&(CellChange::Added, Some(OutputChange::Added))), "{told:?}");
+    assert!(told.contains(&(CellChange::Removed, Some(OutputChange::Removed))), "{told:?}");
+    assert_eq!((diff.summary.outputs, diff.summary.added, diff.summary.removed), (0, 1, 1));
+}

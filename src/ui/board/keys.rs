@@ -1,14 +1,18 @@
 //! The board by keyboard alone: arrows or h j k l, Space, m, Enter, /, u, R, C, Delete.
-use egui::{Event, InputState, Key, Modifiers, Ui};
+use egui::{Event, Ui};
 
 use super::{PageCx, View, ask, grid::Carry, plan::Plan};
 use crate::{
-    app::board::Command,
+    app::{
+        board::Command,
+        keymap::{KeyRow, board},
+    },
     base::ids::CardId,
     model::board::{
         Board,
         edit::{Edit, Move, Spot},
     },
+    ui::keys::hit,
 };
 
 /// One letter for each column: the first of its name that no other has taken.
@@ -23,19 +27,8 @@ pub fn letters(board: &Board) -> Vec<char> {
     taken
 }
 
-/// Takes a key and the text that came with it, so that a field that gets the focus now does not receive it.
-fn taken(ui: &Ui, modifiers: Modifiers, key: Key) -> bool {
-    ui.input_mut(|i| {
-        let hit = i.consume_key(modifiers, key);
-        if hit {
-            drop_text(i);
-        }
-        hit
-    })
-}
-
-fn drop_text(input: &mut InputState) {
-    input.events.retain(|e| !matches!(e, Event::Text(_)));
+fn taken(ui: &Ui, row: &KeyRow) -> bool {
+    hit(ui, row).is_some()
 }
 
 /// Handles the keys of the board.
@@ -54,7 +47,6 @@ pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         carrying(ui, cx, view);
         return;
     }
-    let none = Modifiers::NONE;
     let step = direction(ui);
     if step != (0, 0) {
         let next = match &focus {
@@ -73,26 +65,26 @@ pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if extend(ui, cx, view, focus.as_ref()) {
         return;
     }
-    if taken(ui, Modifiers::COMMAND, Key::A) {
+    if taken(ui, &board::SELECT_ALL) {
         let all = view.plan.lanes.iter().flat_map(|l| &l.cells).flatten().map(|s| s.id.clone()).collect();
         cx.send(Command::Select(all));
     }
-    if taken(ui, none, Key::Slash) {
+    if taken(ui, &board::FILTER) {
         view.filter = Some(cx.state.board.filter.clone());
         view.focus_filter = true;
     }
-    if taken(ui, none, Key::C) {
+    if taken(ui, &board::NEW) {
         let column = focus.as_ref().and_then(|f| cx.state.board.card(f)).map(|c| c.column.clone());
         view.composer = Some(ask::Composer::new(&cx.state.board, column));
     }
-    if taken(ui, none, Key::U) || taken(ui, Modifiers::COMMAND, Key::Z) {
+    if taken(ui, &board::UNDO) {
         cx.send(Command::Undo);
     }
-    if taken(ui, Modifiers::SHIFT, Key::U) || taken(ui, Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) {
+    if taken(ui, &board::REDO) {
         cx.send(Command::Redo);
     }
     let chosen = !cx.state.board.selected.is_empty();
-    if (chosen || cx.state.board.open.is_some()) && taken(ui, none, Key::Escape) {
+    if (chosen || cx.state.board.open.is_some()) && taken(ui, &board::CLOSE) {
         cx.send(if chosen { Command::Select(Vec::new()) } else { Command::Open(None) });
     }
     if let Some(card) = focus {
@@ -101,25 +93,24 @@ pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
 }
 
 fn on_card(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, card: CardId) {
-    let none = Modifiers::NONE;
-    if taken(ui, none, Key::Enter) {
+    if taken(ui, &board::OPEN) {
         cx.send(Command::Open(Some(card.clone())));
     }
-    if taken(ui, none, Key::Space) {
+    if taken(ui, &board::LIFT) {
         view.carry = Carry::lift(&view.plan, &card, cx.state.board.chosen(&card));
         view.ring = true;
     }
-    if taken(ui, none, Key::X) {
+    if taken(ui, &board::SELECT) {
         cx.send(Command::Toggle(card.clone()));
         view.ring = true;
     }
-    if taken(ui, none, Key::M) {
+    if taken(ui, &board::MOVE) {
         view.moving = true;
     }
-    if taken(ui, none, Key::R) {
+    if taken(ui, &board::RERUN) {
         cx.send(Command::Rerun(card.clone()));
     }
-    if taken(ui, none, Key::Delete) {
+    if taken(ui, &board::DELETE) {
         let cards = cx.state.board.chosen(&card);
         cx.send(Command::Do(match cards.as_slice() {
             [_] => Edit::Delete(card),
@@ -132,15 +123,13 @@ fn on_card(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, card: CardId) {
 }
 
 fn direction(ui: &Ui) -> (i32, i32) {
-    let none = Modifiers::NONE;
-    let any = |keys: [Key; 2]| keys.into_iter().any(|k| taken(ui, none, k));
-    if any([Key::ArrowLeft, Key::H]) {
+    if taken(ui, &board::LEFT) {
         (-1, 0)
-    } else if any([Key::ArrowRight, Key::L]) {
+    } else if taken(ui, &board::RIGHT) {
         (1, 0)
-    } else if any([Key::ArrowUp, Key::K]) {
+    } else if taken(ui, &board::UP) {
         (0, -1)
-    } else if any([Key::ArrowDown, Key::J]) {
+    } else if taken(ui, &board::DOWN) {
         (0, 1)
     } else {
         (0, 0)
@@ -154,7 +143,7 @@ fn carrying(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if (dx, dy) != (0, 0) {
         carry.step(dx, dy);
     }
-    if taken(ui, Modifiers::NONE, Key::Space) || taken(ui, Modifiers::NONE, Key::Enter) {
+    if taken(ui, &board::LIFT) || taken(ui, &board::OPEN) {
         let edit = carry.as_edit(&cx.state.board.board);
         view.carry = None;
         view.reveal = true;
@@ -189,9 +178,8 @@ fn choose_column(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, focus: Option<Ca
 /// Shift with an arrow takes the next card to those chosen.
 fn extend(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, focus: Option<&CardId>) -> bool {
     let Some(card) = focus else { return false };
-    let steps =
-        [(Key::ArrowLeft, (-1, 0)), (Key::ArrowRight, (1, 0)), (Key::ArrowUp, (0, -1)), (Key::ArrowDown, (0, 1))];
-    let Some((_, step)) = steps.into_iter().find(|(key, _)| taken(ui, Modifiers::SHIFT, *key)) else { return false };
+    let steps = [(-1, 0), (1, 0), (0, -1), (0, 1)];
+    let Some(step) = hit(ui, &board::EXTEND).and_then(|n| steps.get(n)).copied() else { return false };
     if let Some(next) = neighbour(&view.plan, card, step) {
         let mut chosen: Vec<CardId> = cx.state.board.selected.iter().cloned().collect();
         chosen.extend([card.clone(), next.clone()]);

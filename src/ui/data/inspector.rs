@@ -4,12 +4,14 @@ use egui::{Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
 use crate::{
     app::{
         data::{Command, Origin, Tab},
+        keymap,
         shell::Command as ShellCommand,
     },
     base::text::{count, shorten, thousands},
     model::table::{Cell, ColumnProfile, Shape, Step, show_float},
     ui::{
         PageCx,
+        keys::hit,
         theme::Theme,
         widgets::{Row, grid::GridView, hair_x, icon_button, section_head},
     },
@@ -85,22 +87,13 @@ fn steps_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab) {
             }
         });
         if response.has_focus() {
-            let alt = egui::Modifiers::ALT;
-            let (up, down, space, delete) = ui.input_mut(|i| {
-                (
-                    i.consume_key(alt, egui::Key::ArrowUp),
-                    i.consume_key(alt, egui::Key::ArrowDown),
-                    i.consume_key(egui::Modifiers::NONE, egui::Key::Space),
-                    i.consume_key(egui::Modifiers::NONE, egui::Key::Delete),
-                )
-            });
-            if up || down {
-                cx.send(Command::MoveStep { tab: tab.id, index, up });
+            if let Some(way) = hit(ui, &keymap::data::STEP_MOVE) {
+                cx.send(Command::MoveStep { tab: tab.id, index, up: way == 0 });
             }
-            if space {
+            if hit(ui, &keymap::data::STEP_TOGGLE).is_some() {
                 cx.send(Command::ToggleStep { tab: tab.id, index });
             }
-            if delete {
+            if hit(ui, &keymap::data::STEP_DELETE).is_some() {
                 cx.send(Command::DeleteStep { tab: tab.id, index });
             }
         }

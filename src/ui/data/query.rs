@@ -1,6 +1,6 @@
 //! The SQL of the table: coloured, editable, run with Ctrl+Enter.
 use egui::{
-    FontId, Key, Modifiers, TextEdit, Ui,
+    FontId, TextEdit, Ui,
     epaint::text::{LayoutJob, TextFormat},
 };
 
@@ -69,7 +69,7 @@ pub(super) fn query_ui(ui: &mut Ui, cx: &mut PageCx<'_>, draft: &mut Draft, tab:
                         info
                     });
                     if response.has_focus() {
-                        run |= ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::Enter));
+                        run |= crate::ui::keys::hit(ui, &crate::app::keymap::data::RUN).is_some();
                     }
                 });
             let rest = egui::vec2(ui.available_width(), 24.0);

@@ -2,12 +2,18 @@
 mod rows;
 mod side;
 
-use egui::{Align, Frame, Key, Layout, Modifiers, Panel, ScrollArea, Ui};
+use egui::{Align, Frame, Layout, Panel, ScrollArea, Ui};
 
 use super::PageCx;
 use crate::{
-    app::home::{Command, Filter, Level},
-    ui::widgets::{Btn, kbd, link, page_head, right_panel, section_head, segmented},
+    app::{
+        home::{Command, Filter, Level},
+        keymap::home,
+    },
+    ui::{
+        keys::hit,
+        widgets::{Btn, kbd, link, page_head, right_panel, section_head, segmented},
+    },
 };
 
 /// What only the page itself needs to remember.
@@ -47,9 +53,9 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     }
     section_head(ui, theme, "Needs a person", "red first, then newest", |ui| {
         if ui.available_width() > 380.0 {
-            for (key, word) in [("S", "snooze"), ("Enter", "act"), ("J  K", "move")] {
+            for (keys, word) in [(&["S"][..], "snooze"), (&["Enter"], "act"), (&["K", "J"], "move")] {
                 ui.label(theme.small(word));
-                kbd(ui, theme, key);
+                keys.iter().for_each(|key| kbd(ui, theme, key));
             }
         }
     });
@@ -91,25 +97,26 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     }
     let rows = cx.state.home.visible().count();
     let focused = cx.state.home.focused;
-    let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
-    if (pressed(Key::J) || pressed(Key::ArrowDown)) && focused + 1 < rows {
-        cx.send(Command::Focus(focused + 1));
-        view.follow = true;
+    if let Some(way) = hit(ui, &home::MOVE) {
+        let down = way.is_multiple_of(2);
+        let next = if down { focused + 1 } else { focused.saturating_sub(1) };
+        if next < rows && next != focused {
+            cx.send(Command::Focus(next));
+            view.follow = true;
+        }
     }
-    if (pressed(Key::K) || pressed(Key::ArrowUp)) && focused > 0 {
-        cx.send(Command::Focus(focused - 1));
-        view.follow = true;
-    }
+    // Enter belongs to a focused button first.
+    let free = ui.ctx().memory(|m| m.focused().is_none());
     if rows == 0 {
         return;
     }
-    if pressed(Key::Enter) {
+    if free && hit(ui, &home::ACT).is_some() {
         cx.send(Command::Act);
     }
-    if pressed(Key::R) {
+    if hit(ui, &home::RERUN).is_some() {
         cx.send(Command::Rerun);
     }
-    if pressed(Key::S)
+    if hit(ui, &home::SNOOZE).is_some()
         && let Some(key) = cx.state.home.visible().nth(focused).map(|r| r.key.clone())
     {
         cx.send(Command::Snooze(key));

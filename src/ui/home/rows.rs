@@ -86,7 +86,10 @@ fn row_ui(ui: &mut Ui, cx: &PageCx<'_>, row: &HomeRow, on: bool, send: &mut Vec<
     part(action, Layout::right_to_left(Align::Center), &mut |ui| {
         let label = row.action.0.as_str();
         let button = if on {
-            Btn::new(label).primary().key(if row.rerun.is_some() { "R" } else { "" })
+            // R reruns; where the button does something else, Enter is what presses it.
+            Btn::new(label).primary().key(if row.rerun.as_ref() == Some(&row.action.1) { "R" } else { "Enter" })
+        } else if row.level == Level::Done {
+            Btn::new(label).quiet()
         } else {
             Btn::new(label)
         };
@@ -158,6 +161,9 @@ pub fn totals_ui(ui: &mut Ui, cx: &PageCx<'_>) {
         });
         match &total.picture {
             Picture::Line(values) => {
+                // What was not yet known leaves no gap at the left.
+                let known = values.iter().position(Option::is_some).unwrap_or(0);
+                let values = values.get(known..).unwrap_or_default();
                 spark(&mut child, theme, &total.title, values, vec2(200.0_f32.min(rect.width()), 24.0), None);
             }
             Picture::Bars(values) => {

@@ -2,7 +2,7 @@
 use egui::{Align, Layout, ScrollArea, Ui, vec2};
 
 use crate::{
-    app::home::{Command, Light, NewsKind},
+    app::home::{Command, Light, News, NewsKind},
     base::time,
     model::run::RunState,
     ui::{
@@ -82,8 +82,27 @@ fn news_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             cx.send(Command::MarkSeen);
         }
     });
+    if cx.state.home.news.is_empty() {
+        ui.horizontal(|ui| {
+            ui.set_height(28.0);
+            ui.add_space(12.0);
+            ui.label(theme.muted("Nothing new"));
+        });
+    }
+    let home = &cx.state.home;
+    list_ui(ui, cx, &home.news);
+    if !home.earlier.is_empty() {
+        ui.add_space(4.0);
+        hair_x(ui, theme);
+        section_head(ui, theme, "Before that", "", |_| ());
+        list_ui(ui, cx, &home.earlier);
+    }
+}
+
+fn list_ui(ui: &mut Ui, cx: &mut PageCx<'_>, list: &[News]) {
+    let theme = cx.theme;
     let mut send = Vec::new();
-    for news in &cx.state.home.news {
+    for news in list {
         let row = Row::new(&news.text).height(28.0).show(ui, theme, |ui| {
             match news.what {
                 NewsKind::RunFailed => drop(mark(ui, theme, Mark::Failed, 14.0)),
@@ -103,10 +122,4 @@ fn news_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         }
     }
     cx.send.append(&mut send);
-    if cx.state.home.news.is_empty() {
-        ui.horizontal(|ui| {
-            ui.add_space(12.0);
-            ui.label(theme.muted("Nothing new"));
-        });
-    }
 }

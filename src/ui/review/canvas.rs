@@ -16,6 +16,7 @@ use crate::{
     ui::{
         PageCx,
         theme::{CONTROL, SMALL, Theme, icon},
+        widgets::highlight::Spans,
     },
 };
 
@@ -44,8 +45,10 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
     area.show_viewport(ui, |ui, viewport| {
         let (rect, _) = ui.allocate_exact_size(vec2(width, view.layout.height() + 40.0), Sense::hover());
         let View { layout, textures, shift, .. } = view;
+        let visible = layout.visible(viewport.top(), viewport.bottom());
+        layout.colour(ui.ctx(), visible.clone());
         let mut pen = Pen { cx, shown, textures, shift: *shift, unified, send: &mut send, layout };
-        for i in layout.visible(viewport.top(), viewport.bottom()) {
+        for i in visible {
             let (Some(item), Some(top), Some(next)) = (layout.items.get(i), layout.tops.get(i), layout.tops.get(i + 1))
             else {
                 continue;
@@ -307,18 +310,16 @@ impl Pen<'_, '_> {
     }
 
     fn line(&self, ui: &Ui, band: Rect, (id, index): (usize, usize), side: Side) {
-        let (Some(text), Some(lang)) = (self.layout.texts.get(id), self.layout.langs.get(id)) else { return };
+        let (Some(text), Some(inks)) = (self.layout.texts.get(id), self.layout.inks.get(id)) else { return };
         let Some(row) = text.rows.get(index) else { return };
         let theme = self.theme();
         let inner = band.shrink2(vec2(1.0, 0.0));
         let draw = |rect: Rect, old: bool, both: bool| {
             let at = if old { row.old } else { row.new };
             let Some(at) = at else { return hatch(ui.painter(), theme, rect) };
-            let (line, words) = if old {
-                (text.old.line(at as usize), &row.old_words)
-            } else {
-                (text.new.line(at as usize), &row.new_words)
-            };
+            let at = at as usize;
+            let (lines, words) = if old { (&text.old, &row.old_words) } else { (&text.new, &row.new_words) };
+            let colours = (lines.start(at), inks[usize::from(!old)].as_ref());
             let numbers = if both && self.unified {
                 (row.old, row.new)
             } else if old {
@@ -326,7 +327,7 @@ impl Pen<'_, '_> {
             } else {
                 (None, row.new)
             };
-            self.text_line(ui, rect, line, *lang, row, words, numbers, old);
+            self.text_line(ui, rect, lines.line(at), colours, row, words, numbers, old);
         };
         match (self.unified, side) {
             (true, Side::Old) => draw(inner, true, false),
@@ -346,7 +347,7 @@ impl Pen<'_, '_> {
         ui: &Ui,
         rect: Rect,
         text: &str,
-        lang: line::Lang,
+        colours: (usize, Option<&Spans>),
         row: &Row,
         words: &[std::ops::Range<u32>],
         numbers: (Option<u32>, Option<u32>),
@@ -377,7 +378,7 @@ impl Pen<'_, '_> {
         }
         x += SIGN;
         let body = Rect::from_min_max(pos2(x, rect.top()), rect.max);
-        let galley = line::galley(&painter, theme, text, lang, words, strong);
+        let galley = line::galley(&painter, theme, text, colours, words, strong);
         let at = pos2(x - self.shift, y - galley.size().y * 0.5);
         painter.with_clip_rect(body.intersect(painter.clip_rect())).galley(at, galley, theme.text);
     }

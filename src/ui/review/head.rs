@@ -65,6 +65,9 @@ fn right_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
     if next.name("Next change").show(ui, theme).clicked() {
         cx.send(Command::Next);
     }
+    if !narrow && reason.is_none() && icon_button(ui, theme, "arrow-up", "Previous change (P)").clicked() {
+        cx.send(Command::Previous);
+    }
     let lines =
         review.shown.as_ref().is_some_and(|s| matches!(s.diff.shape, FileShape::Notebook(_) | FileShape::Text(_)));
     if lines {
@@ -79,6 +82,9 @@ fn right_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
 fn facts(cx: &PageCx<'_>) -> String {
     let review = &cx.state.review;
     let mut parts = Vec::new();
+    if review.suggested && cx.state.git.status.files.is_empty() {
+        parts.push("nothing uncommitted".to_owned());
+    }
     if !review.commits.is_empty() {
         let mut names: Vec<&str> = review.commits.iter().map(|c| c.author.name.as_str()).collect();
         names.sort_unstable();

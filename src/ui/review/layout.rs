@@ -1,7 +1,7 @@
 //! A comparison as a list of rows with known heights.
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
-use super::line::Lang;
+use super::line;
 use crate::{
     app::review::{Mode, Shown, State},
     base::text::count,
@@ -11,6 +11,7 @@ use crate::{
         },
         textdiff::{RowKind, Stretch, TextDiff, stretches},
     },
+    ui::widgets::highlight::{self, Spans},
 };
 
 /// Which side of a text row a line shows.
@@ -124,8 +125,9 @@ pub(super) struct Layout {
     /// Top of each item, and the bottom of the last.
     pub tops: Vec<f32>,
     pub texts: Vec<Arc<TextDiff>>,
-    /// How each text is coloured.
-    pub langs: Vec<Lang>,
+    /// The grammar of each text, and the colours of both its sides once they are known.
+    pub langs: Vec<Option<&'static str>>,
+    pub inks: Vec<[Option<Spans>; 2]>,
     pub tables: Vec<Arc<TableDiff>>,
     /// Widths of the columns of each table, in letters.
     pub widths: Vec<Vec<usize>>,
@@ -160,6 +162,26 @@ impl Layout {
         out.key = Some(key);
         *self = out;
         true
+    }
+    /// Asks for the colours of the texts among these items that have none yet.
+    pub fn colour(&mut self, ctx: &egui::Context, items: Range<usize>) {
+        let mut last = None;
+        for item in self.items.get(items).unwrap_or_default() {
+            let Item::Line { text, .. } = item else { continue };
+            if last.replace(*text) == Some(*text) {
+                continue;
+            }
+            let (Some(diff), Some(Some(lang)), Some(inks)) =
+                (self.texts.get(*text), self.langs.get(*text), self.inks.get_mut(*text))
+            else {
+                continue;
+            };
+            for (ink, lines) in inks.iter_mut().zip([&diff.old, &diff.new]) {
+                if ink.is_none() {
+                    *ink = highlight::spans(ctx, lang, lines.text());
+                }
+            }
+        }
     }
     /// The items between two heights.
     pub fn visible(&self, from: f32, to: f32) -> Range<usize> {
@@ -208,7 +230,7 @@ impl Builder<'_> {
                 if diff.is_same() {
                     self.push(Item::Fact("The text is the same".to_owned()));
                 }
-                self.text(diff, true, Lang::of_path(self.path));
+                self.text(diff, true, line::of_path(self.path));
                 self.push(Item::End { folded: false });
             }
             FileShape::Image { old, new } => {
@@ -317,14 +339,14 @@ impl Builder<'_> {
         };
         if let Some(text) = text {
             let lang = match diff.cell(row) {
-                Some(cell) if cell.kind == CellType::Code => Lang::of_cell(&cell.source, &diff.new.language),
-                _ => Lang::Plain,
+                Some(cell) if cell.kind == CellType::Code => {
+                    let side = if row.new.is_some() { &diff.new } else { &diff.old };
+                    line::of_cell(&cell.source, &side.language)
+                }
+                Some(cell) if cell.kind == CellType::Markdown => highlight::grammar("markdown"),
+                _ => None,
             };
             self.text(&text, row.source.is_some(), lang);
-        }
-        let alone = matches!(row.change, CellChange::Added | CellChange::Removed);
-        if let Some(cell) = diff.cell(row).filter(|c| alone && !c.outputs.is_empty()) {
-            self.push(Item::Fact(format!("With {}", count(cell.outputs.len() as u64, "output"))));
         }
         for (n, output) in row.outputs.iter().enumerate().filter(|(_, o)| o.change != OutputChange::Same) {
             self.push(Item::OutputHead { row: number, output: n });
@@ -332,7 +354,7 @@ impl Builder<'_> {
                 OutputDetail::Same => {}
                 OutputDetail::Text(text) => {
                     text.notes.iter().for_each(|n| self.push(Item::Fact((*n).to_owned())));
-                    self.text(text, true, Lang::Plain);
+                    self.text(text, true, None);
                 }
                 OutputDetail::Table(table) => self.table(table),
                 OutputDetail::Image { old, new } => self.images(old.clone(), new.clone()),
@@ -347,9 +369,10 @@ impl Builder<'_> {
         new.iter().for_each(|v| self.push(Item::Value { added: true, text: one_line(v) }));
     }
 
-    fn text(&mut self, text: &Arc<TextDiff>, fold: bool, lang: Lang) {
+    fn text(&mut self, text: &Arc<TextDiff>, fold: bool, lang: Option<&'static str>) {
         let id = self.out.texts.len();
         self.out.langs.push(lang);
+        self.out.inks.push([None, None]);
         self.out.texts.push(text.clone());
         let longest = text.old.iter().chain(text.new.iter()).map(str::len).max().unwrap_or(0);
         self.out.longest = self.out.longest.max(longest.min(20_000));

@@ -11,16 +11,20 @@ mod table;
 
 use std::collections::HashMap;
 
-use egui::{Key, Modifiers, TextureHandle, Ui};
+use egui::{TextureHandle, Ui};
 
 use super::PageCx;
 use crate::{
     app::{
         git,
+        keymap::review,
         review::{Command, Mode},
     },
     model::git::Rev,
-    ui::widgets::{empty_state, error_box, left_panel},
+    ui::{
+        keys::hit,
+        widgets::{empty_state, error_box, left_panel},
+    },
 };
 
 /// What only the page itself needs to remember.
@@ -117,40 +121,38 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if ui.ctx().egui_wants_keyboard_input() || cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some() {
         return;
     }
-    let pressed = |modifiers, key| ui.input_mut(|i| i.consume_key(modifiers, key));
-    if pressed(Modifiers::SHIFT, Key::V)
+    if hit(ui, &review::FILE_VIEWED).is_some()
         && let Some(path) = cx.state.review.path.clone()
     {
         cx.send(Command::ToggleFileViewed(path));
     }
-    if pressed(Modifiers::NONE, Key::N) {
-        cx.send(Command::Next);
+    match hit(ui, &review::CHANGE) {
+        Some(0) => cx.send(Command::Next),
+        Some(_) => cx.send(Command::Previous),
+        None => {}
     }
-    if pressed(Modifiers::NONE, Key::P) {
-        cx.send(Command::Previous);
-    }
-    if pressed(Modifiers::NONE, Key::V) {
+    if hit(ui, &review::VIEWED).is_some() {
         cx.send(Command::ToggleViewed(None));
     }
-    if pressed(Modifiers::NONE, Key::U) {
+    if hit(ui, &review::LAYOUT).is_some() {
         let mode = if cx.state.review.mode == Mode::Unified { Mode::SideBySide } else { Mode::Unified };
         cx.send(Command::SetMode(mode));
     }
-    // Enter belongs to a focused button first.
-    let focused = ui.ctx().memory(|m| m.focused().is_some());
-    if !focused
-        && pressed(Modifiers::NONE, Key::Enter)
+    if hit(ui, &review::COMMIT).is_some() && cx.state.git.committable().next().is_some() {
+        cx.send(git::Command::OpenCommit(Vec::new()));
+    }
+    // Enter and arrows belong to what has the focus first.
+    if ui.ctx().memory(|m| m.focused().is_some()) {
+        return;
+    }
+    if hit(ui, &review::FOLD).is_some()
         && let Some(row) = cx.state.review.focused_row()
     {
         cx.send(Command::ToggleRow(row));
     }
-    if !focused {
-        let step = 80.0;
-        if pressed(Modifiers::NONE, Key::ArrowRight) {
-            view.shift += step;
-        }
-        if pressed(Modifiers::NONE, Key::ArrowLeft) {
-            view.shift = (view.shift - step).max(0.0);
-        }
+    match hit(ui, &review::SHIFT) {
+        Some(0) => view.shift += 80.0,
+        Some(_) => view.shift = (view.shift - 80.0).max(0.0),
+        None => {}
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     },
     model::{
         diff::{CellChange, CellDiff, CellView, FileShape, NotebookDiff, is_notebook},
-        git::{Change, ChangedFile, Rev},
+        git::{Change, ChangedFile, CommitInfo, FileVersion, Rev},
     },
     ui::{
         PageCx,
@@ -39,8 +39,26 @@ pub(super) fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     if let Some(FileShape::Notebook(diff)) = review.shown.as_ref().map(|s| &s.diff.shape) {
         ui.add_space(8.0);
         hair_x(ui, theme);
-        section_head(ui, theme, "Changes in this notebook", "", |_| {});
+        let all = review.changes().len();
+        let seen = review.changes().iter().filter(|c| review.viewed_rows.contains(c)).count();
+        let note = if all == 0 { String::new() } else { format!("{seen} of {all} viewed") };
+        let title = if ui.available_width() < 240.0 { "Changes" } else { "Changes in this notebook" };
+        section_head(ui, theme, title, "", |ui| {
+            ui.label(theme.faint(note));
+        });
         changes_ui(ui, cx, diff, height * 0.35, &mut send);
+    }
+    if !review.commits.is_empty() {
+        ui.add_space(8.0);
+        hair_x(ui, theme);
+        section_head(ui, theme, "Commits", "", |ui| {
+            ui.label(theme.faint(review.commits.len().to_string()));
+        });
+        list(ui, "review-commits", 24.0 * 5.0, 24.0, review.commits.len(), |ui, i| {
+            if let Some(commit) = review.commits.get(i) {
+                commit_ui(ui, cx, commit, None, &mut send);
+            }
+        });
     }
     if !review.history.is_empty() {
         ui.add_space(8.0);
@@ -191,30 +209,39 @@ fn pair(ui: &mut Ui, cx: &PageCx<'_>, first: &str, text: &str, faint: bool) {
 }
 
 fn history_ui(ui: &mut Ui, cx: &PageCx<'_>, index: usize, send: &mut Vec<Command>) {
+    if let Some(version) = cx.state.review.history.get(index) {
+        commit_ui(ui, cx, &version.commit, Some(version), send);
+    }
+}
+
+/// A commit; a click compares it with the one before, of a file's history with that file in front.
+fn commit_ui(
+    ui: &mut Ui,
+    cx: &PageCx<'_>,
+    commit: &CommitInfo,
+    version: Option<&FileVersion>,
+    send: &mut Vec<Command>,
+) {
     let theme = cx.theme;
-    let review = &cx.state.review;
-    let Some(version) = review.history.get(index) else { return };
-    let on = review.compare == Rev::At(version.commit.id.clone());
-    let name = format!("{} {}", version.commit.short(), version.commit.summary);
+    let on = cx.state.review.compare == Rev::At(commit.id.clone());
+    let name = format!("{} {}", commit.short(), commit.summary);
     let row = Row::new(&name).soft(on).show(ui, theme, |ui| {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(theme.faint(time::when(version.commit.at, cx.now)));
+            ui.label(theme.faint(time::when(commit.at, cx.now)));
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.add(egui::Label::new(theme.body(version.commit.summary.as_str())).truncate());
+                ui.add(egui::Label::new(theme.body(commit.summary.as_str())).truncate());
             });
         });
     });
-    let tip = format!(
-        "{} by {}, {}\n{} {}",
-        version.commit.short(),
-        version.commit.author.name,
-        time::day_hhmm(version.commit.at),
-        version.change.word(),
-        version.path
-    );
+    let mut tip = format!("{} by {}, {}", commit.short(), commit.author.name, time::day_hhmm(commit.at));
+    if let Some(version) = version {
+        tip.push_str(&format!("\n{} {}", version.change.word(), version.path));
+    } else if !commit.body.is_empty() {
+        tip.push_str(&format!("\n\n{}", commit.body));
+    }
     if row.on_hover_text(tip).clicked() {
-        let compare = Rev::At(version.commit.id.clone());
-        let base = version.commit.parents.first().map_or(Rev::Empty, |p| Rev::At(p.clone()));
-        send.push(Command::Show { base, compare, path: Some(version.path.clone()) });
+        let compare = Rev::At(commit.id.clone());
+        let base = commit.parents.first().map_or(Rev::Empty, |p| Rev::At(p.clone()));
+        send.push(Command::Show { base, compare, path: version.map(|v| v.path.clone()) });
     }
 }

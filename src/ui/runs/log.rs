@@ -1,13 +1,17 @@
 //! The log view: rows of lines that follow the end, first error, search, tries.
-use egui::{Align, Frame, Key, Label, Layout, Margin, Modifiers, Panel, Rect, Sense, Ui, UiBuilder, pos2, vec2};
+use egui::{Align, Frame, Key, Label, Layout, Margin, Panel, Rect, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::words::{run_mark, task_mark};
 use crate::{
-    app::runs::{Command, LogId, LogView, Tab},
+    app::{
+        keymap,
+        runs::{Command, LogId, LogView, Tab},
+    },
     base::{text, time},
     model::run::{Level, LogLine, Run},
     ui::{
         PageCx,
+        keys::hit,
         theme::{Mark, Theme},
         widgets::{Btn, Row, error_box, hair_x, icon_button, mark, page_head, section_head, segmented, text_field},
     },
@@ -107,42 +111,36 @@ pub(super) fn nav_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
 
 /// The keys of the log.
 pub(super) fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
-    let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
-    if pressed(Key::Escape) {
+    if hit(ui, &keymap::log::BACK).is_some() {
         cx.send(Command::Show(Tab::Grid));
     }
-    if pressed(Key::E) {
+    if hit(ui, &keymap::log::ERROR).is_some() {
         cx.send(Command::FirstError);
     }
-    if pressed(Key::F) {
+    if hit(ui, &keymap::log::FOLLOW).is_some() {
         cx.send(Command::Follow(!cx.state.runs.log.follow));
     }
-    if pressed(Key::Slash) || ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::F)) {
+    if hit(ui, &keymap::log::SEARCH).is_some() {
         view.search = true;
     }
-    if ui.input_mut(|i| i.consume_key(Modifiers::SHIFT, Key::N)) {
-        cx.send(Command::Hit(-1));
-    } else if pressed(Key::N) {
-        cx.send(Command::Hit(1));
+    match hit(ui, &keymap::log::HIT) {
+        Some(0) => cx.send(Command::Hit(1)),
+        Some(_) => cx.send(Command::Hit(-1)),
+        None => {}
     }
     let rows = cx.state.runs.log.rows() as f64;
-    let steps = [
-        (Key::ArrowUp, -1.0),
-        (Key::ArrowDown, 1.0),
-        (Key::PageUp, -view.fit + 1.0),
-        (Key::PageDown, view.fit - 1.0),
-        (Key::Home, -rows),
-        (Key::End, rows),
-    ];
-    for (key, by) in steps {
-        if pressed(key) {
-            view.top += by;
-            if by < 0.0 && cx.state.runs.log.follow {
-                cx.send(Command::Follow(false));
-            }
+    let steps = [-1.0, 1.0, -view.fit + 1.0, view.fit - 1.0, -rows, rows];
+    if let Some(by) = hit(ui, &keymap::log::SCROLL).and_then(|n| steps.get(n)) {
+        view.top += by;
+        if *by < 0.0 && cx.state.runs.log.follow {
+            cx.send(Command::Follow(false));
         }
     }
-    let by = i64::from(pressed(Key::CloseBracket)) - i64::from(pressed(Key::OpenBracket));
+    let by = match hit(ui, &keymap::log::TRY) {
+        Some(0) => -1,
+        Some(_) => 1,
+        None => 0,
+    };
     if by != 0 {
         step_try(cx, by);
     }

@@ -9,13 +9,19 @@ mod log;
 mod nav;
 mod words;
 
-use egui::{Align, Frame, Key, Layout, Modifiers, Panel, ScrollArea, Ui};
+use egui::{Align, Frame, Layout, Panel, ScrollArea, Ui};
 
 use super::PageCx;
 use crate::{
-    app::runs::{Command, Entry, Tab},
+    app::{
+        keymap,
+        runs::{Command, Entry, Tab},
+    },
     model::run::{RunState, Scope},
-    ui::widgets::{Btn, empty_state, error_box, left_panel, page_head, segmented},
+    ui::{
+        keys::hit,
+        widgets::{Btn, empty_state, error_box, left_panel, page_head, segmented},
+    },
 };
 
 pub use words::task_mark;
@@ -222,25 +228,24 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if over || ui.ctx().egui_wants_keyboard_input() {
         return;
     }
-    let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     if cx.state.runs.tab == Tab::Log {
         log::keys(ui, cx, &mut view.log);
         return;
     }
-    let steps = [(Key::ArrowLeft, -1, 0), (Key::ArrowRight, 1, 0), (Key::ArrowUp, 0, -1), (Key::ArrowDown, 0, 1)];
-    for (key, runs, tasks) in steps {
-        if pressed(key) {
-            cx.send(Command::Step { runs, tasks });
-            view.grid.follow = true;
-        }
+    // Arrows and Enter belong to what has the focus first.
+    let free = ui.ctx().memory(|m| m.focused().is_none());
+    let steps = [(-1, 0), (1, 0), (0, -1), (0, 1)];
+    if free && let Some((runs, tasks)) = hit(ui, &keymap::runs::WALK).and_then(|n| steps.get(n)).copied() {
+        cx.send(Command::Step { runs, tasks });
+        view.grid.follow = true;
     }
-    if pressed(Key::Enter) || pressed(Key::L) {
+    if free && hit(ui, &keymap::runs::LOG).is_some() {
         cx.send(Command::Show(Tab::Log));
     }
-    if pressed(Key::G) {
+    if hit(ui, &keymap::runs::GANTT).is_some() {
         cx.send(Command::Show(if cx.state.runs.tab == Tab::Gantt { Tab::Grid } else { Tab::Gantt }));
     }
-    if pressed(Key::R)
+    if hit(ui, &keymap::runs::RERUN).is_some()
         && let Some(run) = cx.state.runs.selected_run()
         && run.state.is_final()
     {
@@ -251,7 +256,7 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
             Command::RerunFailed(id)
         });
     }
-    if cx.state.runs.tab != Tab::Grid && pressed(Key::Escape) {
+    if cx.state.runs.tab != Tab::Grid && hit(ui, &keymap::runs::BACK).is_some() {
         cx.send(Command::Show(Tab::Grid));
     }
 }

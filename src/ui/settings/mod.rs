@@ -1,12 +1,13 @@
 //! The settings page: sections at the left, the chosen one in the middle.
+mod kernels;
 mod sections;
 
-use egui::{ScrollArea, Ui};
+use egui::{Align, Layout, ScrollArea, Ui};
 
 use super::PageCx;
 use crate::{
     app::settings::{Command, Section},
-    ui::widgets::{left_panel, nav_row, page_head},
+    ui::widgets::{Row, left_panel, page_head},
 };
 
 /// What only the page itself needs to remember.
@@ -28,25 +29,31 @@ const SECTIONS: &[(Section, &str, &str)] = &[
 
 /// Draws the page.
 pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
-    if !std::mem::replace(&mut view.asked, true) {
-        cx.send(Command::Measure);
-    }
     let theme = cx.theme;
     let current = cx.state.settings.section;
-    left_panel(ui, theme, "settings-nav", 232.0, |ui| {
+    if !std::mem::replace(&mut view.asked, true) {
+        cx.send(Command::Show(current));
+    }
+    left_panel(ui, theme, "settings-nav", if ui.available_width() < 1050.0 { 212.0 } else { 232.0 }, |ui| {
         page_head(ui, theme, "Settings", "", |_| ());
         ui.add_space(4.0);
         for (section, icon, title) in SECTIONS {
-            ui.scope(|ui| {
-                if nav_row(ui, theme, icon, title, "", 0, *section == current).clicked() {
-                    cx.send(Command::Show(*section));
-                }
+            let row = Row::new(title).height(30.0).selected(*section == current).show(ui, theme, |ui| {
+                ui.label(theme.icon(icon, 16.0));
+                ui.add_space(2.0);
+                ui.add(egui::Label::new(theme.body(*title)).truncate());
             });
-            ui.add_space(4.0);
+            if row.clicked() {
+                cx.send(Command::Show(*section));
+            }
         }
     });
     let title = SECTIONS.iter().find(|s| s.0 == current).map_or("", |s| s.2);
-    page_head(ui, theme, title, "", |_| ());
+    page_head(ui, theme, title, "", |ui| {
+        if current == Section::Kernels {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| kernels::look_again(ui, cx));
+        }
+    });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         egui::Frame::NONE.inner_margin(16).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 8.0;
@@ -54,7 +61,7 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
                 Section::Connections => sections::connections_ui(ui, cx),
                 Section::Workspace => sections::workspace_ui(ui, cx),
                 Section::Git => sections::git_ui(ui, cx),
-                Section::Kernels => sections::kernels_ui(ui, cx),
+                Section::Kernels => kernels::kernels_ui(ui, cx),
                 Section::Appearance => sections::appearance_ui(ui, cx),
                 Section::Keys => sections::keys_ui(ui, cx),
                 Section::Store => sections::store_ui(ui, cx),

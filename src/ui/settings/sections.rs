@@ -6,8 +6,8 @@ use crate::{
     base::text,
     ui::{
         PageCx,
-        theme::Mark,
-        widgets::{Btn, Row, hair_x, kbd, link, mark, segmented, switch},
+        theme::{Mark, Theme},
+        widgets::{Btn, Row, hair_x, link, mark, segmented, switch},
     },
 };
 
@@ -29,24 +29,57 @@ fn words(ui: &mut Ui, cx: &mut PageCx<'_>, label: &str, value: &str) {
     });
 }
 
-fn note(ui: &mut Ui, cx: &PageCx<'_>, sentence: &str) {
+pub fn note(ui: &mut Ui, cx: &PageCx<'_>, sentence: &str) {
     ui.add(egui::Label::new(cx.theme.small(sentence)).wrap());
+}
+
+/// Names of columns, 32 high; `widths` are shares of the whole.
+pub fn table_head(ui: &mut Ui, theme: &Theme, widths: &[f32], names: &[&str]) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 32.0), egui::Sense::hover());
+    let mut x = rect.left();
+    for (width, name) in widths.iter().zip(names) {
+        let at = egui::pos2(x, rect.center().y);
+        ui.painter().text(at, egui::Align2::LEFT_CENTER, name, theme.font(crate::ui::theme::SMALL), theme.muted);
+        x += width * rect.width();
+    }
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, theme.hairline());
+}
+
+/// The cells of a row, each with its share of the width.
+pub fn table_row(ui: &mut Ui, widths: &[f32], mut cell: impl FnMut(&mut Ui, usize)) {
+    let area = ui.max_rect();
+    let mut x = area.left();
+    for (column, width) in widths.iter().enumerate() {
+        let rect =
+            egui::Rect::from_min_size(egui::pos2(x, area.top()), vec2(width * area.width() - 12.0, area.height()));
+        let layout = Layout::left_to_right(Align::Center);
+        let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(layout));
+        child.set_clip_rect(rect.expand(2.0).intersect(ui.clip_rect()));
+        cell(&mut child, column);
+        x += width * area.width();
+    }
 }
 
 /// The embedded runner, which is always there.
 pub fn connections_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
+    let widths = [0.24, 0.22, 0.54];
+    ui.spacing_mut().item_spacing.y = 0.0;
+    table_head(ui, theme, &widths, &["Name", "System", "Can do"]);
     Row::new("local").height(36.0).padding(0.0).rule(true).show(ui, theme, |ui| {
-        mark(ui, theme, Mark::Success, 14.0);
-        ui.label(theme.label("local"));
-        ui.add_space(24.0);
-        ui.label(theme.muted("embedded runner"));
-        ui.add_space(24.0);
-        ui.label(theme.muted("Read, run, rerun, cancel, logs, metrics"));
+        table_row(ui, &widths, |ui, column| match column {
+            0 => {
+                mark(ui, theme, Mark::Success, 14.0);
+                ui.label(theme.label("local"));
+            }
+            1 => drop(ui.label(theme.muted("embedded runner"))),
+            _ => drop(ui.add(egui::Label::new(theme.muted("Read, run, rerun, cancel, logs, metrics")).truncate())),
+        });
     });
     ui.add_space(8.0);
     note(ui, cx, "The pipelines in pipelines/*.toml run here, on this machine, with their history in .andon/andon.db");
     ui.add_space(16.0);
+    ui.spacing_mut().item_spacing.y = 8.0;
     ui.label(theme.section("Secrets"));
     keyring_ui(ui, cx);
 }
@@ -160,31 +193,6 @@ pub fn git_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     );
 }
 
-/// What runs notebook cells.
-pub fn kernels_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
-    let theme = cx.theme;
-    Row::new("SQL").height(36.0).padding(0.0).rule(true).show(ui, theme, |ui| {
-        mark(ui, theme, Mark::Success, 14.0);
-        ui.label(theme.label("SQL"));
-        ui.add_space(24.0);
-        ui.label(theme.muted("embedded engine (Polars): %%sql cells run here, no Python needed"));
-    });
-    for (name, detail) in shell::kernels(cx.state) {
-        Row::new(&name).height(36.0).padding(0.0).rule(true).show(ui, theme, |ui| {
-            ui.label(theme.icon("cpu", 14.0));
-            ui.label(theme.label(&name));
-            ui.add_space(24.0);
-            ui.add(egui::Label::new(theme.muted(&detail)).truncate());
-        });
-    }
-    ui.add_space(8.0);
-    note(
-        ui,
-        cx,
-        "Other cells run on a Jupyter kernel. Kernels are found by their kernelspecs, in the workspace's virtual environments and on the PATH",
-    );
-}
-
 /// Theme, motion, notices.
 pub fn appearance_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
@@ -229,13 +237,7 @@ pub fn keys_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             ui.label(theme.section(context));
             hair_x(ui, theme);
         }
-        ui.horizontal(|ui| {
-            ui.allocate_ui_with_layout(vec2(220.0, 22.0), Layout::left_to_right(Align::Center), |ui| {
-                ui.set_width(220.0);
-                kbd(ui, theme, row.key);
-            });
-            ui.label(theme.body(row.does));
-        });
+        crate::ui::keys::row_ui(ui, theme, &row, 250.0);
     }
 }
 

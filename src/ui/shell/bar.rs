@@ -148,7 +148,8 @@ fn search_field(ui: &mut Ui, cx: &mut PageCx<'_>, rect: Rect) {
 fn job_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
     // What ends within a second is not worth a flicker.
-    let lasting = |j: &&crate::app::state::JobRow| cx.now.as_millisecond() - j.since.as_millisecond() > 700;
+    let lasting =
+        |j: &&crate::app::state::JobRow| cx.now.as_millisecond() - j.since.as_millisecond() > shell::LASTING_MS;
     let Some(job) = cx.state.jobs.iter().rfind(lasting) else { return };
     let more = cx.state.jobs.len() - 1;
     let text = if more > 0 { format!("{} and {more} more", job.title) } else { job.title.clone() };

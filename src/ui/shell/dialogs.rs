@@ -10,7 +10,7 @@ use crate::{
     },
     ui::{
         PageCx,
-        widgets::{Btn, kbd, text_field},
+        widgets::{Btn, text_field},
     },
 };
 
@@ -29,7 +29,8 @@ pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
         return;
     };
     let theme = cx.theme;
-    let modal = Modal::new(Id::unique("dialog"))
+    // Each kind has its own size to remember.
+    let modal = Modal::new(Id::unique(("dialog", std::mem::discriminant(&dialog))))
         .frame(pop_frame(theme).inner_margin(Margin::same(20)))
         .backdrop_color(theme.fade(theme.bg, 0.6));
     let shown = modal.show(ctx, |ui| {
@@ -53,7 +54,8 @@ pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
 fn buttons(ui: &mut Ui, cx: &mut PageCx<'_>, yes: &Btn<'_>, commands: impl FnOnce(&mut PageCx<'_>)) {
     let theme = cx.theme;
     ui.add_space(8.0);
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+    let size = egui::vec2(ui.available_width(), 28.0);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         let enter = ui.input(|i| i.key_pressed(Key::Enter));
         if yes.clone().show(ui, theme).clicked() || enter {
             commands(cx);
@@ -107,13 +109,7 @@ fn keys_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
                 ui.add_space(8.0);
                 ui.label(theme.section(context));
             }
-            ui.horizontal(|ui| {
-                ui.allocate_ui_with_layout(egui::vec2(220.0, 22.0), Layout::left_to_right(Align::Center), |ui| {
-                    ui.set_width(220.0);
-                    kbd(ui, theme, row.key);
-                });
-                ui.label(theme.body(row.does));
-            });
+            crate::ui::keys::row_ui(ui, theme, &row, 250.0);
         }
     });
     ui.add_space(4.0);

@@ -5,6 +5,7 @@ mod keys;
 mod notices;
 mod palette;
 mod rail;
+mod regions;
 mod start;
 mod status;
 
@@ -12,6 +13,7 @@ use egui::{CentralPanel, Frame, Panel, Ui};
 
 use super::{PageCx, board, data, home, notebook, quality, review, runs, settings};
 use crate::app::shell::Page;
+pub use regions::{Region, Regions};
 
 /// What only the window remembers: one view a page, and the shell's own drafts.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub struct Views {
     pub settings: settings::View,
     palette: palette::View,
     dialogs: dialogs::View,
+    /// Where the parts of the window are, for F6.
+    pub regions: Regions,
     generation: u64,
 }
 
@@ -34,20 +38,24 @@ pub fn window_ui(ui: &mut Ui, cx: &mut PageCx<'_>, views: &mut Views) {
     if views.generation != cx.state.workspace.generation {
         *views = Views { generation: cx.state.workspace.generation, ..Views::default() };
     }
-    keys::global_keys(ui, cx);
+    keys::global_keys(ui, cx, &mut views.regions);
     let theme = cx.theme;
     let band = Frame::NONE.fill(theme.panel);
-    Panel::top("bar").exact_size(36.0).frame(band).show_separator_line(true).show(ui, |ui| bar::bar_ui(ui, cx));
-    Panel::bottom("status")
-        .exact_size(24.0)
-        .frame(band)
-        .show_separator_line(true)
-        .show(ui, |ui| status::status_ui(ui, cx));
-    Panel::left("rail").exact_size(44.0).resizable(false).frame(band).show(ui, |ui| rail::rail_ui(ui, cx));
-    CentralPanel::no_frame().frame(Frame::NONE.fill(theme.bg)).show(ui, |ui| {
+    let bar = Panel::top("bar").exact_size(36.0).frame(band).show_separator_line(true);
+    let bar = bar.show(ui, |ui| bar::bar_ui(ui, cx)).response.rect;
+    let status = Panel::bottom("status").exact_size(24.0).frame(band).show_separator_line(true);
+    let status = status.show(ui, |ui| status::status_ui(ui, cx)).response.rect;
+    let rail = Panel::left("rail").exact_size(44.0).resizable(false).frame(band);
+    let rail = rail.show(ui, |ui| rail::rail_ui(ui, cx)).response.rect;
+    let middle = CentralPanel::no_frame().frame(Frame::NONE.fill(theme.bg)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         page_ui(ui, cx, views);
     });
+    for (region, rect) in [(Region::Bar, bar), (Region::Rail, rail), (Region::Status, status)] {
+        views.regions.set(region, Some(rect));
+    }
+    views.regions.set_page(ui.ctx(), middle.response.rect);
+    regions::frame_ui(ui, theme, &mut views.regions);
     palette::palette_ui(ui.ctx(), cx, &mut views.palette);
     dialogs::dialogs_ui(ui.ctx(), cx, &mut views.dialogs);
     notices::notices_ui(ui.ctx(), cx);

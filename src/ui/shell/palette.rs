@@ -133,6 +133,7 @@ fn field_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, mode: PaletteMode
             .id(Id::unique("palette-query"))
             .font(theme.font(15.0))
             .frame(egui::Frame::NONE)
+            .align(egui::Align2::LEFT_CENTER)
             .hint_text(egui::RichText::new(hint).color(theme.faint))
             .desired_width(500.0);
         let response = ui.add(edit);

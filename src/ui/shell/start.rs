@@ -7,7 +7,7 @@ use crate::{
     ui::{
         PageCx,
         theme::{Mark, paint_logo},
-        widgets::{Btn, Row, box_frame, error_box, mark_word, progress_bar},
+        widgets::{Btn, Row, box_frame, error_box, mark, progress_bar},
     },
 };
 
@@ -95,9 +95,16 @@ fn recents_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
                     ui.label(theme.faint(time::when(at, cx.now)));
                     ui.add_space(12.0);
                     match (recent.trusted, recent.red) {
-                        (false, _) => drop(mark_word(ui, theme, Mark::Skipped, "not trusted yet")),
+                        // From the right: the word, then its mark.
+                        (false, _) => {
+                            ui.label(theme.muted("not trusted yet"));
+                            mark(ui, theme, Mark::Skipped, 14.0);
+                        }
                         (true, 0) => {}
-                        (true, red) => drop(mark_word(ui, theme, Mark::Failed, &format!("{red} red"))),
+                        (true, red) => {
+                            ui.label(theme.strong(format!("{red} red")).color(theme.fail));
+                            mark(ui, theme, Mark::Failed, 14.0);
+                        }
                     }
                     ui.with_layout(Layout::top_down(Align::Min), |ui| {
                         ui.add_space(8.0);

@@ -27,7 +27,8 @@ pub enum Ink {
 }
 
 impl Ink {
-    fn color(self, theme: &Theme) -> Color32 {
+    /// Its colour in a theme.
+    pub fn color(self, theme: &Theme) -> Color32 {
         match self {
             Self::Plain => theme.text,
             Self::Keyword => theme.kw,
@@ -88,6 +89,9 @@ fn start() -> Option<Sender<Request>> {
     std::thread::Builder::new().name("andon-highlight".to_owned()).spawn(work).ok().map(|_| tx)
 }
 
+/// The one language here that has no grammar among syntect's.
+const TOML: &str = "TOML";
+
 /// The name of a grammar for a language as notebooks name it, or for a file's extension.
 pub fn grammar(language: &str) -> Option<&'static str> {
     Some(match language.to_lowercase().as_str() {
@@ -100,6 +104,7 @@ pub fn grammar(language: &str) -> Option<&'static str> {
         "bash" | "sh" | "shell" => "Bourne Again Shell (bash)",
         "yaml" | "yml" => "YAML",
         "rust" | "rs" => "Rust",
+        "toml" => TOML,
         "html" => "HTML",
         "c" => "C",
         "c++" | "cpp" => "C++",
@@ -239,6 +244,9 @@ impl Classes {
 
 /// Colours a whole text. `%%` magics on the first line are comments and do not disturb the rest.
 fn colours(grammars: &SyntaxSet, classes: &Classes, language: &str, text: &str) -> Spans {
+    if language == TOML {
+        return toml(text);
+    }
     let mut out: Vec<(u32, Ink)> = Vec::new();
     let Some(grammar) = grammars.find_syntax_by_name(language) else { return out.into() };
     let mut state = ParseState::new(grammar);
@@ -263,6 +271,58 @@ fn colours(grammars: &SyntaxSet, classes: &Classes, language: &str, text: &str) 
         base += line.len();
     }
     out.into()
+}
+
+/// Colours TOML: heads of tables, keys, strings over one or several lines, numbers and dates, comments.
+fn toml(text: &str) -> Spans {
+    let mut out: Vec<(u32, Ink)> = Vec::new();
+    let mut at = 0;
+    // At the beginning of a line a name is a key, behind the equals sign a value.
+    let mut fresh = true;
+    while let Some(rest) = text.get(at..).filter(|r| !r.is_empty()) {
+        let first = rest.chars().next().unwrap_or(' ');
+        let line = rest.find('\n').unwrap_or(rest.len());
+        let word = rest.find(|c: char| !(c.is_alphanumeric() || "_-+.:".contains(c))).unwrap_or(rest.len());
+        let (len, ink) = match first {
+            '#' => (line, Ink::Comment),
+            '[' if fresh => (line.min(rest.find(['#', '=']).unwrap_or(line)), Ink::Keyword),
+            '"' | '\'' => (quoted(rest, first), if fresh { Ink::Function } else { Ink::Text }),
+            _ if word == 0 => (first.len_utf8(), Ink::Plain),
+            _ if fresh => (word, Ink::Function),
+            '0'..='9' | '+' | '-' => (word, Ink::Number),
+            _ if matches!(rest.get(..word), Some("true" | "false" | "inf" | "nan")) => (word, Ink::Number),
+            // A key of an inline table.
+            _ if rest.get(word..).is_some_and(|r| r.trim_start().starts_with('=')) => (word, Ink::Function),
+            _ => (word, Ink::Plain),
+        };
+        fresh = match first {
+            '\n' => true,
+            '=' => false,
+            _ => fresh,
+        };
+        at += len.max(first.len_utf8());
+        push(&mut out, at, ink);
+    }
+    out.into()
+}
+
+/// Length of a string that begins here: up to its closing quotes, or to the end of its line when it has none.
+fn quoted(rest: &str, quote: char) -> usize {
+    let long: String = std::iter::repeat_n(quote, 3).collect();
+    if rest.starts_with(&long) {
+        return rest.get(3..).and_then(|r| r.find(&long)).map_or(rest.len(), |end| end + 6);
+    }
+    let mut escaped = false;
+    for (i, c) in rest.char_indices().skip(1) {
+        if c == '\n' {
+            return i;
+        }
+        if c == quote && !escaped {
+            return i + 1;
+        }
+        escaped = c == '\\' && !escaped && quote == '"';
+    }
+    rest.len()
 }
 
 fn push(out: &mut Vec<(u32, Ink)>, end: usize, ink: Ink) {
@@ -305,6 +365,29 @@ mod tests {
             (ink(&sql, "%%sql"), ink(&sql, "SELECT"), ink(&sql, "a.csv")),
             (Ink::Comment, Ink::Keyword, Ink::Text)
         );
+    }
+
+    #[test]
+    fn toml_has_colours_too() {
+        let text = "# head\n[[task]] # one\nid = \"a#b\"\nretries = 2\non = true\nrun = \"\"\"\nSELECT [1]\n\"\"\"\nnew = { x = 'y' }\nopen = \"no end\n";
+        let all = shown(TOML, text);
+        let ink = |word: &str| all.iter().find(|(t, _)| t.contains(word)).unwrap().1;
+        let expected = [
+            ("# head", Ink::Comment),
+            ("[[task]]", Ink::Keyword),
+            ("# one", Ink::Comment),
+            ("id", Ink::Function),
+            ("a#b", Ink::Text),
+            ("2", Ink::Number),
+            ("true", Ink::Number),
+            ("SELECT [1]", Ink::Text),
+            ("x", Ink::Function),
+            ("'y'", Ink::Text),
+            ("no end", Ink::Text),
+        ];
+        for (word, is) in expected {
+            assert_eq!(ink(word), is, "{word}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub fn left_panel<R>(
     width: f32,
     contents: impl FnOnce(&mut Ui) -> R,
 ) -> InnerResponse<R> {
-    side(ui, theme, Panel::left(egui::Id::unique(id)), width, contents)
+    side(ui, theme, Panel::left(egui::Id::unique(id)), true, width, contents)
 }
 
 /// The inspector at the right of a page, on `panel`, resizable.
@@ -34,17 +34,18 @@ pub fn right_panel<R>(
     width: f32,
     contents: impl FnOnce(&mut Ui) -> R,
 ) -> InnerResponse<R> {
-    side(ui, theme, Panel::right(egui::Id::unique(id)), width, contents)
+    side(ui, theme, Panel::right(egui::Id::unique(id)), false, width, contents)
 }
 
 fn side<R>(
     ui: &mut Ui,
     theme: &Theme,
     panel: Panel,
+    left: bool,
     width: f32,
     contents: impl FnOnce(&mut Ui) -> R,
 ) -> InnerResponse<R> {
-    panel
+    let shown = panel
         .resizable(true)
         .default_size(width)
         .size_range(180.0..=560.0)
@@ -53,7 +54,20 @@ fn side<R>(
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             contents(ui)
-        })
+        });
+    let note = (ui.ctx().cumulative_frame_nr(), shown.response.rect);
+    ui.ctx().data_mut(|d| d.insert_temp(side_id(left), note));
+    shown
+}
+
+fn side_id(left: bool) -> egui::Id {
+    egui::Id::unique(("side-panel", left))
+}
+
+/// Where this frame's navigator (`left`) or inspector lies, if the page has one.
+pub fn side_rect(ctx: &egui::Context, left: bool) -> Option<egui::Rect> {
+    let noted: Option<(u64, egui::Rect)> = ctx.data(|d| d.get_temp(side_id(left)));
+    noted.filter(|(frame, _)| *frame == ctx.cumulative_frame_nr()).map(|(_, rect)| rect)
 }
 
 fn band<R>(ui: &mut Ui, height: f32, padding: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {

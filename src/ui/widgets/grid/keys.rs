@@ -33,7 +33,7 @@ pub(super) fn keys(
     }
 }
 
-fn key_pressed(
+pub(super) fn key_pressed(
     layout: &Layout,
     view: &mut GridView,
     shown: &mut Shown,

@@ -394,6 +394,25 @@ mod tests {
     }
 
     #[test]
+    fn every_key_the_help_lists_for_a_table_does_something() {
+        let layout = layout(1_000);
+        for row in crate::app::keymap::grid::ALL {
+            for chord in row.ways().into_iter().flatten() {
+                let (mut modifiers, key) = crate::ui::keys::shortcut(&chord).unwrap();
+                modifiers.ctrl |= modifiers.command;
+                if (key, modifiers.command) == (egui::Key::C, true) {
+                    continue; // Comes as an event of its own.
+                }
+                let mut view = GridView { cursor: Some((50, 1)), ..GridView::default() };
+                let mut shown = Shown::default();
+                keys::key_pressed(&layout, &mut view, &mut shown, key, modifiers, 3);
+                let same = view.cursor == Some((50, 1)) && view.anchor.is_none() && !view.whole_rows;
+                assert!(!same, "{} does nothing", row.key);
+            }
+        }
+    }
+
+    #[test]
     fn every_row_is_exactly_where_it_belongs() {
         let total = 10_000_000;
         let layout = layout(total);
