@@ -204,6 +204,20 @@ pub struct KernelInfo {
     pub language_info: Map<String, Value>,
 }
 
+/// What a name of the kernel stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    pub name: String,
+    /// `DataFrame`, `int`, `function`.
+    pub kind: String,
+    /// Shape or length, ready to show; empty where it has none.
+    pub size: String,
+    /// The value, its first items or its columns; empty where only its own code could show it.
+    pub preview: String,
+    /// Memory it takes, where it is known without asking its own code.
+    pub bytes: Option<u64>,
+}
+
 /// News of a session as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionEvent {

@@ -3,6 +3,7 @@
 //! A suite is one TOML file in `checks/`; [`Suite::parse`] reads it and names every mistake with its line. The exact
 //! meaning of each kind follows Great Expectations: checks of single values leave missing values out first, `mostly`
 //! is a share of what is left, `unique` marks every copy, `regex` searches.
+pub mod draft;
 mod parse;
 mod result;
 #[cfg(test)]

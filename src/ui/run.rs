@@ -1,7 +1,7 @@
 //! The window: owns the host, turns frames into commands and commands into effects.
 use std::{
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ use crate::{
     app::{
         Command,
         env::Waker,
-        host::{Host, Request},
+        host::{Ending, Host, Request},
         shell::{Command as ShellCommand, Page},
         workspace,
     },
@@ -87,11 +87,23 @@ pub fn run(start: Start) -> Result<()> {
         viewport = viewport.with_decorations(false).with_position([0.0, 0.0]);
     }
     let options = NativeOptions { viewport, persist_window: false, ..NativeOptions::default() };
-    eframe::run_native("andon", options, Box::new(move |cc| Ok(Box::new(Window::new(cc, start)?)))).map_err(|e| {
+    let ending: Arc<OnceLock<Ending>> = Arc::default();
+    let slot = ending.clone();
+    let create = move |cc: &CreationContext<'_>| {
+        let window = Window::new(cc, start)?;
+        let _ = slot.set(window.host.ending());
+        Ok(Box::new(window) as Box<dyn eframe::App>)
+    };
+    let shown = eframe::run_native("andon", options, Box::new(create)).map_err(|e| {
         Error::io("Could not open a window")
             .because_of(e.to_string())
             .hint("A display is needed; without one run it under Xvfb (xvfb-run andon), or use the subcommands, see andon --help")
-    })
+    });
+    // The window is gone by now; kernels that were left running would outlive it.
+    if let Some(ending) = ending.get() {
+        ending.finish();
+    }
+    shown
 }
 
 /// The logo as a window icon, 32 by 32.

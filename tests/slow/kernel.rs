@@ -334,3 +334,53 @@ fn the_test_environment_is_discovered_in_a_workspace() {
     assert!(outcome.is_ok());
     assert!(!log.text(false).is_empty());
 }
+
+#[test]
+fn names_are_read_without_a_trace() {
+    let b = bench();
+    let code = "import os, json\nday = {'a': 1, 'b': [1, 2]}\nname = 'x' * 200\n_hidden = 1\n\
+                class Odd:\n    def __repr__(self): raise SystemExit\n    def __len__(self): raise SystemExit\n\
+                odd = Odd()\ndef f(x): return x\n41 + 1";
+    run(&b.session, code);
+    let all = andon::engine::exec::variables(&b.session).unwrap();
+    let told: Vec<_> = all.iter().map(|v| (v.name.as_str(), v.kind.as_str(), v.size.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("day", "dict", "2 items"),
+            ("name", "str", "200"),
+            ("Odd", "class", ""),
+            ("odd", "Odd", ""),
+            ("f", "function", "")
+        ]
+    );
+    assert!(all[1].preview.len() < 90 && all[0].bytes.is_some() && all[3].bytes.is_none());
+    let (outcome, log) = run(&b.session, "print(sorted(n for n in dir() if not n.startswith('_')), _)");
+    assert!(matches!(outcome, Outcome::Ok { execution_count: Some(2) }), "{outcome:?}: no execution was counted");
+    assert!(!log.text(false).contains("ns") && log.text(false).contains("42"), "{}", log.text(false));
+}
+
+#[test]
+fn when_the_program_ends_no_kernel_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let dirs = andon::engine::dirs::Dirs::below(dir.path());
+    let waker = Arc::new(andon::app::env::NoWaker);
+    let host = andon::app::host::Host::new(dirs, Arc::new(SystemClock), waker).unwrap();
+    let session = host.env.kernels.start_and_wait(&spec(), dir.path(), &JobCtx::detached()).unwrap();
+    let pid = session.pid().unwrap();
+    let log = Log::default();
+    let code =
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('in', flush=True)\ntime.sleep(600)";
+    session.execute(code, ExecOptions::default(), log.sink()).unwrap();
+    until(Duration::from_secs(10), "the cell to run", || log.text(false) == "in\n");
+    // A job that still holds a handle keeps nothing alive.
+    let ending = host.ending();
+    drop(host);
+    let at = Instant::now();
+    ending.finish();
+    assert!(at.elapsed() < Duration::from_secs(4), "{:?}", at.elapsed());
+    assert!(!alive(pid), "the kernel has ended");
+    let at = Instant::now();
+    ending.finish();
+    assert!(at.elapsed() < Duration::from_millis(100), "nothing is waited for when nothing runs");
+}

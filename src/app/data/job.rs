@@ -88,6 +88,7 @@ pub(super) fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<
             let path = notebook(&env.root()?, &title, &sql)?;
             out.send(Event::NotebookWritten { path });
         }
+        Task::Chart { .. } | Task::Compare { .. } | Task::AddCheck { .. } => super::extra::run(task, env, cx, out)?,
         Task::Close { tab } => env.tables.close(tab),
         Task::CloseOthers { generation } => env.tables.retain(|id| id >> 24 == generation),
     }

@@ -2,6 +2,7 @@
 //!
 //! A [`Tab`] is one table with a list of steps. Steps, filter chips and the SQL text are one state: each change makes a
 //! new revision, the view of that revision is computed by a job, and pages of older revisions are dropped.
+mod extra;
 mod job;
 mod pages;
 mod steps;
@@ -19,7 +20,12 @@ use crate::{
     base::{Error, Result, job::JobCtx, text},
     model::{
         notebook::CellKey,
-        table::{Column, ColumnProfile, Filter, Page, Step, ViewSpec, lex},
+        table::{
+            Column, ColumnProfile, Filter, Page, Step, ViewSpec,
+            chart::{Chart, ChartSpec},
+            finding::{Finding, Leader},
+            lex,
+        },
     },
 };
 
@@ -47,6 +53,16 @@ impl Origin {
             Self::Query(_) | Self::Cell { .. } => None,
         }
     }
+}
+
+/// How a table is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Face {
+    #[default]
+    Grid,
+    /// All columns as rows.
+    Profile,
+    Chart,
 }
 
 /// An open table.
@@ -86,6 +102,12 @@ pub struct Tab {
     pub elapsed_ms: Option<u64>,
     /// The file was changed on disk since it was read.
     pub stale: bool,
+    pub face: Face,
+    pub chart_spec: Option<ChartSpec>,
+    /// The chart that came last; it stays until the next one has come.
+    pub chart: Option<Result<Arc<Chart>>>,
+    /// What the rows left of a revision have in common.
+    leaders: Option<(u64, Finding)>,
 }
 
 impl Tab {
@@ -122,6 +144,10 @@ impl Tab {
             since: None,
             elapsed_ms: None,
             stale: false,
+            face: Face::default(),
+            chart_spec: None,
+            chart: None,
+            leaders: None,
         }
     }
     /// What the engine is asked for.
@@ -223,6 +249,28 @@ pub enum Command {
         tab: TabId,
         index: usize,
         up: bool,
+    },
+    /// Puts a step at another place.
+    MoveStepTo {
+        tab: TabId,
+        index: usize,
+        to: usize,
+    },
+    /// Shows rows, profiles or a chart.
+    Show {
+        tab: TabId,
+        face: Face,
+    },
+    SetChart {
+        tab: TabId,
+        spec: ChartSpec,
+    },
+    /// Adds a check to the end of a file of checks; `head` begins a new file.
+    AddCheck {
+        tab: TabId,
+        path: String,
+        head: String,
+        block: String,
     },
     ClearSteps(TabId),
     UndoSteps(TabId),
@@ -355,6 +403,21 @@ pub enum Event {
     NotebookWritten {
         path: String,
     },
+    Charted {
+        tab: TabId,
+        revision: u64,
+        spec: ChartSpec,
+        chart: Result<Arc<Chart>>,
+    },
+    Compared {
+        tab: TabId,
+        revision: u64,
+        leaders: Vec<Leader>,
+    },
+    CheckAdded {
+        path: String,
+        id: String,
+    },
 }
 
 /// What runs off the window's thread.
@@ -371,6 +434,9 @@ pub enum Task {
     Copy { tab: TabId, revision: u64, rows: Range<u64>, columns: Range<usize> },
     Export { tab: TabId, revision: u64, path: String },
     ToNotebook { title: String, sql: String },
+    Chart { tab: TabId, revision: u64, spec: ChartSpec },
+    Compare { tab: TabId, revision: u64, columns: Vec<String> },
+    AddCheck { path: String, head: String, block: String },
     Close { tab: TabId },
     CloseOthers { generation: u64 },
 }
@@ -404,6 +470,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             vec![Job::io(tab.job("notebook"), task).policy(Policy::Reject).start()]
         }),
         Command::Stop(id) => with(state, id, stop),
+        Command::Show { .. } | Command::SetChart { .. } | Command::AddCheck { .. } => extra::command(state, command),
         change => steps::command(state, change, cx),
     }
 }
@@ -430,14 +497,19 @@ fn open(state: &mut AppState, origin: Origin, cx: &Cx) -> Vec<Effect> {
 }
 
 /// Opens what a SQL cell of the notebook in front has shown.
-pub fn open_notebook_cell(state: &mut AppState, key: CellKey, cx: &Cx) -> Vec<Effect> {
+pub fn open_notebook_cell(state: &mut AppState, key: CellKey, chart: bool, cx: &Cx) -> Vec<Effect> {
     let Some(doc) = state.notebook.doc() else { return Vec::new() };
     let cell = doc.cells().iter().find(|c| c.key == key);
     let Some(sql) = cell.and_then(|c| crate::model::table::sql_cell(&c.source)) else { return Vec::new() };
     let file = doc.path.rsplit('/').next().unwrap_or(&doc.path);
     let title = sql.name.clone().unwrap_or_else(|| format!("Result of {file}"));
     let origin = Origin::Cell { doc: doc.id, key, title, sql: sql.sql };
-    open_cell(state, origin, cx)
+    let effects = open_cell(state, origin, cx);
+    let active = state.data.active;
+    if let Some(tab) = active.and_then(|id| state.data.tab_mut(id)) {
+        tab.face = if chart { Face::Chart } else { Face::Grid };
+    }
+    effects
 }
 
 /// A cell run again has another result, so its tab reads it again.
@@ -478,7 +550,8 @@ fn close(state: &mut AppState, id: TabId) -> Vec<Effect> {
     effects
 }
 
-const JOBS: [&str; 9] = ["open", "prepare", "view", "rows", "query", "pages", "profile", "focus", "copy"];
+const JOBS: [&str; 11] =
+    ["open", "prepare", "view", "rows", "query", "pages", "profile", "focus", "copy", "chart", "compare"];
 
 fn stop(tab: &mut Tab) -> Vec<Effect> {
     tab.loading = false;
@@ -550,6 +623,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             tab.pages.reset();
             tab.pages.put(page);
             let mut effects = focus_profile(tab);
+            effects.extend(extra::ask(tab));
+            effects.extend(extra::compare(tab));
             if needs_prepare {
                 let title = format!("Preparing {} for scrolling", tab.name());
                 let job = Job::long(tab.job("rows"), Task::PrepareView { tab: tab.id, revision });
@@ -620,7 +695,7 @@ fn event_more(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             vec![Effect::Notice(Notice::success(format!("Wrote {} to {path}", text::count(rows, "row"))))]
         }
         Event::NotebookWritten { path } => super::workspace::open_file(state, &path, cx),
-        _ => Vec::new(),
+        more => extra::event(state, more),
     }
 }
 
@@ -652,6 +727,10 @@ fn opened_table(tab: &mut Tab, table: OpenedTable, cx: &Cx) -> Vec<Effect> {
     tab.pages.reset();
     tab.pages.put(table.page);
     let mut effects = profile(tab);
+    tab.chart = None;
+    if tab.spec().is_plain() {
+        effects.extend(extra::ask(tab));
+    }
     if table.needs_prepare {
         let title = format!("Reading {}", tab.name());
         effects.push(

@@ -36,6 +36,7 @@ pub(super) fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Ef
                 steps.swap(index, other);
             }
         }),
+        Command::MoveStepTo { tab, index, to } => edit(state, tab, cx, |steps| super::extra::moved(steps, index, to)),
         Command::ClearSteps(tab) => edit(state, tab, cx, Vec::clear),
         Command::UndoSteps(tab) => with(state, tab, |tab| {
             let Some(steps) = tab.past.pop() else { return Vec::new() };

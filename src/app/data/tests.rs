@@ -197,3 +197,32 @@ fn one_export_at_a_time() {
     let effects = send(&mut state, Command::Export { tab, path: "out.csv".into() });
     assert!(matches!(&effects[0], Effect::Start(job) if job.policy == Policy::Reject));
 }
+
+#[test]
+fn a_chart_follows_the_rows_and_a_step_its_place() {
+    use crate::model::table::chart::Mark;
+    let (mut state, tab) = opened_state();
+    let asked = tasks(send(&mut state, Command::Show { tab, face: Face::Chart }));
+    let [Task::Chart { revision: 0, spec, .. }] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((spec.mark, spec.x.as_str()), (Mark::Histogram, "dep_delay"), "the focused column");
+    send(&mut state, Command::AddFilter { tab, filter: filter() });
+    let viewed = Event::Viewed {
+        tab,
+        revision: 1,
+        rows: 1_284,
+        step_rows: vec![Some(1_284)],
+        page: table(Some(1_284)).page,
+        elapsed_ms: 1,
+        needs_prepare: false,
+    };
+    let asked = tasks(event(&mut state, viewed, &cx()));
+    assert!(asked.iter().any(|t| matches!(t, Task::Chart { revision: 1, .. })), "{asked:?}");
+    let other = Filter::new("dep_delay", Kind::Int, Op::Gt, &["10"]);
+    send(&mut state, Command::AddFilter { tab, filter: other });
+    send(&mut state, Command::SortBy { tab, column: 2 });
+    send(&mut state, Command::MoveStepTo { tab, index: 2, to: 0 });
+    let steps = &state.data.active().unwrap().steps;
+    assert!(matches!(steps[0], Step::Sort { .. }) && steps.len() == 3, "{steps:?}");
+    send(&mut state, Command::UndoSteps(tab));
+    assert!(matches!(state.data.active().unwrap().steps[2], Step::Sort { .. }));
+}

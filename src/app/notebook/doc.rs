@@ -6,15 +6,19 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::{
+    assist::Assist,
+    fold::{Folds, first_level},
+};
 use crate::{
     base::Error,
     engine::notebook::Draft,
     model::{
-        kernel::{KernelInfo, KernelSpec, SessionState},
+        kernel::{KernelInfo, KernelSpec, SessionState, Variable},
         names::{Names, names_of},
         notebook::{Cell, CellKey, CellKind, Notebook, Snapshot},
         output::Collector,
-        table::{Page, sql_cell},
+        table::{ColumnProfile, Page},
     },
 };
 
@@ -118,6 +122,8 @@ pub struct SqlTable {
     /// The rows last asked for.
     pub page: Arc<Page>,
     pub ms: u64,
+    /// Shape of each column, once counted.
+    pub profiles: Vec<Option<ColumnProfile>>,
 }
 
 /// A result that later cells can use by name.
@@ -206,6 +212,8 @@ impl CellState {
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutlineRow {
     pub key: CellKey,
+    /// Place of its cell.
+    pub at: usize,
     pub level: usize,
     pub title: String,
     pub state: CellState,
@@ -258,10 +266,20 @@ pub struct Doc {
     pub last_count: i64,
     pub kernel: KernelView,
     pub kept: Vec<Kept>,
+    /// What the kernel's names stand for, as of the last run.
+    pub variables: Vec<Variable>,
+    /// Memory of the kernel's process in bytes.
+    pub memory: Option<u64>,
+    /// What is offered or explained at the cursor.
+    pub assist: Assist,
+    /// Folded headings.
+    pub folds: Folds,
 
     names: HashMap<CellKey, (Arc<str>, Arc<Names>)>,
     states: HashMap<CellKey, CellState>,
     outline: Vec<OutlineRow>,
+    stale: Vec<CellKey>,
+    only_sql: bool,
 }
 
 impl Doc {
@@ -296,9 +314,15 @@ impl Doc {
             last_count: 0,
             kernel: KernelView::default(),
             kept: Vec::new(),
+            variables: Vec::new(),
+            memory: None,
+            assist: Assist::default(),
+            folds: Folds::default(),
             names: HashMap::new(),
             states: HashMap::new(),
             outline: Vec::new(),
+            stale: Vec::new(),
+            only_sql: false,
         }
     }
 
@@ -357,12 +381,12 @@ impl Doc {
     pub fn cell(&self) -> Option<&Arc<Cell>> {
         self.notebook()?.cell(self.selected)
     }
-    /// Keys of all selected cells, in order.
+    /// Keys of all selected cells, in order; a folded heading stands for its whole part.
     pub fn selection(&self) -> Vec<CellKey> {
         let Some(nb) = self.notebook() else { return Vec::new() };
         let a = self.index();
         let b = nb.index_of(self.anchor).unwrap_or(a);
-        nb.cells().iter().skip(a.min(b)).take(a.abs_diff(b) + 1).map(|c| c.key).collect()
+        self.with_hidden(nb.cells().iter().skip(a.min(b)).take(a.abs_diff(b) + 1).map(|c| c.key).collect())
     }
     /// True when the cell is among the selected ones.
     pub fn is_selected(&self, index: usize) -> bool {
@@ -378,9 +402,11 @@ impl Doc {
         {
             nb.end_typing();
         }
+        self.unfold_to(key);
         self.selected = key;
         self.anchor = key;
         self.reveal += 1;
+        self.assist.close();
     }
     /// Selects the cell at a place, or the nearest one.
     pub fn select_index(&mut self, index: usize) {
@@ -415,10 +441,12 @@ impl Doc {
         &self.outline
     }
     /// Cells that "Run stale" runs: those which ran and are out of date, failed, or depend on such.
-    pub fn stale(&self) -> Vec<CellKey> {
-        let out_of_date =
-            |k: &CellKey| matches!(self.state_of(*k), CellState::Edited | CellState::Stale(_) | CellState::Failed);
-        self.cells().iter().map(|c| c.key).filter(out_of_date).collect()
+    pub fn stale(&self) -> &[CellKey] {
+        &self.stale
+    }
+    /// True when every cell of code runs on the embedded engine.
+    pub fn only_sql(&self) -> bool {
+        self.only_sql
     }
 
     /// True when the run belongs to a session that still lives.
@@ -489,13 +517,24 @@ impl Doc {
             }
         }
         let outline = outline(&cells, &states);
+        let out_of_date =
+            |k: &CellKey| matches!(states.get(k), Some(CellState::Edited | CellState::Stale(_) | CellState::Failed));
+        self.stale = cells.iter().map(|c| c.key).filter(out_of_date).collect();
+        let mut code = cells.iter().filter(|c| c.kind == CellKind::Code && !c.source.trim().is_empty()).peekable();
+        self.only_sql = code.peek().is_some() && code.all(|c| Self::is_sql(c));
+        let level = |c: &Arc<Cell>| Some((c.key, first_level(c.kind, &c.source)?));
+        let levels = cells.iter().filter_map(level).collect();
         self.states = states;
         self.outline = outline;
+        self.refold(levels);
+        // What came to stand below a folded heading while it was selected stays in sight.
+        self.unfold_to(self.selected);
     }
 
     /// True when the cell runs on the embedded engine.
     pub fn is_sql(cell: &Cell) -> bool {
-        cell.kind == CellKind::Code && cell.source.trim_start().starts_with("%%sql") && sql_cell(&cell.source).is_some()
+        let rest = cell.source.trim_start().strip_prefix("%%sql").filter(|_| cell.kind == CellKind::Code);
+        rest.is_some_and(|r| r.is_empty() || r.starts_with(char::is_whitespace))
     }
 }
 
@@ -507,7 +546,7 @@ fn nb_has(cells: &[Arc<Cell>], key: CellKey) -> bool {
 /// Headings outside of code fences, each with the most telling state of the code cells until the next one.
 fn outline(cells: &[Arc<Cell>], states: &HashMap<CellKey, CellState>) -> Vec<OutlineRow> {
     let mut rows: Vec<OutlineRow> = Vec::new();
-    for cell in cells {
+    for (at, cell) in cells.iter().enumerate() {
         if cell.kind == CellKind::Markdown {
             let mut fenced = false;
             for line in cell.source.lines() {
@@ -516,7 +555,7 @@ fn outline(cells: &[Arc<Cell>], states: &HashMap<CellKey, CellState>) -> Vec<Out
                 let title = line.get(level..).unwrap_or_default();
                 if !fenced && (1..=6).contains(&level) && title.starts_with(' ') {
                     let title = title.trim().trim_end_matches('#').trim().replace(['*', '`'], "");
-                    rows.push(OutlineRow { key: cell.key, level, title, state: CellState::Plain });
+                    rows.push(OutlineRow { key: cell.key, at, level, title, state: CellState::Plain });
                 }
             }
         } else if let (Some(row), Some(state)) = (rows.last_mut(), states.get(&cell.key))

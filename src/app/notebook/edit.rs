@@ -95,13 +95,19 @@ fn apply(doc: &mut Doc, command: Command, cx: &Cx) -> Result<()> {
         }
         Command::LeaveEdit => {
             doc.mode = Mode::Command;
+            doc.assist.close();
             if let Some(nb) = doc.notebook_mut() {
                 nb.end_typing();
             }
         }
         Command::Cursor { line, column } => doc.cursor = (line, column),
         Command::ToggleLineNumbers => doc.line_numbers = !doc.line_numbers,
+        Command::Fold { key, fold } => doc.fold(key, fold),
+        Command::FoldAll(fold) => doc.fold_all(fold),
+        Command::LeftRight(left) => doc.left_right(left),
+        Command::InsertHeading { above } => insert_heading(doc, above)?,
         Command::Type { key, text } => {
+            doc.assist.hint = None;
             let now = cx.now().as_millisecond();
             if let Some(nb) = doc.notebook_mut() {
                 nb.edit_source(key, &text, now)?;
@@ -145,13 +151,7 @@ fn apply(doc: &mut Doc, command: Command, cx: &Cx) -> Result<()> {
 }
 
 fn go(doc: &mut Doc, step: Step, extend: bool) {
-    let (at, last) = (doc.index(), doc.cells().len().saturating_sub(1));
-    let to = match step {
-        Step::Up => at.saturating_sub(1),
-        Step::Down => (at + 1).min(last),
-        Step::First => 0,
-        Step::Last => last,
-    };
+    let to = doc.next_visible(doc.index(), step);
     let Some(key) = doc.cells().get(to).map(|c| c.key) else { return };
     if extend {
         doc.selected = key;
@@ -167,6 +167,20 @@ fn insert(doc: &mut Doc, above: bool, kind: CellKind) -> Result<()> {
         let key = nb.insert(at, kind, "")?;
         doc.select(key);
     }
+    Ok(())
+}
+
+/// Above the heading of the part the cell stands in, or below the part, of the same level.
+fn insert_heading(doc: &mut Doc, above: bool) -> Result<()> {
+    let (at, level) = match doc.heading_above(doc.index()) {
+        Some((at, _, level)) => (if above { at } else { doc.part_end(at, level) }, level),
+        None if above => (0, 1),
+        None => (doc.cells().len().min(doc.index() + 1), 1),
+    };
+    let Some(nb) = doc.notebook_mut() else { return Ok(()) };
+    let key = nb.insert(at, CellKind::Markdown, &format!("{} ", "#".repeat(level)))?;
+    doc.select(key);
+    doc.mode = Mode::Edit;
     Ok(())
 }
 
@@ -197,7 +211,13 @@ fn delete(doc: &mut Doc) -> Result<()> {
 fn move_by_one(doc: &mut Doc, up: bool) -> Result<()> {
     let keys = doc.selection();
     let Some(first) = doc.cells().iter().position(|c| keys.contains(&c.key)) else { return Ok(()) };
-    let to = if up { first.saturating_sub(1) } else { first + 1 };
+    let to = if up {
+        doc.next_visible(first, Step::Up)
+    } else {
+        // Past the next cell with all that is folded away below it; the place is counted without the moved ones.
+        let Some(next) = doc.cells().get(first + keys.len()).map(|c| c.key) else { return Ok(()) };
+        first + doc.with_hidden(vec![next]).len()
+    };
     if let Some(nb) = doc.notebook_mut() {
         nb.move_cells(&keys, to)?;
     }

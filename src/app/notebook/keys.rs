@@ -14,7 +14,10 @@ pub const COMMAND: &[KeyRow] = rows!("Cell commands":
     "Shift+J  Shift+K" => "Extend the selection",
     "Shift+Home  Shift+End" => "Select to the top, to the bottom",
     "Ctrl+A" => "Select all cells",
+    "Left  Right" => "Fold or unfold a heading, go from heading to heading",
+    "Ctrl+Shift+Left  Right" => "Fold, unfold all headings",
     "A  B" => "Insert a cell above, below",
+    "Shift+A  Shift+B" => "Insert a heading above, below this part",
     "X  C  V" => "Cut, copy, paste cells",
     "D D" => "Delete the cells",
     "Z  Shift+Z" => "Undo, redo",
@@ -35,7 +38,8 @@ pub const EDIT: &[KeyRow] = rows!("Editing a cell":
     "Ctrl+Shift+-" => "Split the cell at the cursor",
     "Ctrl+Z  Ctrl+Shift+Z" => "Undo, redo",
     "Ctrl+/" => "Comment lines out or in",
-    "Tab  Shift+Tab" => "Indent, outdent",
+    "Tab" => "Complete the name, indent elsewhere",
+    "Shift+Tab" => "Explain the name, outdent elsewhere",
 );
 
 /// In both.
@@ -43,7 +47,7 @@ pub const BOTH: &[KeyRow] = rows!("Notebook":
     "Shift+Enter" => "Run and go on",
     "Ctrl+Enter" => "Run and stay",
     "Alt+Enter" => "Run and insert a cell below",
-    "Ctrl+S" => "Save",
+    "Ctrl+S  Ctrl+Shift+S" => "Save, save as",
     "Ctrl+W" => "Close the tab",
     "Ctrl+PageUp  Ctrl+PageDown" => "Previous, next tab",
 );

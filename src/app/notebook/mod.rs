@@ -3,8 +3,10 @@
 //! [`doc`] is an open document with the honest state of its cells, `edit` changes it, `run` feeds cells to the
 //! embedded engine and to kernels one at a time, `save` keeps the file, the journal and the world outside apart,
 //! `task` does the work off the window's thread.
+pub mod assist;
 pub mod doc;
 mod edit;
+pub mod fold;
 pub mod keys;
 mod run;
 mod save;
@@ -24,9 +26,9 @@ use crate::{
     base::Error,
     engine::notebook::{Content, Draft},
     model::{
-        kernel::{Discovery, ExecEvent, Outcome, SessionEvent},
+        kernel::{Discovery, ExecEvent, Outcome, SessionEvent, Variable},
         notebook::{CellKey, CellKind, Clip, OutputJson, Snapshot},
-        table::Page,
+        table::{ColumnProfile, Page},
         workspace::FileKind,
     },
 };
@@ -47,6 +49,8 @@ pub struct State {
     pub kernels: Option<Arc<Discovery>>,
     /// An environment being made: its last line of output.
     pub making: Option<String>,
+    /// The document a new path is being typed for.
+    pub saving_as: Option<DocId>,
 }
 
 impl State {
@@ -135,6 +139,32 @@ pub enum Command {
         column: usize,
     },
     ToggleLineNumbers,
+    /// Folds or unfolds the part below a heading.
+    Fold {
+        key: CellKey,
+        fold: bool,
+    },
+    FoldAll(bool),
+    /// Left (`true`) and right: fold and unfold, or from heading to heading.
+    LeftRight(bool),
+    /// A heading above the part the cell stands in, or below it.
+    InsertHeading {
+        above: bool,
+    },
+    /// Asks what can stand at the cursor (in characters).
+    Complete {
+        key: CellKey,
+        text: String,
+        cursor: usize,
+    },
+    /// Asks what the name at the cursor is.
+    Explain {
+        key: CellKey,
+        text: String,
+        cursor: usize,
+    },
+    /// Closes what was offered or explained.
+    CloseAssist,
 
     /// The text of a cell after typing.
     Type {
@@ -205,14 +235,19 @@ pub enum Command {
         first: u64,
         count: usize,
     },
-    /// Shows a kept result on the data page.
-    OpenInData(CellKey),
+    /// Shows a result on the data page, as rows or as a chart.
+    OpenInData {
+        key: CellKey,
+        chart: bool,
+    },
     /// Shows what changed since the last commit on the review page.
     Compare,
     Commit,
 
     Save,
     SaveAll,
+    /// Asks for another path (`true`), or no longer.
+    AskPath(bool),
     /// Saves under another path, relative to the root.
     SaveAs {
         doc: DocId,
@@ -311,6 +346,28 @@ pub enum Event {
         key: CellKey,
         page: Arc<Page>,
     },
+    /// The shape of the columns of a SQL result.
+    Shapes {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        profiles: Vec<ColumnProfile>,
+    },
+    Variables {
+        doc: DocId,
+        variables: Vec<Variable>,
+        memory: Option<u64>,
+    },
+    Offered {
+        doc: DocId,
+        number: u64,
+        offer: Option<assist::Offer>,
+    },
+    Explained {
+        doc: DocId,
+        number: u64,
+        hint: assist::Hint,
+    },
 }
 
 /// The result of a SQL cell.
@@ -394,6 +451,27 @@ pub enum Task {
         first: u64,
         count: usize,
     },
+    Shapes {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+    },
+    Ask {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        what: assist::Ask,
+        text: String,
+        cursor: usize,
+    },
+    CompleteSql {
+        doc: DocId,
+        key: CellKey,
+        number: u64,
+        text: String,
+        cursor: usize,
+        files: Vec<String>,
+    },
 }
 
 /// Handles a command; no I/O.
@@ -422,12 +500,13 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::CreateEnvironment
         | Command::CancelEnvironment
         | Command::NeedRows { .. }
-        | Command::OpenInData(_)
+        | Command::OpenInData { .. }
         | Command::Compare
         | Command::Commit => run::command(state, command, cx),
         Command::Save
         | Command::SaveAll
         | Command::SaveAs { .. }
+        | Command::AskPath(_)
         | Command::SaveOver(_)
         | Command::Reload(_)
         | Command::KeepMine(_)
@@ -435,6 +514,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::RestoreDraft(_)
         | Command::DiscardDraft(_)
         | Command::Journal(_) => save::command(state, command, cx),
+        Command::Complete { .. } | Command::Explain { .. } | Command::CloseAssist => assist::command(state, command),
         edit => edit::command(state, edit, cx),
     }
 }
@@ -471,6 +551,10 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         | Event::Saved { .. }
         | Event::SaveFailed { .. }
         | Event::Disk { .. } => save::event(state, event, cx),
+        Event::Offered { .. } | Event::Explained { .. } => {
+            assist::event(state, event);
+            Vec::new()
+        }
         other => run::event(state, other, cx),
     }
 }
@@ -511,6 +595,8 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     }
     let Some(doc) = state.notebook.doc() else { return all };
     all.push(Action::new("Notebook", format!("Save {}", doc.title()), Command::Save).icon("save").key("Ctrl+S"));
+    let save_as = Action::new("Notebook", format!("Save {} as\u{2026}", doc.title()), Command::AskPath(true));
+    all.push(save_as.icon("save").key("Ctrl+Shift+S"));
     all.push(Action::new("Notebook", format!("Close {}", doc.title()), Command::Close(doc.id)).icon("x").key("Ctrl+W"));
     let Some(nb) = doc.notebook() else { return all };
     let undo = nb.undo_label().map_or_else(|| "Undo".into(), |l| format!("Undo: {l}"));
@@ -535,6 +621,10 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         row("Merge the selected cells", Command::Merge(Merge::Selected)).key("Shift+M"),
         row("Move the cell up", Command::Move { up: true }).key("Ctrl+Shift+Up"),
         row("Move the cell down", Command::Move { up: false }).key("Ctrl+Shift+Down"),
+        row("Insert a heading above this part", Command::InsertHeading { above: true }).key("Shift+A"),
+        row("Insert a heading below this part", Command::InsertHeading { above: false }).key("Shift+B"),
+        row("Fold all headings", Command::FoldAll(true)).key("Ctrl+Shift+Left"),
+        row("Unfold all headings", Command::FoldAll(false)).key("Ctrl+Shift+Right"),
         row("Show or hide line numbers", Command::ToggleLineNumbers).key("Shift+L"),
         row("Compare with the last commit", Command::Compare).icon("git-compare"),
     ]);

@@ -69,7 +69,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
 fn links(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     let path = state.notebook.doc().map(|d| d.path.clone());
     match (command, path) {
-        (Command::OpenInData(key), _) => data::open_notebook_cell(state, key, cx),
+        (Command::OpenInData { key, chart }, _) => data::open_notebook_cell(state, key, chart, cx),
         (Command::Compare, Some(path)) => git::compare_with_head(state, &path, cx),
         (Command::Commit, Some(path)) => git::command(state, git::Command::OpenCommit(vec![path]), cx),
         _ => Vec::new(),
@@ -89,7 +89,7 @@ fn wanted(doc: &Doc, scope: Scope) -> Vec<CellKey> {
         Scope::All => all().collect(),
         Scope::Above => all().take(at).collect(),
         Scope::Below => all().skip(at).collect(),
-        Scope::Stale => doc.stale(),
+        Scope::Stale => doc.stale().to_vec(),
     }
 }
 
@@ -220,6 +220,9 @@ fn new_session(doc: &mut Doc) {
     doc.queue.clear();
     doc.last_count = 0;
     doc.kept.clear();
+    doc.variables.clear();
+    doc.memory = None;
+    doc.assist.close();
     for run in doc.runs.values_mut() {
         // The rows behind the grids go with the session; the stored part of them stays in the notebook.
         run.table = None;
@@ -322,6 +325,18 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Event::Made(result) => made(state, result.map(|s| *s)),
+        Event::Shapes { doc, key, number, profiles } => {
+            if let Some(table) = current(&mut state.notebook, doc, key, number).and_then(|r| r.table.as_mut()) {
+                table.profiles = profiles.into_iter().map(Some).collect();
+            }
+            Vec::new()
+        }
+        Event::Variables { doc, variables, memory } => {
+            if let Some(doc) = state.notebook.by_id(doc) {
+                (doc.variables, doc.memory) = (variables, memory);
+            }
+            Vec::new()
+        }
         Event::Rows { doc, key, page } => {
             if let Some(table) =
                 state.notebook.by_id(doc).and_then(|d| d.runs.get_mut(&key)).and_then(|r| r.table.as_mut())
@@ -385,7 +400,8 @@ fn sql_done(
                 let (rows, columns) = (answer.page.total_rows, answer.page.columns.len());
                 doc.kept.push(Kept { name: name.clone(), rows, columns, key });
             }
-            let table = SqlTable { name: answer.name, page: answer.page.clone(), ms };
+            let profiles = Vec::new();
+            let table = SqlTable { name: answer.name, page: answer.page.clone(), ms, profiles };
             (RunEnd::Ok, Some(table), Some(answer.outputs))
         }
         Err(e) if e.is_cancelled() => (RunEnd::Interrupted, None, None),
@@ -400,7 +416,13 @@ fn sql_done(
             doc.last_count = count;
         }
     }
-    finish(doc, key, number, end, ms, cx)
+    let shown = current && end == RunEnd::Ok;
+    let mut effects = finish(doc, key, number, end, ms, cx);
+    if shown {
+        effects
+            .push(Job::cpu(format!("notebook.shapes:{id}:{}", key.0), Task::Shapes { doc: id, key, number }).start());
+    }
+    effects
 }
 
 fn ended(
@@ -478,6 +500,8 @@ fn kernel(
             if let SessionState::Dead { exit, .. } = &new {
                 doc.epoch += 1;
                 doc.queue.clear();
+                doc.variables.clear();
+                doc.memory = None;
                 let title = format!("The kernel of {} ended with {exit}", doc.title());
                 let body = "Its variables are gone; what is on the page stays";
                 let again = Command::RestartNow { then_all: false };

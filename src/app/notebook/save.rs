@@ -101,6 +101,10 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             ids.into_iter().flat_map(|id| save(&mut state.notebook, id)).collect()
         }
         Command::SaveAs { doc, path } => save_as(state, doc, &path),
+        Command::AskPath(ask) => {
+            state.notebook.saving_as = state.notebook.active.filter(|_| ask);
+            Vec::new()
+        }
         Command::SaveOver(id) => {
             keep_mine(&mut state.notebook, id);
             save(&mut state.notebook, id)
@@ -168,6 +172,13 @@ fn save_as(state: &mut AppState, id: DocId, path: &str) -> Vec<Effect> {
             &Error::user(format!("{path} is open in another tab")).hint("Close it or choose another name"),
         )];
     }
+    let Some(doc) = state.notebook.docs.iter().find(|d| d.id == id) else { return Vec::new() };
+    let gone = doc.path == path && doc.conflict == Some(Conflict::Gone);
+    if !gone && state.workspace.entries.iter().any(|e| e.path == path) {
+        let error = Error::user(format!("There is a file {path} already"));
+        return vec![notice(&error.hint("Choose another name; Save writes to the file that is open"))];
+    }
+    state.notebook.saving_as = None;
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
     let forget = drop_draft(doc);
     doc.path = path;

@@ -12,9 +12,12 @@ use crate::{
     app::{Env, Out},
     base::{Error, Result, job::JobCtx},
     engine::{
-        exec::{Bridge, STORED_ROWS},
+        exec::{self, Bridge, STORED_ROWS},
+        frames::Source,
         kernel::{self, Sink, create_environment},
-        notebook as disk, sql,
+        notebook as disk,
+        profile::Profiler,
+        sql,
     },
     model::{
         kernel::{ExecEvent, ExecOptions, KernelSpec, NewEnvironment, Outcome},
@@ -74,6 +77,15 @@ impl Runtimes {
     pub fn kept(&self, doc: DocId, name: &str) -> Option<sql::Frame> {
         let session = lock(&self.of(doc).sql).clone()?;
         session.get(name)
+    }
+    /// The kernel of a document, when one was started.
+    pub(super) fn kernel(&self, doc: DocId) -> Option<kernel::Session> {
+        let kernel = lock(&self.of(doc).kernel).clone();
+        kernel.filter(|s| s.state().is_alive())
+    }
+    /// The SQL session of a document, when a query has run.
+    pub(super) fn sql(&self, doc: DocId) -> Option<Arc<sql::Session>> {
+        lock(&self.of(doc).sql).clone()
     }
     /// The rows a SQL cell has shown, for the data page.
     pub fn frame(&self, doc: DocId, key: CellKey) -> Option<sql::Frame> {
@@ -159,6 +171,14 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let made = create_environment(&env.kernels, &request, cx, &line);
             out.send(Event::Made(made.map(Box::new)));
         }
+        Task::Shapes { doc, key, number } => {
+            if let Some(frame) = env.notebooks.frame(doc, key) {
+                let source = Source::of_frame(&frame)?;
+                let profiles = Profiler::of_source(&source).sample(cx)?;
+                out.send(Event::Shapes { doc, key, number, profiles });
+            }
+        }
+        Task::Ask { .. } | Task::CompleteSql { .. } => super::assist::run(task, env, cx, out),
         Task::Rows { doc, key, first, count } => {
             if let Some(frame) = env.notebooks.frame(doc, key) {
                 let page = Arc::new(frame.page(first, count)?);
@@ -215,7 +235,11 @@ fn run_code(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, code: &str, wi
     };
     let result = hand_over(env, cx, doc, &session, code).and_then(|()| execute(env, cx, out, &session, place, code));
     let ms = begin.elapsed().as_millis() as u64;
+    let ran = result.is_ok();
     out.send(Event::Ended { doc, key, number, result, ms });
+    if ran && let Some(variables) = exec::variables(&session) {
+        out.send(Event::Variables { doc, variables, memory: session.memory() });
+    }
 }
 
 /// The document's kernel, started when there is none; the flag says that none could be found.

@@ -265,7 +265,7 @@ fn cells_run_one_at_a_time_and_states_are_honest() {
     assert!(effects.iter().any(|e| matches!(e, Effect::Start(j) if j.policy == Policy::Queue && !j.title.is_empty())));
     assert_eq!([rig.state(1), rig.state(2)], [CellState::Running, CellState::Queued]);
     let next = tasks(&rig.sql_ok(1));
-    let [Task::RunCode { code, .. }] = &next[..] else { panic!("{next:?}") };
+    let [Task::RunCode { code, .. }, Task::Shapes { .. }] = &next[..] else { panic!("{next:?}") };
     assert_eq!(code, "x = 1");
     assert_eq!(rig.doc().kept[0].name, "day");
     assert!(rig.doc().cells()[1].outputs().next().unwrap().text().contains("shape: (1, 1)"));
@@ -464,4 +464,93 @@ fn text_files_are_edited_and_keep_their_line_ends() {
     let saves = tasks(&rig.send(Command::Save));
     let [Task::Save { snapshot, .. }] = &saves[..] else { panic!("{saves:?}") };
     assert_eq!(snapshot.to_bytes(), b"a\r\nc");
+}
+
+#[test]
+fn a_folded_heading_stands_for_its_part() {
+    let mut rig = Rig::new();
+    let (top, second) = (rig.key(0), rig.key(3));
+    rig.send(Command::Fold { key: second, fold: true });
+    assert!(rig.doc().folds.is_hidden(rig.key(4)));
+    assert_eq!(rig.doc().folds.count(second), 1);
+    rig.select(3);
+    assert_eq!(rig.doc().selection(), [second, rig.key(4)], "what it hides goes along");
+    rig.send(Command::Go { step: Step::Down, extend: false });
+    assert_eq!(rig.doc().selected, second, "nothing visible below it");
+    rig.send(Command::Move { up: true });
+    assert_eq!(rig.sources()[2..], ["## Check", "print(x)", "x = 1"]);
+    rig.send(Command::Undo);
+    assert_eq!(rig.sources()[2..], ["x = 1", "## Check", "print(x)"]);
+    rig.select(2);
+    rig.send(Command::Move { up: false });
+    assert_eq!(rig.sources()[2..], ["## Check", "print(x)", "x = 1"], "past all that is folded away");
+    assert!(!rig.doc().folds.is_folded(second), "what is selected stays in sight");
+    rig.send(Command::Undo);
+    rig.send(Command::Fold { key: second, fold: true });
+    rig.select(3);
+    rig.send(Command::Delete);
+    assert_eq!(rig.sources().len(), 3);
+    rig.send(Command::Undo);
+    assert_eq!(rig.sources().len(), 5, "undo brings the whole part back");
+    // The outer heading hides the inner one; going to a hidden cell opens what hides it.
+    rig.send(Command::FoldAll(true));
+    assert_eq!((rig.doc().folds.count(top), rig.doc().selected), (4, top));
+    let last = rig.key(4);
+    rig.send(Command::Select(last));
+    assert!(!rig.doc().folds.is_hidden(last) && !rig.doc().folds.is_folded(top));
+    rig.send(Command::LeftRight(true));
+    assert_eq!(rig.doc().selected, rig.key(3), "Left goes to the heading above");
+    rig.send(Command::LeftRight(true));
+    assert!(rig.doc().folds.is_folded(rig.key(3)));
+    rig.send(Command::LeftRight(false));
+    assert!(!rig.doc().folds.is_folded(rig.key(3)));
+}
+
+#[test]
+fn a_heading_is_inserted_around_the_part() {
+    let mut rig = Rig::new();
+    rig.select(4);
+    rig.send(Command::InsertHeading { above: true });
+    assert_eq!(rig.sources()[3..5], ["## ", "## Check"]);
+    assert_eq!(rig.doc().mode, Mode::Edit);
+    rig.send(Command::Undo);
+    rig.select(1);
+    rig.send(Command::InsertHeading { above: false });
+    assert_eq!(rig.sources().last().map(String::as_str), Some("# "), "after the whole part of the first heading");
+}
+
+#[test]
+fn late_answers_are_dropped() {
+    let mut rig = Rig::new();
+    let key = rig.key(1);
+    let ask = Command::Complete { key, text: "%%sql\nSELECT 1 FROM ".into(), cursor: 20 };
+    let tasks = tasks(&rig.send(ask));
+    let [Task::CompleteSql { number, .. }] = tasks[..] else { panic!("{tasks:?}") };
+    let words = vec![crate::model::table::complete::Suggestion::new("day", "result")];
+    let offer = assist::Offer { key, start: 20, end: 20, cursor: 20, words };
+    rig.event(Event::Offered { doc: rig.id, number: number + 1, offer: Some(offer.clone()) });
+    assert_eq!(rig.doc().assist.offer, None);
+    rig.event(Event::Offered { doc: rig.id, number, offer: Some(offer.clone()) });
+    assert_eq!(rig.doc().assist.offer, Some(offer));
+    rig.send(Command::LeaveEdit);
+    assert_eq!(rig.doc().assist.offer, None);
+    // Without a kernel the question is answered in words.
+    rig.send(Command::Explain { key: rig.key(2), text: "x".into(), cursor: 1 });
+    assert!(rig.doc().assist.hint.as_ref().unwrap().text.contains("Run a cell first"));
+}
+
+#[test]
+fn save_as_asks_for_a_path_and_never_takes_one_that_exists() {
+    let mut rig = Rig::new();
+    let kind = crate::model::workspace::FileKind::Notebook;
+    let path = "b.ipynb".to_owned();
+    let entry = crate::model::workspace::Entry { path, kind, size: 1, modified: 0, depth: 0 };
+    rig.state.workspace.entries = vec![entry].into();
+    rig.send(Command::AskPath(true));
+    assert_eq!(rig.state.notebook.saving_as, Some(rig.id));
+    let effects = rig.send(Command::SaveAs { doc: rig.id, path: "b.ipynb".into() });
+    assert!(matches!(&effects[..], [Effect::Notice(n)] if n.title.contains("already")), "{effects:?}");
+    assert_eq!(rig.doc().path, "a.ipynb");
+    rig.send(Command::SaveAs { doc: rig.id, path: "c.ipynb".into() });
+    assert_eq!((rig.doc().path.as_str(), rig.state.notebook.saving_as), ("c.ipynb", None));
 }

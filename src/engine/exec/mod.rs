@@ -11,6 +11,7 @@
 //! result as `metrics`: with one row every numeric column is a metric; with columns `name` and `value` every row is.
 mod bridge;
 mod params;
+mod variables;
 
 use std::{
     path::Path,
@@ -22,6 +23,7 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use jiff::Timestamp;
 
 pub use bridge::Bridge;
+pub use variables::variables;
 
 use super::{
     dirs::Dirs,

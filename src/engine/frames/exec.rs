@@ -3,9 +3,15 @@
 //! The engine has no cancel of its own. A query runs on a thread; when it is cancelled the caller goes on within
 //! 20 ms and the thread is left to end by itself: a query that yields rows stops at its next batch, one that is
 //! still aggregating runs to its end and its result is dropped.
+//!
+//! Some plans make the streaming engine break off (it panics) that the in-memory engine can answer. Those are asked
+//! again there, and at last without the optimizer; a person hears of it only when all three have failed, and in words.
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    panic::{self, AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -71,13 +77,9 @@ pub(crate) fn detach<T: Send + 'static>(
 ) -> Result<T, Fail> {
     cx.check()?;
     let (tx, rx) = bounded(1);
+    quiet_engine();
     let guarded = move || {
-        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(Fail::Other(Error::bug("The query engine broke off").because_of(text)))
-        });
-        let _ = tx.send(result);
+        let _ = tx.send(catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Fail::Other(beyond()))));
     };
     // Deep plans recurse; the default stack of a thread is too small for them.
     let spawned = thread::Builder::new().name("andon-query".to_owned()).stack_size(16 << 20).spawn(guarded);
@@ -98,8 +100,55 @@ pub(crate) fn collect(lf: LazyFrame, cx: &JobCtx) -> Result<DataFrame, Fail> {
     detach(cx, move || stream(lf))
 }
 
-fn stream(lf: LazyFrame) -> Result<DataFrame, Fail> {
-    Ok(lf.collect_with_engine(Engine::Streaming)?.unwrap_single())
+/// Collects on the present thread, on whichever engine can.
+pub(crate) fn stream(lf: LazyFrame) -> Result<DataFrame, Fail> {
+    let streamed = attempt(|| Ok(lf.clone().collect_with_engine(Engine::Streaming)?.unwrap_single()));
+    streamed.unwrap_or_else(|| in_memory(lf))
+}
+
+/// For plans the streaming engine broke off at.
+fn in_memory(lf: LazyFrame) -> Result<DataFrame, Fail> {
+    let plain = |lf: LazyFrame| Ok(lf.collect_with_engine(Engine::InMemory)?.unwrap_single());
+    let tried = attempt(|| plain(lf.clone())).or_else(|| attempt(|| plain(lf.without_optimizations())));
+    tried.unwrap_or_else(|| Err(Fail::Other(beyond())))
+}
+
+/// `None` when the engine broke off instead of answering.
+fn attempt<T>(work: impl FnOnce() -> Result<T, Fail>) -> Option<Result<T, Fail>> {
+    quiet_engine();
+    let result = catch_unwind(AssertUnwindSafe(work)).ok()?;
+    if matches!(&result, Err(Fail::Engine(e)) if is_own_fault(e)) { None } else { Some(result) }
+}
+
+/// True when the engine stumbled over its own plan: a panic on one of its threads comes back as an error with its
+/// text, and the optimizer may ask for a type this build leaves out (it counts rows of several files in 128 bits).
+fn is_own_fault(error: &PolarsError) -> bool {
+    let text = error.to_string();
+    ["panicked", "Int128", "not implemented", "not yet implemented"].iter().any(|w| text.contains(w))
+}
+
+/// Said when no engine can run the plan; what the engine said of itself helps nobody.
+fn beyond() -> Error {
+    Error::user("The embedded SQL engine cannot run this query")
+        .because_of("it combines steps the engine does not support together")
+        .hint("Keep a part of it as a result of its own (%%sql name << SELECT ...) and query that, or write it in another way")
+}
+
+/// The engine's threads say nothing on stderr when they break off: the query is tried in another way, and whoever
+/// asked hears of it when that fails too.
+fn quiet_engine() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            if ["andon-query", "polars", "async-executor"].iter().any(|n| name.starts_with(n)) {
+                tracing::warn!("the query engine broke off: {info}");
+            } else {
+                before(info);
+            }
+        }));
+    });
 }
 
 /// A result in memory, or in a temporary Parquet file when it is large.
@@ -159,7 +208,7 @@ pub(super) fn collect_limited(mut lf: LazyFrame, cx: &JobCtx, limit: usize) -> R
     detach(cx, move || {
         let schema = lf.collect_schema()?;
         let sink = Arc::new(Mutex::new(Sink::default()));
-        run_into(lf, &sink, cancel, limit)?;
+        run_into(lf, &sink, &cancel, limit)?;
         let mut sink = std::mem::take(&mut *sink.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(spill) = sink.spill.take() {
             spill.writer.finish()?;
@@ -174,13 +223,38 @@ pub(super) fn collect_limited(mut lf: LazyFrame, cx: &JobCtx, limit: usize) -> R
     })
 }
 
-fn run_into(lf: LazyFrame, sink: &Arc<Mutex<Sink>>, cancel: Cancel, limit: usize) -> Result<(), Fail> {
+fn run_into(lf: LazyFrame, sink: &Arc<Mutex<Sink>>, cancel: &Cancel, limit: usize) -> Result<(), Fail> {
     let target = sink.clone();
-    for_each_batch(lf, &cancel, move |batch| target.lock().unwrap_or_else(PoisonError::into_inner).take(batch, limit))
+    let take = move |batch| target.lock().unwrap_or_else(PoisonError::into_inner).take(batch, limit);
+    if let Some(result) = attempt(|| stream_batches(lf.clone(), cancel, take.clone())) {
+        return result;
+    }
+    // What had come before it broke off comes again.
+    *sink.lock().unwrap_or_else(PoisonError::into_inner) = Sink::default();
+    take(in_memory(lf)?)?;
+    Ok(())
 }
 
 /// Streams a query batch by batch, in order, on the present thread; stops at the next batch once cancelled.
 pub(crate) fn for_each_batch(
+    lf: LazyFrame,
+    cancel: &Cancel,
+    each: impl Fn(DataFrame) -> PolarsResult<()> + Clone + Send + Sync + 'static,
+) -> Result<(), Fail> {
+    let begun = Arc::new(AtomicBool::new(false));
+    let (flag, take) = (begun.clone(), each.clone());
+    let noting = move |batch| {
+        flag.store(true, Ordering::Relaxed);
+        take(batch)
+    };
+    match attempt(|| stream_batches(lf.clone(), cancel, noting)) {
+        Some(result) => result,
+        None if begun.load(Ordering::Relaxed) => Err(Fail::Other(beyond())),
+        None => Ok(each(in_memory(lf)?)?),
+    }
+}
+
+fn stream_batches(
     lf: LazyFrame,
     cancel: &Cancel,
     each: impl Fn(DataFrame) -> PolarsResult<()> + Send + Sync + 'static,

@@ -2,6 +2,7 @@
 //!
 //! Polars is named only in this folder, in `engine::sql`, `engine::profile` and `engine::quality`.
 mod cells;
+mod chart;
 mod csv;
 mod exec;
 mod files;
@@ -15,7 +16,7 @@ mod write;
 use std::path::Path;
 
 pub(crate) use cells::{cell, columns_of, kind_of, page_of};
-pub(crate) use exec::{Collected, Fail, collect, collect_bounded, detach, explain, for_each_batch};
+pub(crate) use exec::{Collected, Fail, collect, collect_bounded, detach, explain, for_each_batch, stream};
 pub(crate) use files::expand;
 pub use files::{FORMATS, is_data_file, list_data_files, nearest_files};
 pub(crate) use scan::{Overrides, Scan, misfit_column, scan};

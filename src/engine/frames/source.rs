@@ -9,7 +9,7 @@ use std::{
 use polars::prelude::*;
 
 use super::{
-    Collected, Fail, Overrides, Scan, cells, exec,
+    Collected, Fail, Overrides, Scan, cells, chart, exec,
     rowstore::RowStore,
     scan::{self, misfit_column},
     spec,
@@ -17,7 +17,11 @@ use super::{
 use crate::{
     base::{Result, job::JobCtx},
     engine::sql::Frame,
-    model::table::{Column, Page, ViewSpec},
+    model::table::{
+        Column, Page, ViewSpec,
+        chart::{Chart, ChartSpec},
+        finding::Leader,
+    },
 };
 
 /// Tables with at most this many cells are taken into memory when they are first sorted or filtered.
@@ -402,6 +406,16 @@ impl View {
         let picks: IdxCa = wanted.iter().map(|r| Some(r - low)).collect();
         let rows = slice.take(&picks).map_err(|e| exec::explain(&self.source.what(), &e))?;
         Ok(cells::page_of(&rows, &self.source.columns(), 0, 0).rows)
+    }
+
+    /// Points of a chart over the rows that are left.
+    pub fn chart(&self, spec: &ChartSpec, cx: &JobCtx) -> Result<Chart> {
+        chart::chart(&self.lazy(), &self.source.columns(), spec, cx)
+    }
+    /// The most frequent value of each of these columns, with how many of the rows left have it.
+    pub fn leaders(&self, columns: &[String], cx: &JobCtx) -> Result<Vec<Leader>> {
+        let found = chart::leaders(&self.lazy(), columns, cx)?;
+        Ok(found.into_iter().map(|(column, value, rows)| Leader { column, value, rows }).collect())
     }
 
     /// Writes the whole view to a file, by the ending of its name.

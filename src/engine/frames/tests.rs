@@ -213,3 +213,56 @@ fn a_view_is_exported_whole_and_in_order() {
     let e = view.write(&dir.path("b.xlsx"), &cx()).unwrap_err();
     assert!(e.hint.unwrap().contains(".parquet"));
 }
+
+#[test]
+fn charts_are_as_small_as_a_screen_and_count_every_row() {
+    use crate::model::table::chart::{ChartSpec, Figure, Mark};
+    let dir = Dir::new();
+    let source = open(&dir.numbers("a.parquet", 20_000)).unwrap();
+    let view = source.view(&spec(vec![], &[]), &cx()).unwrap();
+    let columns = source.columns();
+    let draw = |spec: &ChartSpec| view.chart(spec, &cx()).unwrap();
+    let histogram = draw(&ChartSpec::of(&columns, "v", None).unwrap());
+    assert_eq!(histogram.rows, 18_000, "values that are missing have no place");
+    assert_eq!(histogram.points.iter().map(|p| p.y).sum::<f64>(), 18_000.0);
+    let bars = draw(&ChartSpec::of(&columns, "word", None).unwrap());
+    assert_eq!((bars.labels.len(), bars.points.iter().map(|p| p.y).sum::<f64>()), (7, 20_000.0));
+    let mean = ChartSpec { figure: Figure::Max, ..ChartSpec::of(&columns, "word", Some("id")).unwrap() };
+    assert_eq!(draw(&mean).points[0].y, 19_999.0);
+    let line = draw(&ChartSpec { mark: Mark::Line, ..ChartSpec::of(&columns, "id", Some("v")).unwrap() });
+    assert!(line.points.len() <= 800 && line.note.contains("stretches"), "{} {}", line.points.len(), line.note);
+    assert!(
+        line.points.windows(2).all(|w| w[0].x < w[1].x) && line.points.iter().all(|p| p.low <= p.y && p.y <= p.high)
+    );
+    let points = draw(&ChartSpec::of(&columns, "id", Some("v")).unwrap());
+    assert!(points.points.len() <= 5_000 && points.note.starts_with("Every 4th"), "{}", points.note);
+    let wrong = ChartSpec { mark: Mark::Line, ..ChartSpec::of(&columns, "word", Some("v")).unwrap() };
+    assert!(view.chart(&wrong, &cx()).unwrap_err().hint.is_some());
+    let leaders = view.leaders(&["word".into()], &cx()).unwrap();
+    assert_eq!((leaders[0].column.as_str(), leaders[0].rows), ("word", 2_858));
+}
+
+/// Files that are no tables: one sentence each, with what to do.
+#[test]
+fn what_is_no_table_is_said_so() {
+    let dir = Dir::new();
+    let say = |path: &Path| {
+        let e = open(path).and_then(|s| s.page(0, 5, &cx()).map(|_| ())).unwrap_err();
+        let text = format!("{e}");
+        assert!(!text.contains("panick") && text.len() < 300, "{text}");
+        text.replace(&format!("{}/", dir.0.path().display()), "")
+    };
+    let binary: Vec<u8> = (0..4096_u32).map(|i| (i * 7919 % 251) as u8).collect();
+    assert!(say(&dir.text("a.csv", &binary)).contains("a.csv is not a table"), "a binary");
+    assert!(say(&dir.text("empty.csv", "")).contains("empty.csv is empty"), "an empty file");
+    let whole = fs::read(dir.numbers("b.parquet", 1000)).unwrap();
+    let cut = dir.text("cut.parquet", &whole[..whole.len() / 2]);
+    assert!(say(&cut).contains("cut.parquet"), "a truncated Parquet");
+    fs::create_dir_all(dir.path("folder")).unwrap();
+    assert!(say(&dir.path("folder")).contains("folder"), "a folder without tables");
+    assert!(say(&dir.path("gone.csv")).contains("no file"), "nothing");
+    // Rows of different lengths are all kept, and said.
+    let source = open(&dir.text("ragged.csv", "a,b\n1,2\n3\n4,5,6\n")).unwrap();
+    assert_eq!(source.count(&cx()).unwrap(), 3);
+    assert!(!source.notes().is_empty());
+}

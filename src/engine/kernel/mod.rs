@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -38,6 +38,8 @@ static NEXT_EXEC: AtomicU64 = AtomicU64::new(1);
 pub struct Kernels {
     runtime: Mutex<Option<Arc<Runtime>>>,
     sessions: Mutex<Vec<Session>>,
+    /// Set once all are told to stop: nothing starts any more.
+    closed: AtomicBool,
     clock: Arc<dyn Clock>,
     cache: PathBuf,
 }
@@ -51,7 +53,8 @@ impl std::fmt::Debug for Kernels {
 impl Kernels {
     /// `cache`: the person's cache folder, where what was found out about interpreters is kept.
     pub fn new(cache: &Path, clock: Arc<dyn Clock>) -> Self {
-        Self { runtime: Mutex::default(), sessions: Mutex::default(), clock, cache: cache.join("interpreters.json") }
+        let (runtime, sessions, closed) = Default::default();
+        Self { runtime, sessions, closed, clock, cache: cache.join("interpreters.json") }
     }
 
     /// Finds kernels and interpreters for a workspace. Answers of interpreters are cached by path and time of change;
@@ -106,9 +109,16 @@ impl Kernels {
         let driver = driver::Driver::new(spec.clone(), cwd.to_path_buf(), rx, shared.clone(), self.clock.clone());
         runtime.spawn(driver.run(started));
         let session = Session(Arc::new(Handle { spec: spec.clone(), orders, shared, first_start }));
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|s| s.state() != SessionState::Closed);
-        sessions.push(session.clone());
+        {
+            let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            sessions.retain(|s| s.state() != SessionState::Closed);
+            sessions.push(session.clone());
+        }
+        // Asked for while the program was ending: the one that stops all may have looked already.
+        if self.closed.load(Ordering::SeqCst) {
+            session.shutdown();
+            return Err(Error::user("Andon is closing, so no kernel is started"));
+        }
         Ok(session)
     }
 
@@ -119,8 +129,9 @@ impl Kernels {
         Ok(session)
     }
 
-    /// Stops every kernel and waits until all have ended, four seconds at most.
+    /// Stops every kernel and waits until all have ended, four seconds at most. No other can be started after it.
     pub fn shutdown_all(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         let sessions = std::mem::take(&mut *self.sessions.lock().unwrap_or_else(PoisonError::into_inner));
         let ends: Vec<_> = sessions.iter().filter_map(Session::begin_shutdown).collect();
         let deadline = Instant::now() + STOP_PATIENCE;

@@ -22,7 +22,7 @@ use self::{
 use crate::{
     base::{Error, Result, fsx, ids, job::JobCtx, text},
     model::{
-        quality::{Bounds, Check, CheckResult, Kind, Scalar, Status, Suite, SuiteResult, quote_text},
+        quality::{Bounds, Check, CheckResult, Kind, Scalar, Status, Suite, SuiteResult, draft, quote_text},
         series::instant,
     },
 };
@@ -36,6 +36,31 @@ const EXAMPLE_ROWS: u32 = 1_000;
 pub fn load(root: &Path, path: &str) -> Result<Suite> {
     let file = fsx::inside(root, path)?;
     Suite::parse(path, &fsx::read_text(&file)?)
+}
+
+/// Adds a check to the end of a file, every byte of which stays; `head` begins a file that is not there yet. What comes
+/// out is read before it is written, so that a file that can be read stays one.
+pub fn add_check(root: &Path, path: &str, head: &str, block: &str) -> Result<Suite> {
+    let file = fsx::inside(root, path)?;
+    let (old, expected) = match fs::read(&file) {
+        Ok(bytes) => {
+            let hash = fsx::hash(&bytes);
+            let text = String::from_utf8(bytes).map_err(|_| Error::config(format!("{path} is not UTF-8 text")))?;
+            (text, Some(hash))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => (head.to_owned(), None),
+        Err(e) => return Err(Error::io(format!("Could not read {path}")).because(&e)),
+    };
+    let new = draft::append(&old, block);
+    let suite = Suite::parse(path, &new).map_err(|e| {
+        e.hint(format!("The check was not added and {path} is as it was; mend it there or choose another file"))
+    })?;
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)
+            .map_err(|e| Error::io(format!("Could not make the folder of {path}")).because(&e))?;
+    }
+    fsx::write_guarded(&file, new.as_bytes(), expected)?;
+    Ok(suite)
 }
 
 /// Every check file of a workspace by path, each with its suite or what is wrong with it.

@@ -356,3 +356,27 @@ fn globs_are_one_table_and_check_files_are_listed_with_their_mistakes() {
     assert_eq!((all.len(), all[0].0.as_str(), all[0].1.is_ok(), all[1].1.is_err()), (2, "checks/a.toml", true, true));
     assert!(list(Path::new("/nowhere")).is_empty());
 }
+
+#[test]
+fn a_check_is_added_without_touching_the_rest() {
+    use crate::model::quality::draft::{Asks, Draft, head};
+    let dir = workspace();
+    let block = |id: &str| {
+        let asks = Asks::InRange { min: "-60".into(), max: "1440".into() };
+        Draft { id: id.into(), column: "delay".into(), asks, severity: Default::default() }.block()
+    };
+    let new = add_check(dir.path(), "checks/flights.toml", &head("flights", "data/flights.csv"), &block("a")).unwrap();
+    assert_eq!((new.name.as_str(), new.checks.len()), ("flights", 1));
+    let path = dir.path().join("checks/flights.toml");
+    let before = fs::read_to_string(&path).unwrap();
+    add_check(dir.path(), "checks/flights.toml", "", &block("b")).unwrap();
+    let after = fs::read_to_string(&path).unwrap();
+    assert!(after.starts_with(&before) && after.len() > before.len());
+    // An id that is taken, or a file that cannot take tables at its end, stays as it was.
+    let error = add_check(dir.path(), "checks/flights.toml", "", &block("b")).unwrap_err();
+    assert!(error.hint.unwrap().contains("was not added"), "{}", error.what);
+    assert_eq!(fs::read_to_string(&path).unwrap(), after);
+    let results =
+        evaluate(dir.path(), &load(dir.path(), "checks/flights.toml").unwrap(), &BTreeMap::new(), &cx()).unwrap();
+    assert_eq!(results.checks[0].unexpected_count, 1, "2000 is out of range");
+}

@@ -25,6 +25,11 @@ pub(super) fn explain(whole: &str, plan: &Plan, error: &PolarsError, known: &Kno
     if let Some(name) = between(&message, "relation '", "'") {
         return relation(&name, known);
     }
+    if message.contains("join constraint") {
+        return Error::user("The condition of the JOIN is of a kind the engine cannot carry out").hint(
+            "Write comparisons joined by AND: ON a.x >= b.low AND a.x <= b.high; for anything else CROSS JOIN and WHERE",
+        );
+    }
     if let Some((line, col)) = place(&message) {
         return syntax(whole, plan, &message, line, col);
     }
@@ -49,7 +54,8 @@ fn readable(plan: &Plan, message: &str) -> String {
     for table in plan.tables.iter().rev() {
         out = out.replace(&table.name, &table.path);
     }
-    let cut = ["\n\n", "Resolved plan", "\nYou might", "\nThis error"];
+    // Plans and syntax trees help nobody.
+    let cut = ["\n\n", "Resolved plan", "\nYou might", "\nThis error", ":\nOn(", " { value: ", "Ident {", ": Span("];
     let end = cut.iter().filter_map(|c| out.find(c)).min().unwrap_or(out.len());
     out[..end].trim().trim_end_matches('.').replace("sql parser error: ", "")
 }

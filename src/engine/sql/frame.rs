@@ -1,7 +1,7 @@
 //! The result of a query.
 use std::{path::Path, sync::Arc};
 
-use polars::prelude::{DataFrame, Engine, IdxSize, IntoLazy, LazyFrame};
+use polars::prelude::{DataFrame, IdxSize, IntoLazy, LazyFrame};
 
 use crate::{
     base::Result,
@@ -94,8 +94,7 @@ impl Frame {
             Table::Memory(frame) => frame.slice(i64::try_from(first).unwrap_or(i64::MAX), count),
             Table::File { lf, .. } => {
                 let lf = lf.clone().slice(i64::try_from(first).unwrap_or(i64::MAX), count as IdxSize);
-                let result = lf.collect_with_engine(Engine::Streaming);
-                result.map_err(|e| frames::explain("Could not read the result back", &e))?.unwrap_single()
+                frames::stream(lf).map_err(|e| e.into_error("Could not read the result back"))?
             }
         };
         Ok(frames::page_of(&slice, &self.inner.columns, first, self.inner.rows))
@@ -106,8 +105,7 @@ impl Frame {
         match &self.inner.table {
             Table::Memory(frame) => frames::write_frame(frame, path),
             Table::File { lf, .. } => {
-                let all = lf.clone().collect_with_engine(Engine::Streaming);
-                let all = all.map_err(|e| frames::explain("Could not read the result back", &e))?.unwrap_single();
+                let all = frames::stream(lf.clone()).map_err(|e| e.into_error("Could not read the result back"))?;
                 frames::write_frame(&all, path)
             }
         }

@@ -10,8 +10,20 @@ mod frame;
 mod rewrite;
 mod session;
 
+use std::{path::Path, sync::Arc};
+
+use super::frames;
+use crate::{base::Result, model::table::Column};
+
 pub use frame::Frame;
 pub use session::{Params, Session};
+
+/// The columns of a file, found as a query over it would; nothing but its head is read.
+pub fn columns_of(root: &Path, path: &str) -> Result<Arc<[Column]>> {
+    let mut scan = frames::scan(&root.join(path), &frames::Overrides::new())?;
+    let schema = scan.lf.collect_schema().map_err(|e| frames::explain(&format!("Could not read {path}"), &e))?;
+    Ok(frames::columns_of(&schema))
+}
 
 #[cfg(test)]
 mod tests;

@@ -146,3 +146,50 @@ fn what_analysts_write_works() {
         assert!(result.as_ref().is_ok_and(|r| !r.is_empty()), "{sql}: {result:?}");
     }
 }
+
+/// Several small files are read into memory: counting them, and joins of odd kinds, once made the engine break off.
+#[test]
+fn counts_over_several_files_and_odd_joins_have_answers() {
+    let dir = workspace();
+    for day in 1..=4 {
+        let rows: String = (0..day).map(|n| format!("{n},{}\n", n * 2)).collect();
+        fs::write(dir.path().join(format!("data/part-{day}.csv")), format!("a,b\n{rows}")).unwrap();
+    }
+    fs::write(dir.path().join("data/left.csv"), "x,y\n1,a\n2,b\n3,c\n").unwrap();
+    fs::write(dir.path().join("data/right.csv"), "lo,hi\n1,2\n2,9\n").unwrap();
+    let number = |sql: &str| match query(dir.path(), sql) {
+        Ok(rows) => rows[0][0].number().unwrap_or(f64::NAN),
+        Err(e) => panic!("{sql}: {e}"),
+    };
+    for (sql, wanted) in [
+        ("SELECT COUNT(*) AS n FROM 'data/part-*.csv'", 10.0),
+        ("SELECT COUNT(a) AS n FROM 'data/part-*.csv'", 10.0),
+        ("SELECT COUNT(DISTINCT a) AS n FROM 'data/part-*.csv'", 4.0),
+        ("SELECT COUNT(*) AS n FROM 'data/part-*.csv' WHERE b > 2", 3.0),
+        ("SELECT COUNT(*) AS n FROM (SELECT * FROM 'data/part-1.csv' UNION ALL SELECT * FROM 'data/part-3.csv')", 4.0),
+        ("SELECT SUM(n) AS n FROM (SELECT COUNT(*) AS n FROM 'data/part-*.csv')", 10.0),
+        ("SELECT COUNT(*) AS n FROM 'data/left.csv' l CROSS JOIN 'data/right.csv' r WHERE l.x >= r.lo", 5.0),
+        (
+            "SELECT COUNT(*) AS n FROM 'data/left.csv' l CROSS JOIN 'data/right.csv' r WHERE l.x >= r.lo AND l.x < r.hi",
+            3.0,
+        ),
+        ("SELECT COUNT(*) AS n FROM 'data/left.csv' l JOIN 'data/right.csv' r ON l.x >= r.lo AND l.x <= r.hi", 4.0),
+        ("SELECT COUNT(*) AS n FROM 'data/left.csv' l CROSS JOIN 'data/right.csv' r", 6.0),
+        ("SELECT COUNT(*) AS n FROM 'data/left.csv' l, 'data/right.csv' r WHERE l.x < r.hi", 4.0),
+        ("SELECT SUM(l.x) AS n FROM 'data/left.csv' l CROSS JOIN 'data/right.csv' r WHERE l.x <> r.lo", 9.0),
+    ] {
+        assert_eq!(number(sql), wanted, "{sql}");
+    }
+}
+
+/// What the engine cannot do is said in words, never in its own structures.
+#[test]
+fn what_is_not_possible_is_said_in_words() {
+    let dir = workspace();
+    let sql = "SELECT * FROM 'data/flights.csv' a JOIN 'data/flights.csv' b ON a.dep_delay BETWEEN b.dep_delay AND 9";
+    let error = query(dir.path(), sql).unwrap_err();
+    assert_eq!(error.what, "The condition of the JOIN is of a kind the engine cannot carry out");
+    assert!(error.hint.unwrap().contains(">="));
+    let everything = format!("{} {}", error.what, error.causes.join(" "));
+    assert!(!everything.contains("Span(") && !everything.contains("panick"), "{everything}");
+}

@@ -1,5 +1,8 @@
 //! Tables as the pages see them: typed columns, cells ready to show, pages of rows, and the state of a view.
 //! No engine is named here; `engine::frames` and `engine::sql` fill these types.
+pub mod chart;
+pub mod complete;
+pub mod finding;
 pub mod lex;
 pub mod profile;
 pub mod view;

@@ -1,9 +1,9 @@
 //! Filter chips, the line that edits one, and the buttons of the toolbar.
 use egui::{ComboBox, Key, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use super::View;
+use super::{View, check};
 use crate::{
-    app::data::{Command, Tab, TabId},
+    app::data::{Command, Face, Tab, TabId},
     model::table::{Filter, Op, Shape, Step},
     ui::{
         PageCx,
@@ -29,7 +29,7 @@ pub struct Draft {
 pub(super) fn chips_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &Tab, narrow: bool) {
     let theme = cx.theme;
     toolbar(ui, theme, |ui| {
-        let room = ui.available_width() - if narrow { 250.0 } else { 360.0 };
+        let room = ui.available_width() - if narrow { 372.0 } else { 530.0 };
         ui.allocate_ui_with_layout(
             vec2(room.max(120.0), 39.0),
             egui::Layout::left_to_right(egui::Align::Center),
@@ -75,8 +75,14 @@ pub(super) fn chips_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &
             if Btn::new("To notebook").icon("notebook-text").show(ui, theme).clicked() {
                 cx.send.push(Command::ToNotebook(tab.id).into());
             }
-            if let Some(profiles) = segmented(ui, theme, view.profiles, &[(false, "Grid"), (true, "Profile")]) {
-                view.profiles = profiles;
+            let label = if narrow { "" } else { "Add as check" };
+            let check = Btn::new(label).icon("shield-check").on(view.checking.is_some()).name("Add as check");
+            if check.disabled(tab.unchecked()).show(ui, theme).clicked() {
+                check::toggle(view, cx, tab);
+            }
+            let faces = [(Face::Grid, "Grid"), (Face::Profile, "Profile"), (Face::Chart, "Chart")];
+            if let Some(face) = segmented(ui, theme, tab.face, &faces) {
+                cx.send(Command::Show { tab: tab.id, face });
             }
         });
     });

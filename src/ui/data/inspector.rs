@@ -8,17 +8,17 @@ use crate::{
         shell::Command as ShellCommand,
     },
     base::text::{count, shorten, thousands},
-    model::table::{Cell, ColumnProfile, Shape, Step, show_float},
+    model::table::{Cell, ColumnProfile, Shape, Step, chart::ChartSpec, show_float},
     ui::{
         PageCx,
         keys::hit,
         theme::Theme,
-        widgets::{Row, grid::GridView, hair_x, icon_button, section_head},
+        widgets::{Btn, Row, grid::GridView, hair_x, icon_button, section_head},
     },
 };
 
 /// The inspector of the data page.
-pub(super) fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, grid: &GridView) {
+pub(super) fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, grid: &GridView, dragging: &mut Option<usize>) {
     let theme = cx.theme;
     section_head(ui, theme, "Steps", "", |ui| {
         if !tab.past.is_empty() && icon_button(ui, theme, "undo-2", "Undo the last step").clicked() {
@@ -31,7 +31,7 @@ pub(super) fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, grid: &G
     hair_x(ui, theme);
     ScrollArea::vertical().id_salt("data-inspector").auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        steps_ui(ui, cx, tab);
+        steps_ui(ui, cx, tab, dragging);
         hair_x(ui, theme);
         match (tab.focus.and_then(|c| tab.columns.get(c)), tab.focused()) {
             (Some(column), profile) => {
@@ -43,7 +43,29 @@ pub(super) fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, grid: &G
             }
             (None, _) => note(ui, theme, "Select a cell to see the profile of its column"),
         }
+        finding_ui(ui, cx, tab);
         value_ui(ui, cx, tab, grid);
+    });
+}
+
+/// One sentence at most about what is odd, with the picture that shows it.
+fn finding_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab) {
+    let theme = cx.theme;
+    let Some(finding) = tab.finding() else { return };
+    ui.add_space(8.0);
+    egui::Frame::NONE.inner_margin(egui::Margin::symmetric(12, 4)).show(ui, |ui| {
+        crate::ui::widgets::box_frame(theme).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 6.0;
+            ui.set_width(ui.available_width());
+            ui.add(egui::Label::new(theme.label(finding.title.as_str())).wrap());
+            ui.add(egui::Label::new(theme.small(finding.detail.as_str())).wrap());
+            let label = format!("Show by {}", shorten(&finding.column, 18));
+            if Btn::new(&label).icon("chart-column").show(ui, theme).clicked()
+                && let Some(spec) = ChartSpec::of(&tab.columns, &finding.column, None)
+            {
+                cx.send(Command::SetChart { tab: tab.id, spec });
+            }
+        });
     });
 }
 
@@ -56,7 +78,7 @@ fn note(ui: &mut Ui, theme: &Theme, words: &str) {
     ui.add_space(8.0);
 }
 
-fn steps_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab) {
+fn steps_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, dragging: &mut Option<usize>) {
     let theme = cx.theme;
     let what = match &tab.origin {
         Origin::File(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
@@ -86,6 +108,7 @@ fn steps_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab) {
                 send.push(Command::ToggleStep { tab: tab.id, index }.into());
             }
         });
+        drag_ui(ui, cx, tab, index, &response, dragging);
         if response.has_focus() {
             if let Some(way) = hit(ui, &keymap::data::STEP_MOVE) {
                 cx.send(Command::MoveStep { tab: tab.id, index, up: way == 0 });
@@ -96,6 +119,44 @@ fn steps_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab) {
             if hit(ui, &keymap::data::STEP_DELETE).is_some() {
                 cx.send(Command::DeleteStep { tab: tab.id, index });
             }
+        }
+    }
+}
+
+/// A step is dragged to its new place; a line shows where it would go.
+fn drag_ui(
+    ui: &Ui,
+    cx: &mut PageCx<'_>,
+    tab: &Tab,
+    index: usize,
+    response: &egui::Response,
+    dragging: &mut Option<usize>,
+) {
+    let theme = cx.theme;
+    let grip = response.interact(Sense::drag());
+    if grip.drag_started() {
+        *dragging = Some(index);
+    }
+    if response.hovered() && tab.steps.len() > 1 && dragging.is_none() {
+        ui.ctx().set_cursor_icon(egui::CursorIcon::Grab);
+    }
+    let Some(from) = *dragging else { return };
+    ui.ctx().set_cursor_icon(egui::CursorIcon::Grabbing);
+    let pointer = ui.input(|i| i.pointer.interact_pos());
+    let over = pointer.is_some_and(|p| response.rect.y_range().contains(p.y));
+    if from == index {
+        ui.painter().rect_stroke(response.rect, 0.0, egui::Stroke::new(1.0, theme.focus), egui::StrokeKind::Inside);
+    } else if over {
+        let y = if from < index { response.rect.bottom() } else { response.rect.top() };
+        ui.painter().hline(response.rect.x_range(), y, egui::Stroke::new(2.0, theme.focus));
+    }
+    if ui.input(|i| i.pointer.any_released()) {
+        if over && from != index {
+            cx.send(Command::MoveStepTo { tab: tab.id, index: from, to: index });
+        }
+        // The last row ends the drag, wherever it was let go.
+        if over || index + 1 == tab.steps.len() {
+            *dragging = None;
         }
     }
 }

@@ -1,4 +1,6 @@
 //! The data page: sources at the left, the open table with its chips and query, steps and profile at the right.
+mod chart;
+mod check;
 mod filter;
 mod foot;
 mod inspector;
@@ -20,7 +22,7 @@ use super::{
 };
 use crate::{
     app::{
-        data::{Command, Tab, TabId},
+        data::{Command, Face, Tab, TabId},
         shell::Command as ShellCommand,
     },
     model::table::Cell,
@@ -35,7 +37,10 @@ pub struct View {
     queries: HashMap<TabId, query::Draft>,
     adding: Option<filter::Draft>,
     exporting: Option<String>,
-    profiles: bool,
+    /// A check being written.
+    checking: Option<check::Pending>,
+    /// Steps being dragged start at this one.
+    dragging: Option<usize>,
     /// The inspector was asked for in a window too narrow to show it by itself.
     inspect: bool,
 }
@@ -69,7 +74,9 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let shown = if narrow { view.inspect } else { !state.shell.hide_inspector };
     if shown && tab.error.is_none() {
         let grid = view.grids.entry(tab.id).or_default();
-        widgets::right_panel(ui, cx.theme, "data-inspector", 280.0, |ui| inspector::inspector_ui(ui, cx, tab, grid));
+        widgets::right_panel(ui, cx.theme, "data-inspector", 280.0, |ui| {
+            inspector::inspector_ui(ui, cx, tab, grid, &mut view.dragging);
+        });
     }
     CentralPanel::no_frame().frame(Frame::NONE.fill(cx.theme.bg)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -116,15 +123,16 @@ fn table_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &Tab, narrow
             }
         });
     }
-    let body = ui.available_height() - 28.0;
-    if view.profiles {
-        ui.allocate_ui(egui::vec2(ui.available_width(), body), |ui| {
-            profile::profile_ui(ui, cx, &mut view.profile_grid, tab);
-        });
-    } else {
-        let grid = view.grids.entry(tab.id).or_default();
-        ui.allocate_ui(egui::vec2(ui.available_width(), body), |ui| grid_ui(ui, cx, grid, tab));
-    }
+    check::check_ui(ui, cx, view, tab);
+    let body = egui::vec2(ui.available_width(), ui.available_height() - 28.0);
+    ui.allocate_ui(body, |ui| {
+        ui.set_min_size(body);
+        match tab.face {
+            Face::Profile => profile::profile_ui(ui, cx, &mut view.profile_grid, tab),
+            Face::Chart => chart::chart_ui(ui, cx, tab),
+            Face::Grid => grid_ui(ui, cx, view.grids.entry(tab.id).or_default(), tab),
+        }
+    });
     foot::foot_ui(ui, cx, view.grids.entry(tab.id).or_default(), tab);
 }
 

@@ -75,7 +75,7 @@ pub fn banners_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) 
         });
         match clicked {
             Some(0) => cx.send(Command::Save),
-            Some(_) => view.save_as = Some((id, doc.path.clone())),
+            Some(_) => cx.send(Command::AskPath(true)),
             None => {}
         }
     }
@@ -83,23 +83,32 @@ pub fn banners_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) 
 }
 
 fn save_as_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
+    let asked = cx.state.notebook.saving_as == Some(doc.id);
+    let fresh = asked && view.save_as.as_ref().is_none_or(|(of, _)| *of != doc.id);
+    if fresh {
+        view.save_as = Some((doc.id, doc.path.clone()));
+    }
+    if !asked && view.save_as.as_ref().is_some_and(|(of, _)| *of == doc.id) {
+        view.save_as = None;
+    }
     let Some((of, mut path)) = view.save_as.take().filter(|(of, _)| *of == doc.id) else { return };
     let theme = cx.theme;
-    let mut keep = true;
     Frame::NONE.fill(theme.panel).inner_margin(Margin::symmetric(16, 8)).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.label(theme.body("Save as"));
-            text_field(ui, theme, &mut path, "Path of the file", "notebooks/name.ipynb", 360.0);
-            if Btn::new("Save").primary().show(ui, theme).clicked() {
-                cx.send(Command::SaveAs { doc: of, path: path.clone() });
-                keep = false;
+            let room = (ui.available_width() - 170.0).clamp(160.0, 420.0);
+            let field = text_field(ui, theme, &mut path, "Path of the file", "notebooks/name.ipynb", room);
+            if fresh {
+                field.request_focus();
             }
-            if Btn::new("Cancel").quiet().show(ui, theme).clicked() {
-                keep = false;
+            let enter = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+            let cancel = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Escape));
+            if Btn::new("Save").primary().show(ui, theme).clicked() || enter {
+                cx.send(Command::SaveAs { doc: of, path: path.clone() });
+            } else if Btn::new("Cancel").quiet().show(ui, theme).clicked() || cancel {
+                cx.send(Command::AskPath(false));
             }
         });
     });
-    if keep {
-        view.save_as = Some((of, path));
-    }
+    view.save_as = Some((of, path));
 }

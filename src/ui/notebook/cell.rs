@@ -6,17 +6,17 @@ use egui::{
     vec2,
 };
 
-use super::{View, editor_id, mark_of, outputs};
+use super::{View, assist, editor_id, mark_of, outputs};
 use crate::{
     app::notebook::{CellState, Command, Doc, Mode, doc::CellRun},
     base::time::duration_ms,
     model::notebook::{Cell, CellKind},
     ui::{
         PageCx,
-        theme::{CLEAR, MONO, SMALL, Theme},
+        theme::{CLEAR, MONO, SMALL, Theme, icon},
         widgets::{
-            cell_editor::{CellEditor, Colours, set_cursor},
-            highlight, mark,
+            cell_editor::{self, CellEditor, Colours, Edited, Question, set_cursor},
+            highlight, link, mark,
         },
     },
 };
@@ -98,8 +98,13 @@ pub fn cell_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, index: usize, cell: 
     let background = ui.painter().add(egui::Shape::Noop);
     let mut inner = ui.new_child(UiBuilder::new().max_rect(frame_rect).layout(Layout::top_down(Align::Min)));
     inner.set_width(frame_rect.width());
+    let folded = doc.folds.is_folded(cell.key);
     let body_click = if rendered {
-        rendered_ui(&mut inner, cx, cell, view)
+        let clicked = rendered_ui(&mut inner, cx, cell, view);
+        if folded {
+            folded_ui(&mut inner, cx, doc, cell);
+        }
+        clicked
     } else {
         head_ui(&mut inner, cx, doc, cell);
         source_ui(&mut inner, cx, doc, (index, cell), view, editing, focused);
@@ -121,6 +126,9 @@ pub fn cell_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, index: usize, cell: 
         ui.painter().set(background, egui::epaint::RectShape::new(used, 6.0, theme.selsoft, line, StrokeKind::Inside));
     }
     gutter_ui(ui, cx, doc, (index, cell), used, focused);
+    if doc.folds.level(cell.key).is_some() {
+        arrow_ui(ui, cx, doc, cell, used);
+    }
     if body_click {
         cx.send(Command::Select(cell.key));
     }
@@ -158,6 +166,41 @@ fn gutter_ui(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, (index, cell): (usize, &Ce
             cx.send(Command::Select(cell.key));
         }
     }
+}
+
+/// What a folded heading hides, and the way back.
+fn folded_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell) {
+    ui.horizontal(|ui| {
+        ui.set_min_height(24.0);
+        ui.add_space(12.0);
+        let words = format!("{} folded away", crate::base::text::count(doc.folds.count(cell.key) as u64, "cell"));
+        if link(ui, cx.theme, &words).clicked() {
+            cx.send(Command::Fold { key: cell.key, fold: false });
+        }
+    });
+}
+
+/// The arrow of a heading.
+fn arrow_ui(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, used: Rect) {
+    let theme = cx.theme;
+    let folded = doc.folds.is_folded(cell.key);
+    let rect = Rect::from_center_size(pos2(used.left() - 12.0, used.top() + 19.0), vec2(20.0, 20.0));
+    let response = ui.interact(rect, ui.scope_id().with("fold"), Sense::click());
+    let name = if folded { "Unfold the part" } else { "Fold the part" };
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, name));
+    let near = ui.rect_contains_pointer(used.union(rect));
+    if response.hovered() {
+        ui.painter().rect_filled(rect, 4.0, theme.hover);
+    }
+    if folded || near || doc.selected == cell.key {
+        let symbol = icon(if folded { "chevron-right" } else { "chevron-down" });
+        let ink = if response.hovered() { theme.text } else { theme.faint };
+        ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, symbol, theme.icon_font(14.0), ink);
+    }
+    if response.clicked() {
+        cx.send(Command::Fold { key: cell.key, fold: !folded });
+    }
+    response.on_hover_text(name);
 }
 
 /// Kind at the left, time and state at the right, 24 high.
@@ -344,6 +387,15 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: 
         view.focus_given = Some(place);
     }
     let sql = Doc::is_sql(cell);
+    let chosen = match view.assist.cursor_of(place) {
+        Some(cursor) => assist::keys(ui, cx, doc, &mut view.assist, (cell.key, &view.buffer, cursor)),
+        None => None,
+    };
+    let assist = match cell.kind {
+        CellKind::Code if sql => cell_editor::Assist::InLine,
+        CellKind::Code => cell_editor::Assist::AfterName,
+        _ => cell_editor::Assist::Never,
+    };
     let editor = CellEditor {
         id,
         name,
@@ -351,6 +403,7 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: 
         comment: if sql { "--" } else { "#" },
         hint: if cell.kind == CellKind::Markdown { "Text in Markdown" } else { "" },
         read_only: doc.notebook().is_none_or(|n| n.read_only().is_some()),
+        assist,
     };
     let mut buffer = std::mem::take(&mut view.buffer);
     let painted = view.colours.entry(place).or_default();
@@ -359,6 +412,16 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: 
         cx.send(Command::Type { key: cell.key, text: buffer.clone() });
     }
     view.buffer = buffer;
+    let clicked = assist_ui(ui, cx, doc, cell, view, &edited);
+    if let Some(word) = chosen.or(clicked) {
+        let (text, at) = assist::put_in(&view.buffer, &word);
+        set_cursor(ui, id, at);
+        view.buffer.clone_from(&text);
+        cx.send(Command::Type { key: cell.key, text });
+        cx.send(Command::CloseAssist);
+        ui.memory_mut(|m| m.request_focus(id));
+        ui.ctx().request_repaint();
+    }
     if let Some((line, column, byte)) = edited.cursor {
         if doc.cursor != (line, column) {
             cx.send(Command::Cursor { line, column });
@@ -377,8 +440,43 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: 
         ui.memory_mut(|m| m.surrender_focus(id));
         cx.send(Command::LeaveEdit);
     } else if given && edited.response.lost_focus() && ui.input(|i| i.pointer.any_pressed()) {
-        // A click elsewhere ends editing; keys never do, except Escape.
-        cx.send(Command::LeaveEdit);
+        if view.assist.holds(ui.input(|i| i.pointer.interact_pos())) {
+            // The list belongs to the editor.
+            ui.memory_mut(|m| m.request_focus(id));
+        } else {
+            // A click elsewhere ends editing; keys never do, except Escape.
+            cx.send(Command::LeaveEdit);
+        }
     }
     edited.galley
+}
+
+/// Asks what the keys asked, and draws what has come.
+fn assist_ui(
+    ui: &Ui,
+    cx: &mut PageCx<'_>,
+    doc: &Doc,
+    cell: &Cell,
+    view: &mut View,
+    edited: &Edited,
+) -> Option<assist::Accepted> {
+    let place = (doc.id, cell.key);
+    let Some(cursor) = edited.at else {
+        view.assist.forget();
+        return None;
+    };
+    view.assist.note(place, cursor);
+    let (key, text) = (cell.key, view.buffer.clone());
+    match edited.question {
+        Some(Question::Complete) => cx.send(Command::Complete { key, text, cursor }),
+        Some(Question::Explain) => cx.send(Command::Explain { key, text, cursor }),
+        None => {}
+    }
+    if doc.assist.offer.is_none() && doc.assist.hint.is_none() {
+        view.assist.close();
+        return None;
+    }
+    let at = egui::text::CCursor::new(egui::text::CharIndex(cursor));
+    let caret = edited.galley.pos_from_cursor(at).translate(edited.text_rect.min.to_vec2());
+    assist::popups_ui(ui, cx, doc, &mut view.assist, (cell.key, &view.buffer, cursor), caret)
 }

@@ -3,7 +3,7 @@ use egui::{Align, Layout, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
 use super::{View, cell};
 use crate::{
-    app::notebook::{Command, Doc, Mode},
+    app::notebook::{Command, Doc, DocId, Mode},
     model::notebook::{Cell, CellKey, CellKind},
     ui::{PageCx, widgets::Btn},
 };
@@ -20,6 +20,11 @@ fn guess(cell: &Cell) -> f32 {
         CellKind::Markdown => 24.0 + lines * 20.0,
         _ => 48.0 + lines * 18.0 + if cell.has_outputs() { 120.0 } else { 0.0 },
     }
+}
+
+/// As measured, or as guessed once.
+fn height_of(view: &mut View, (doc, cell): (DocId, &Cell)) -> f32 {
+    *view.heights.entry((doc, cell.key)).or_insert_with(|| guess(cell))
 }
 
 /// Draws the cells.
@@ -53,13 +58,15 @@ pub fn cells_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
 fn list_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, viewport: Rect) -> f32 {
     let origin = ui.max_rect().min;
     let cells = doc.cells();
-    let height_of = |view: &View, c: &Cell| view.heights.get(&(doc.id, c.key)).copied().unwrap_or_else(|| guess(c));
     let mut y = 4.0;
     let mut correction = 0.0;
     let mut focus_rect = None;
     let (from, to) = (viewport.top() - OVERSCAN, viewport.bottom() + OVERSCAN);
     for (index, c) in cells.iter().enumerate() {
-        let known = height_of(view, c);
+        if doc.folds.is_hidden(c.key) {
+            continue;
+        }
+        let known = height_of(view, (doc.id, c));
         // The edited cell keeps its widget, or it would lose the keyboard when it is scrolled away.
         let edited = doc.mode == Mode::Edit && c.key == doc.selected;
         if (y + known < from || y > to) && !edited {
@@ -139,10 +146,10 @@ fn reveal(ui: &Ui, doc: &Doc, view: &mut View, viewport: Rect, origin: f32, draw
     ui.ctx().request_repaint();
 }
 
-fn place_of(doc: &Doc, view: &View, key: CellKey) -> (f32, f32) {
+fn place_of(doc: &Doc, view: &mut View, key: CellKey) -> (f32, f32) {
     let mut y = 4.0;
-    for cell in doc.cells() {
-        let height = view.heights.get(&(doc.id, cell.key)).copied().unwrap_or_else(|| guess(cell));
+    for cell in doc.cells().iter().filter(|c| !doc.folds.is_hidden(c.key)) {
+        let height = height_of(view, (doc.id, cell));
         if cell.key == key {
             return (y, height);
         }

@@ -5,20 +5,26 @@ use super::mark_of;
 use crate::{
     app::notebook::{CellState, Command, Doc, Scope},
     base::{
-        text::{count, shorten, thousands},
+        text::{bytes, count, shorten, thousands},
         time::{duration_ms, hhmm},
     },
     model::notebook::{Cell, CellKey, CellKind},
     ui::{
         PageCx,
-        theme::CONTROL,
-        widgets::{Row, link, mark, section_head, tag},
+        theme::{CONTROL, Theme},
+        widgets::{Row, hair_x, link, mark, section_head, tag},
     },
 };
 
 /// Draws it.
 pub fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let Some(doc) = cx.state.notebook.doc() else { return };
+    if let Some(memory) = doc.memory {
+        egui::Panel::bottom(egui::Id::unique("notebook-memory"))
+            .frame(egui::Frame::NONE.fill(cx.theme.panel))
+            .show_separator_line(false)
+            .show(ui, |ui| memory_ui(ui, cx, memory));
+    }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         variables_ui(ui, cx, doc);
         queue_ui(ui, cx, doc);
@@ -29,31 +35,101 @@ pub fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     });
 }
 
+/// Memory of the kernel's process, at the foot of the panel.
+fn memory_ui(ui: &mut Ui, cx: &PageCx<'_>, memory: u64) {
+    hair_x(ui, cx.theme);
+    ui.horizontal(|ui| {
+        ui.set_height(31.0);
+        ui.add_space(12.0);
+        ui.label(cx.theme.icon("memory-stick", 14.0));
+        ui.label(cx.theme.muted(format!("Kernel {}", bytes(memory))));
+    });
+}
+
 fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
     let theme = cx.theme;
     section_head(ui, theme, "Variables", "", |ui| {
-        if !doc.kept.is_empty() {
+        let after = doc.last_count;
+        if after > 0 && !doc.variables.is_empty() {
+            ui.label(theme.faint(format!("after [{after}]")));
+        } else if !doc.kept.is_empty() {
             ui.label(theme.faint("results kept by name"));
         }
     });
-    if doc.kept.is_empty() {
+    if doc.kept.is_empty() && doc.variables.is_empty() {
+        let words = if doc.kernel.spec.is_some() || !doc.only_sql() {
+            "The kernel's names stand here once a cell has run"
+        } else {
+            "A cell that starts with %%sql name << keeps its result here"
+        };
         ui.horizontal(|ui| {
             ui.add_space(12.0);
-            ui.add(egui::Label::new(theme.small("A cell that starts with %%sql name << keeps its result here")).wrap());
+            ui.add(egui::Label::new(theme.small(words)).wrap());
         });
         ui.add_space(4.0);
     }
     for kept in &doc.kept {
-        let shown = Row::new(&kept.name).rule(true).show(ui, theme, |ui| {
-            ui.label(egui::RichText::new(shorten(&kept.name, 20)).font(theme.mono(CONTROL)).color(theme.text));
-            ui.label(theme.small("table"));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.label(theme.small(format!("{} \u{d7} {}", thousands(kept.rows), kept.columns)));
-            });
-        });
-        if shown.clicked() {
+        let size = format!("{} \u{d7} {}", thousands(kept.rows), kept.columns);
+        let row = Line { name: &kept.name, kind: "SQL result", size: &size, bytes: None, about: "Kept by this name" };
+        if row.show(ui, theme).clicked() {
             cx.send(Command::Select(kept.key));
         }
+    }
+    // What a query gave to the kernel stands above already, with its cell.
+    for variable in doc.variables.iter().filter(|v| doc.kept.iter().all(|k| k.name != v.name)) {
+        let (size, about) = (variable.size.as_str(), variable.preview.as_str());
+        let row = Line { name: &variable.name, kind: &variable.kind, size, bytes: variable.bytes, about };
+        if row.show(ui, theme).clicked()
+            && let Some(key) = definer(doc, &variable.name)
+        {
+            cx.send(Command::Select(key));
+        }
+    }
+}
+
+/// The last cell that defines a name.
+fn definer(doc: &Doc, name: &str) -> Option<CellKey> {
+    let defines = |c: &&std::sync::Arc<Cell>| doc.names(c.key).is_some_and(|n| n.defines.iter().any(|d| d == name));
+    doc.cells().iter().rev().find(defines).map(|c| c.key)
+}
+
+/// One name: what it is, how large, what it holds.
+struct Line<'a> {
+    name: &'a str,
+    kind: &'a str,
+    size: &'a str,
+    bytes: Option<u64>,
+    about: &'a str,
+}
+
+impl Line<'_> {
+    fn show(&self, ui: &mut Ui, theme: &Theme) -> egui::Response {
+        let name = format!("{}, {} {}", self.name, self.kind, self.size);
+        let shown = Row::new(&name).rule(true).show(ui, theme, |ui| {
+            let full = ui.max_rect();
+            let mut cell = |from: f32, to: f32, right: bool, text: egui::RichText| {
+                let rect = egui::Rect::from_min_max(
+                    egui::pos2(full.left() + full.width() * from, full.top()),
+                    egui::pos2(full.left() + full.width() * to - 4.0, full.bottom()),
+                );
+                let layout =
+                    if right { Layout::right_to_left(Align::Center) } else { Layout::left_to_right(Align::Center) };
+                let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(layout));
+                ui.set_clip_rect(rect.expand2(egui::vec2(3.0, 0.0)).intersect(ui.clip_rect()));
+                ui.add(egui::Label::new(text).truncate());
+            };
+            cell(0.0, 0.34, false, egui::RichText::new(self.name).font(theme.mono(CONTROL)).color(theme.text));
+            cell(0.34, 0.58, false, theme.small(self.kind));
+            // A plain value says more than its size, which it has not.
+            if self.size.is_empty() {
+                let value = egui::RichText::new(shorten(self.about, 40)).font(theme.mono(CONTROL)).color(theme.muted);
+                cell(0.58, 1.0, true, value);
+                return;
+            }
+            cell(0.58, 0.82, true, theme.small(self.size));
+            cell(0.82, 1.02, true, theme.faint(self.bytes.map(bytes).unwrap_or_default()));
+        });
+        if self.about.is_empty() { shown } else { shown.on_hover_text(self.about) }
     }
 }
 
@@ -73,7 +149,7 @@ fn about(doc: &Doc, cell: &Cell) -> String {
 fn queue_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
     let theme = cx.theme;
     let waiting: Vec<CellKey> = doc.running.iter().map(|r| r.key).chain(doc.queue.iter().copied()).collect();
-    let stale = if waiting.is_empty() { doc.stale() } else { Vec::new() };
+    let stale: &[CellKey] = if waiting.is_empty() { doc.stale() } else { &[] };
     ui.add_space(8.0);
     let label = format!("Run {} stale", stale.len());
     section_head(ui, theme, "Run queue", "", |ui| {
@@ -88,7 +164,7 @@ fn queue_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
         });
         return;
     }
-    for key in waiting.iter().chain(&stale).take(30) {
+    for key in waiting.iter().chain(stale).take(30) {
         let Some(cell) = doc.notebook().and_then(|n| n.cell(*key)) else { continue };
         let state = doc.state_of(*key);
         let name = format!("Cell {}, {}", number_of(doc, *key), state.word());

@@ -22,6 +22,9 @@ pub fn page_keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     };
     let id = doc.id;
     let taken = |m, k| ui.input_mut(|i| i.consume_key(m, k));
+    if taken(Modifiers::COMMAND | Modifiers::SHIFT, Key::S) {
+        cx.send(Command::AskPath(true));
+    }
     if taken(Modifiers::COMMAND, Key::S) {
         cx.send(Command::Save);
     }
@@ -62,7 +65,13 @@ fn command_keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let ctrl_shift = Modifiers::COMMAND | Modifiers::SHIFT;
     let shift = Modifiers::SHIFT;
     // The longest chords first: a plain key also matches while Shift is down.
-    let chords: [(Modifiers, Key, Command); 22] = [
+    let chords: [(Modifiers, Key, Command); 28] = [
+        (ctrl_shift, Key::ArrowLeft, Command::FoldAll(true)),
+        (ctrl_shift, Key::ArrowRight, Command::FoldAll(false)),
+        (shift, Key::A, Command::InsertHeading { above: true }),
+        (shift, Key::B, Command::InsertHeading { above: false }),
+        (Modifiers::NONE, Key::ArrowLeft, Command::LeftRight(true)),
+        (Modifiers::NONE, Key::ArrowRight, Command::LeftRight(false)),
         (ctrl_shift, Key::ArrowUp, Command::Move { up: true }),
         (ctrl_shift, Key::ArrowDown, Command::Move { up: false }),
         (ctrl_shift, Key::M, Command::Merge(Merge::Below)),

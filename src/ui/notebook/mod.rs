@@ -2,6 +2,7 @@
 //!
 //! `cells` lays out only what is visible, `cell` draws one, `outputs` what it put out, `keys` turns keys into
 //! commands, `banner` asks what to do about conflicts, drafts and errors.
+mod assist;
 mod banner;
 mod cell;
 mod cells;
@@ -57,6 +58,9 @@ pub struct View {
     answer: String,
     save_as: Option<(DocId, String)>,
     kernel_menu: bool,
+    assist: assist::View,
+    /// The inspector was asked for in a window too narrow to show it by itself.
+    inspect: bool,
 }
 
 impl std::fmt::Debug for View {
@@ -94,16 +98,18 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         left_panel(ui, theme, "notebook-left", width, |ui| navigator::navigator_ui(ui, cx));
     }
     let notebook = cx.state.notebook.doc().is_some_and(|d| d.notebook().is_some());
-    if notebook && !cx.state.shell.hide_inspector && !narrow {
-        right_panel(ui, theme, "notebook-right", 304.0, |ui| inspector::inspector_ui(ui, cx));
+    let shown = if narrow { view.inspect } else { !cx.state.shell.hide_inspector };
+    if notebook && shown {
+        let (id, width) = if narrow { ("notebook-drawer", 264.0) } else { ("notebook-right", 304.0) };
+        right_panel(ui, theme, id, width, |ui| inspector::inspector_ui(ui, cx));
     }
     CentralPanel::no_frame().frame(Frame::NONE.fill(theme.bg)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        middle_ui(ui, cx, view);
+        middle_ui(ui, cx, view, narrow);
     });
 }
 
-fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {
     let theme = cx.theme;
     let state = cx.state;
     if !state.notebook.docs.is_empty() {
@@ -125,7 +131,7 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
             text_file::text_ui(ui, cx, doc, text, view);
         }
         Body::Notebook(_) => {
-            tabs::toolbar_ui(ui, cx, doc, view);
+            tabs::toolbar_ui(ui, cx, doc, view, narrow);
             banner::banners_ui(ui, cx, doc, view);
             cells::cells_ui(ui, cx, doc, view);
         }

@@ -87,25 +87,29 @@ fn outline_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
     });
     // The part the selected cell stands in.
     let at = doc.index();
-    let place = |key| doc.notebook().and_then(|n| n.index_of(key)).unwrap_or(0);
-    let here = doc.outline().iter().rposition(|r| place(r.key) <= at);
+    let here = doc.outline().iter().rposition(|r| r.at <= at);
     let top = doc.outline().iter().map(|r| r.level).min().unwrap_or(1);
-    ScrollArea::vertical().id_salt("outline").auto_shrink([false, true]).show(ui, |ui| {
-        for (i, row) in doc.outline().iter().enumerate() {
-            let shown = Row::new(&row.title).selected(here == Some(i)).show(ui, theme, |ui| {
-                ui.add_space(12.0 * (row.level - top) as f32);
-                match mark_of(row.state) {
-                    Some(state) => {
-                        mark(ui, theme, state, 12.0);
+    ScrollArea::vertical().id_salt("outline").auto_shrink([false, true]).show_rows(
+        ui,
+        24.0,
+        doc.outline().len(),
+        |ui, range| {
+            for (i, row) in doc.outline().iter().enumerate().skip(range.start).take(range.len()) {
+                let shown = Row::new(&row.title).selected(here == Some(i)).show(ui, theme, |ui| {
+                    ui.add_space(12.0 * (row.level - top) as f32);
+                    match mark_of(row.state) {
+                        Some(state) => {
+                            mark(ui, theme, state, 12.0);
+                        }
+                        None => ui.add_space(12.0),
                     }
-                    None => ui.add_space(12.0),
+                    let text = egui::RichText::new(row.title.as_str()).font(theme.font(BODY)).color(theme.text);
+                    ui.add(egui::Label::new(text).truncate());
+                });
+                if shown.clicked() {
+                    cx.send(Command::Select(row.key));
                 }
-                let text = egui::RichText::new(row.title.as_str()).font(theme.font(BODY)).color(theme.text);
-                ui.add(egui::Label::new(text).truncate());
-            });
-            if shown.clicked() {
-                cx.send(Command::Select(row.key));
             }
-        }
-    });
+        },
+    );
 }

@@ -137,9 +137,10 @@ fn table_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, table: &Sq
     let name = format!("Result of cell {index}");
     Frame::NONE.stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        let grid = DataGrid::new(&name, &page.columns, &**page).compact().unsorted();
-        let height = grid.height_for(page.total_rows.clamp(1, GRID_ROWS));
-        let size = vec2(ui.available_width(), height);
+        let grid = DataGrid::new(&name, &page.columns, &**page).profiles(&table.profiles).compact().unsorted();
+        let width = ui.available_width();
+        let height = grid.height_for(&entry.grid, page.total_rows.clamp(1, GRID_ROWS), width);
+        let size = vec2(width, height);
         let shown = ui
             .allocate_ui(size, |ui| {
                 ui.set_min_size(size);
@@ -185,7 +186,10 @@ fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, table: &Sql
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(8.0);
             if link(ui, theme, "Open in Data").clicked() {
-                cx.send(Command::OpenInData(cell.key));
+                cx.send(Command::OpenInData { key: cell.key, chart: false });
+            }
+            if link(ui, theme, "Chart").clicked() {
+                cx.send(Command::OpenInData { key: cell.key, chart: true });
             }
             if let Some(name) = &table.name
                 && doc.cells().last().is_some_and(|c| c.key == cell.key)

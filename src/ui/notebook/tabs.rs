@@ -77,7 +77,7 @@ fn tab_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, room: f32) {
 }
 
 /// The toolbar of a notebook, 40 high.
-pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
+pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, narrow: bool) {
     let theme = cx.theme;
     let wide = ui.available_width() > 760.0;
     toolbar(ui, theme, |ui| {
@@ -109,6 +109,12 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) 
             cx.send(Command::Save);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if narrow {
+                let drawer = Btn::new("").icon("panel-right").quiet().on(view.inspect);
+                if drawer.name("Variables, queue and facts of the cell").show(ui, theme).clicked() {
+                    view.inspect = !view.inspect;
+                }
+            }
             if cx.state.workspace.is_repo
                 && Btn::new("Commit\u{2026}").icon("git-commit-horizontal").show(ui, theme).clicked()
             {
@@ -160,14 +166,9 @@ fn kernel_words(doc: &Doc) -> (Mark, String) {
         (Some(SessionState::Interrupting { .. }), Some(name)) => (Mark::Warning, format!("{name}, interrupting")),
         (Some(state), Some(name)) => (Mark::Running, format!("{name}, {}", state.word())),
         (None, Some(name)) => (Mark::Skipped, name),
-        (_, None) if only_sql(doc) => (Mark::Success, "SQL, embedded".to_owned()),
+        (_, None) if doc.only_sql() => (Mark::Success, "SQL, embedded".to_owned()),
         (_, None) => (Mark::Skipped, "No kernel yet".to_owned()),
     }
-}
-
-fn only_sql(doc: &Doc) -> bool {
-    let mut code = doc.cells().iter().filter(|c| c.kind == CellKind::Code && !c.source.trim().is_empty()).peekable();
-    code.peek().is_some() && code.all(|c| Doc::is_sql(c))
 }
 
 fn kernel_chip(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {

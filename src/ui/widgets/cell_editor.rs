@@ -61,6 +61,26 @@ pub struct CellEditor<'a> {
     pub comment: &'a str,
     pub hint: &'a str,
     pub read_only: bool,
+    /// Names can be completed and explained here.
+    pub assist: Assist,
+}
+
+/// Where Tab asks for names instead of indenting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Assist {
+    #[default]
+    Never,
+    /// After a letter, a dot or a bracket.
+    AfterName,
+    /// Anywhere but before the first sign of a line.
+    InLine,
+}
+
+/// A question about the name at the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    Complete,
+    Explain,
 }
 
 /// What happened in a frame.
@@ -76,6 +96,10 @@ pub struct Edited {
     pub leave: bool,
     /// Ctrl+Shift+-: split at the cursor.
     pub split: bool,
+    /// Tab or Shift+Tab at a name.
+    pub question: Option<Question>,
+    /// The cursor in characters; none while something is selected.
+    pub at: Option<usize>,
     /// Where the lines lie, for their numbers.
     pub galley: Arc<Galley>,
     pub text_rect: Rect,
@@ -87,9 +111,11 @@ impl CellEditor<'_> {
         let focused = ui.memory(|m| m.has_focus(self.id));
         let mut keys = Keys::default();
         let mut changed = false;
+        let mut question = None;
         if focused {
             keys = Keys::take(ui);
             if !self.read_only {
+                question = self.question(ui, text);
                 changed = self.own_keys(ui, text);
             }
         }
@@ -126,6 +152,7 @@ impl CellEditor<'_> {
         });
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_role(egui::accesskit::Role::MultilineTextInput));
         let cursor = output.cursor_range.map(|r| place(buffer, r.primary.index.0));
+        let at = output.cursor_range.filter(|r| r.is_empty()).map(|r| r.primary.index.0);
         let text_rect = Rect::from_min_size(output.galley_pos, output.galley.size());
         Edited {
             response,
@@ -135,9 +162,33 @@ impl CellEditor<'_> {
             redo: keys.redo,
             leave: keys.leave,
             split: keys.split,
+            question,
+            at,
             galley: output.galley,
             text_rect,
         }
+    }
+
+    /// Tab and Shift+Tab ask about a name where one stands at the cursor; Ctrl+Space asks anywhere.
+    fn question(&self, ui: &Ui, text: &str) -> Option<Question> {
+        let range = TextEditState::load(ui.ctx(), self.id)?.cursor.char_range().filter(|r| r.is_empty())?;
+        if self.assist == Assist::Never {
+            return None;
+        }
+        let taken = |m, k| ui.input_mut(|i| i.consume_key(m, k));
+        if taken(Modifiers::COMMAND, Key::Space) {
+            return Some(Question::Complete);
+        }
+        let before = text.get(..byte_of(text, range.primary.index.0)).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let at_name = match self.assist {
+            Assist::InLine => !line.trim().is_empty(),
+            _ => line.chars().next_back().is_some_and(|c| c.is_alphanumeric() || "_.([\"'/%".contains(c)),
+        };
+        if !line.trim().is_empty() && taken(Modifiers::SHIFT, Key::Tab) {
+            return Some(Question::Explain);
+        }
+        (at_name && ui.input(|i| !i.modifiers.shift) && taken(Modifiers::NONE, Key::Tab)).then_some(Question::Complete)
     }
 
     /// Keys whose work on the text is ours: indentation and comments.

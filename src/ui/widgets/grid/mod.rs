@@ -251,9 +251,21 @@ impl<'a> DataGrid<'a> {
             Head::Compact => 24.0,
         }
     }
-    /// Height that shows `rows` rows with their head and, when needed, the lower scroll bar.
-    pub fn height_for(&self, rows: u64) -> f32 {
-        self.head_height() + rows as f32 * self.row_height + BAR
+    /// Height that shows `rows` rows with their head and, when the columns are wider than `width`, the lower bar.
+    /// Widths are known from the second frame on.
+    pub fn height_for(&self, view: &GridView, rows: u64, width: f32) -> f32 {
+        let same = view.widths.len() == self.columns.len();
+        let mut room = width - self.numbers_width();
+        if rows < self.rows.total() {
+            room -= BAR;
+        }
+        let bar = if same && view.widths.iter().sum::<f32>() > room { BAR } else { 0.0 };
+        self.head_height() + rows as f32 * self.row_height + bar
+    }
+
+    fn numbers_width(&self) -> f32 {
+        let digits = thousands(self.rows.total().max(1)).len() as f32;
+        (digits * 6.8 + 20.0).clamp(44.0, 120.0)
     }
 
     /// Draws it into all the space there is.
@@ -298,8 +310,7 @@ impl<'a> DataGrid<'a> {
         if view.widths.len() != self.columns.len() {
             view.widths = self.columns.iter().enumerate().map(|(i, c)| self.first_width(ui, theme, i, c)).collect();
         }
-        let digits = thousands(total.max(1)).len() as f32;
-        let numbers_width = (digits * 6.8 + 20.0).clamp(44.0, 120.0);
+        let numbers_width = self.numbers_width();
         let head_height = self.head_height();
         let mut edges = Vec::with_capacity(view.widths.len() + 1);
         let mut at = 0.0;
@@ -311,14 +322,15 @@ impl<'a> DataGrid<'a> {
         let inner = Rect::from_min_max(pos2(rect.left() + numbers_width, rect.top() + head_height), rect.max);
         // Bars take their own space only when there is something to scroll.
         let mut body = inner;
-        let rows_fit = f64::from(inner.height() / self.row_height) >= total as f64;
+        // A height made for all rows may lack a hair of the last one after rounding.
+        let rows_fit = f64::from(inner.height() / self.row_height) + 0.02 >= total as f64;
         if !rows_fit {
             body.max.x -= BAR;
         }
         if at > body.width() {
             body.max.y -= BAR;
         }
-        if rows_fit && f64::from(body.height() / self.row_height) < total as f64 {
+        if rows_fit && f64::from(body.height() / self.row_height) + 0.02 < total as f64 {
             body.max.x -= BAR;
         }
         body.max = body.max.max(body.min);

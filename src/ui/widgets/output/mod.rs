@@ -230,8 +230,9 @@ impl Draw<'_> {
         Frame::NONE.stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             let grid = DataGrid::new(&name, &table.page.columns, &table.page).compact().unsorted();
-            let height = grid.height_for(rows.clamp(1, TABLE_ROWS));
-            let size = vec2(ui.available_width(), height);
+            let width = ui.available_width();
+            let height = grid.height_for(&item.grid, rows.clamp(1, TABLE_ROWS), width);
+            let size = vec2(width, height);
             let mut copy = None;
             ui.allocate_ui(size, |ui| {
                 ui.set_min_size(size);
