@@ -4,7 +4,10 @@ use std::sync::Arc;
 use andon::{
     app::{AppState, Command as AnyCommand, Cx, data, shell::Page as ShellPage},
     base::{Error, time::FixedClock},
-    model::table::{Cell, Column, ColumnProfile, Filter, Kind, Op, Page, Step},
+    model::table::{
+        Cell, Column, ColumnProfile, Filter, Kind, Op, Page, Step,
+        chart::{Chart, Point},
+    },
     ui::{
         theme::{Theme, install_fonts},
         widgets::grid::{DataGrid, GridView, Rows, Shown},
@@ -247,4 +250,48 @@ fn a_wrong_query_keeps_the_rows_and_offers_to_undo() {
     h.run_steps(2);
     h.get_by_label("Did you mean dep_delay?");
     h.get_by_role_and_label(Role::Grid, "Rows of flights.parquet");
+}
+
+#[test]
+fn a_check_is_written_from_a_profile_after_a_look_at_its_lines() {
+    for size in [(1440.0, 900.0), (1024.0, 700.0)] {
+        let mut h = stage_with(opened(18_732), Theme::dark(), size.into());
+        h.run_steps(3);
+        h.get_by_role_and_label(Role::Button, "Add as check").click();
+        h.run_steps(3);
+        assert!(h.query_all_by_label_contains("column = \"dep_delay\"").next().is_some(), "the lines are shown");
+        h.get_by_role_and_label(Role::Button, "Add to a new file").click();
+        h.run_steps(2);
+        let added = sent(&h).into_iter().find_map(|c| match c {
+            data::Command::AddCheck { path, head, block, .. } => Some((path, head, block)),
+            _ => None,
+        });
+        let (path, head, block) = added.expect("the check is added");
+        assert_eq!((path.as_str(), head.contains("data/flights.parquet")), ("checks/flights.toml", true));
+        assert!(block.starts_with("[[check]]\n"), "{block}");
+    }
+}
+
+#[test]
+fn the_chart_follows_the_columns() {
+    let mut h = stage(opened(18_732));
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::RadioButton, "Chart").click();
+    h.run_steps(3);
+    let tab = h.state().state.data.active().unwrap();
+    assert_eq!(tab.face, data::Face::Chart);
+    let spec = tab.chart_spec.clone().unwrap();
+    let (id, point) = (tab.id, |x: f64| Point { x, to: x + 10.0, y: x + 1.0, low: 0.0, high: 0.0 });
+    let points = (0..24).map(|i| point(f64::from(i) * 10.0)).collect();
+    let chart =
+        Chart { spec: spec.clone(), points, labels: vec![], x_kind: Kind::Int, rows: 18_732, note: String::new() };
+    let clock = FixedClock(morning());
+    let charted = data::Event::Charted { tab: id, revision: 0, spec, chart: Ok(Arc::new(chart)) };
+    data::event(&mut h.state_mut().state, charted, &Cx { clock: &clock });
+    h.run_steps(3);
+    h.get_by_label("Rows by dep_delay");
+    h.get_by_role_and_label(Role::Image, "Histogram of Rows by dep_delay");
+    h.get_by_role_and_label(Role::RadioButton, "Bars").click();
+    h.run_steps(2);
+    assert!(sent(&h).iter().any(|c| matches!(c, data::Command::SetChart { .. })));
 }

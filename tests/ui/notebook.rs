@@ -2,14 +2,15 @@
 use andon::{
     app::{
         AppState, Command as AnyCommand, Cx, dispatch,
-        notebook::{self, After, CellState, Command, Conflict, Event, Mode, Scope, SqlAnswer},
+        notebook::{self, After, CellState, Command, Conflict, Event, Mode, Scope, SqlAnswer, assist::Offer},
         shell::Page,
     },
     base::{Error, time::FixedClock},
     engine::notebook::Content,
     model::{
+        kernel::Variable,
         notebook::{CellKind, Notebook},
-        table::{Cell, Column, Kind, Page as Rows},
+        table::{Cell, Column, Kind, Page as Rows, complete::Suggestion},
     },
     ui::theme::Theme,
 };
@@ -149,6 +150,8 @@ fn enter_in_the_editor_indents_and_tab_stays_inside() {
     h.get_by_role_and_label(Role::MultilineTextInput, "Cell 4 source").type_text("y");
     h.run_steps(3);
     assert_eq!(sources(&h)[3], "if x:\n    y");
+    h.get_by_role_and_label(Role::MultilineTextInput, "Cell 4 source").type_text(" ");
+    h.run_steps(3);
     press(&mut h, Modifiers::NONE, Key::Tab);
     assert_eq!((doc(&h).mode, sources(&h)[3].contains("y   ")), (Mode::Edit, true));
     press(&mut h, Modifiers::COMMAND, Key::Slash);
@@ -283,4 +286,92 @@ fn a_thousand_cells_lay_out_only_what_is_seen() {
     press(&mut h, Modifiers::NONE, Key::Home);
     h.run_steps(5);
     assert!(h.query_by_label("Cell 1 source").is_some());
+}
+
+#[test]
+fn a_heading_folds_by_key_and_arrow() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::NONE, Key::ArrowLeft);
+    h.get_by_label("3 cells folded away");
+    assert!(h.query_by_role_and_label(Role::MultilineTextInput, "Cell 2 source").is_none());
+    h.get_by_role_and_label(Role::Button, "Unfold the part").click();
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::MultilineTextInput, "Cell 2 source");
+    press(&mut h, Modifiers::SHIFT, Key::B);
+    assert_eq!(sources(&h)[4], "# ", "a heading after the part");
+}
+
+#[test]
+fn tab_asks_for_names_and_enter_puts_one_in() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::NONE, Key::J);
+    press(&mut h, Modifiers::NONE, Key::Enter);
+    h.run_steps(2);
+    press(&mut h, Modifiers::COMMAND, Key::End);
+    h.get_by_role_and_label(Role::MultilineTextInput, "Cell 2 source").type_text(" FROM da");
+    h.run_steps(3);
+    press(&mut h, Modifiers::NONE, Key::Tab);
+    let asked = h.state().sent.iter().find_map(|c| match c {
+        AnyCommand::Notebook(Command::Complete { key, cursor, .. }) => Some((*key, *cursor)),
+        _ => None,
+    });
+    let (key, cursor) = asked.expect("Tab after a name asks");
+    let words = ["day", "'data/a.csv'"].map(|w| Suggestion::new(w, "table")).into();
+    let offer = Some(Offer { key, start: cursor - 2, end: cursor, cursor, words });
+    let id = doc(&h).id;
+    apply(&mut h.state_mut().state, Event::Offered { doc: id, number: 1, offer });
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::ListItem, "'data/a.csv'");
+    press(&mut h, Modifiers::NONE, Key::ArrowDown);
+    press(&mut h, Modifiers::NONE, Key::Enter);
+    h.run_steps(2);
+    assert!(sources(&h)[1].ends_with("SELECT 1 AS a FROM 'data/a.csv'"), "{:?}", sources(&h)[1]);
+    assert_eq!(doc(&h).mode, Mode::Edit);
+    h.get_by_role_and_label(Role::MultilineTextInput, "Cell 2 source").type_text(" x");
+    h.run_steps(3);
+    assert!(sources(&h)[1].ends_with("'data/a.csv' x"), "the cursor stands after it: {:?}", sources(&h)[1]);
+}
+
+#[test]
+fn the_inspector_lists_the_names_of_the_kernel() {
+    let mut state = open();
+    let doc = state.notebook.active.unwrap();
+    let variable = Variable {
+        name: "day".into(),
+        kind: "DataFrame".into(),
+        size: "18,732 \u{d7} 5".into(),
+        preview: "carrier, origin".into(),
+        bytes: Some(1_100_000),
+    };
+    apply(&mut state, Event::Variables { doc, variables: vec![variable], memory: Some(212_000_000) });
+    let h = stage(state);
+    h.get_by_role_and_label(Role::ListItem, "day, DataFrame 18,732 \u{d7} 5");
+    assert!(h.query_all_by_label_contains("Kernel ").next().is_some());
+}
+
+#[test]
+fn a_narrow_window_has_the_inspector_in_a_drawer() {
+    let mut h = stage_with(open(), Theme::light(), egui::vec2(1024.0, 700.0));
+    assert!(h.query_by_label("Run queue").is_none());
+    h.get_by_role_and_label(Role::Button, "Variables, queue and facts of the cell").click();
+    h.run_steps(3);
+    h.get_by_label("Run queue");
+}
+
+#[test]
+fn save_as_takes_a_path() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    h.run_steps(2);
+    let field = h.get_by_label("Path of the file");
+    assert_eq!(field.value().as_deref(), Some("notebooks/a.ipynb"));
+    field.type_text("2");
+    h.run_steps(2);
+    h.key_press(Key::Enter);
+    h.run_steps(2);
+    let path = h.state().sent.iter().find_map(|c| match c {
+        AnyCommand::Notebook(Command::SaveAs { path, .. }) => Some(path.clone()),
+        _ => None,
+    });
+    assert!(path.is_some_and(|p| p.contains('2')));
 }

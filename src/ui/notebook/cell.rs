@@ -1,5 +1,5 @@
 //! One cell: gutter with its number, head with kind and state, source, outputs.
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use egui::{
     Align, Color32, Frame, Galley, Layout, Margin, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2,
@@ -375,9 +375,11 @@ fn paint_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view:
 
 fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: &mut View, name: &str) -> Arc<Galley> {
     let place = (doc.id, cell.key);
-    let plain = if cell.source.contains("\r\n") { cell.source.replace("\r\n", "\n") } else { cell.source.to_string() };
-    if view.buffer_of != Some(place) || view.buffer != plain {
-        view.buffer = plain;
+    // Compared each frame, copied only when something else changed the cell.
+    let plain: Cow<'_, str> =
+        if cell.source.contains('\r') { cell.source.replace("\r\n", "\n").into() } else { Cow::Borrowed(&cell.source) };
+    if view.buffer_of != Some(place) || view.buffer != *plain {
+        view.buffer = plain.into_owned();
         view.buffer_of = Some(place);
     }
     let id = editor_id(place);
@@ -466,10 +468,10 @@ fn assist_ui(
         return None;
     };
     view.assist.note(place, cursor);
-    let (key, text) = (cell.key, view.buffer.clone());
+    let (key, text) = (cell.key, || view.buffer.clone());
     match edited.question {
-        Some(Question::Complete) => cx.send(Command::Complete { key, text, cursor }),
-        Some(Question::Explain) => cx.send(Command::Explain { key, text, cursor }),
+        Some(Question::Complete) => cx.send(Command::Complete { key, text: text(), cursor }),
+        Some(Question::Explain) => cx.send(Command::Explain { key, text: text(), cursor }),
         None => {}
     }
     if doc.assist.offer.is_none() && doc.assist.hint.is_none() {
