@@ -1,7 +1,7 @@
 //! The notebook page: keys, typing, states, conflicts, results.
 use andon::{
     app::{
-        AppState, Command as AnyCommand, Cx, dispatch,
+        AppState, Command as AnyCommand, Cx, Effect, Task as AnyTask, dispatch,
         notebook::{self, After, CellState, Command, Conflict, Event, Mode, Scope, SqlAnswer, assist::Offer},
         shell::Page,
     },
@@ -311,15 +311,18 @@ fn tab_asks_for_names_and_enter_puts_one_in() {
     h.get_by_role_and_label(Role::MultilineTextInput, "Cell 2 source").type_text(" FROM da");
     h.run_steps(3);
     press(&mut h, Modifiers::NONE, Key::Tab);
-    let asked = h.state().sent.iter().find_map(|c| match c {
-        AnyCommand::Notebook(Command::Complete { key, cursor, .. }) => Some((*key, *cursor)),
+    let asked = h.state().effects.iter().find_map(|e| match e {
+        Effect::Start(job) => match &job.task {
+            AnyTask::Notebook(Task::CompleteSql { key, number, cursor, .. }) => Some((*key, *number, *cursor)),
+            _ => None,
+        },
         _ => None,
     });
-    let (key, cursor) = asked.expect("Tab after a name asks");
+    let (key, number, cursor) = asked.expect("Tab after a name asks");
     let words = ["day", "'data/a.csv'"].map(|w| Suggestion::new(w, "table")).into();
     let offer = Some(Offer { key, start: cursor - 2, end: cursor, cursor, words });
     let id = doc(&h).id;
-    apply(&mut h.state_mut().state, Event::Offered { doc: id, number: 1, offer });
+    apply(&mut h.state_mut().state, Event::Offered { doc: id, number, offer });
     h.run_steps(2);
     h.get_by_role_and_label(Role::ListItem, "'data/a.csv'");
     press(&mut h, Modifiers::NONE, Key::ArrowDown);

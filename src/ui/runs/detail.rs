@@ -217,10 +217,11 @@ fn error_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run) {
             ui.set_width(ui.available_width());
             ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
                 if let Some(task) = bad.filter(|t| !t.attempts.is_empty()).map(|t| t.id.clone())
-                    && Btn::new("Open the log").icon("scroll-text").show(ui, theme).clicked() {
-                        cx.send(Command::OpenLog { task: task.clone(), attempt: None });
-                        cx.send(Command::FirstError);
-                    }
+                    && Btn::new("Open the log").icon("scroll-text").show(ui, theme).clicked()
+                {
+                    cx.send(Command::OpenLog { task: task.clone(), attempt: None });
+                    cx.send(Command::FirstError);
+                }
                 ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
                     ui.vertical(|ui| {
                         ui.add_space(2.0);
