@@ -55,10 +55,11 @@ def look(v):
     t = type(v)
     module, name = getattr(t, "__module__", ""), t.__name__
     top = module.split(".")[0] if isinstance(module, str) else ""
-    if t in (list, tuple, set, frozenset):
-        return name, "%d item%s" % (len(v), "" if len(v) == 1 else "s"), items(v)
-    if t is dict:
-        return name, "%d item%s" % (len(v), "" if len(v) == 1 else "s"), items(list(v)[:7])
+    for base in (dict, list, tuple, set, frozenset):
+        # What is built on these is counted by their own code, not by what a person wrote over it.
+        if isinstance(v, base):
+            n = base.__len__(v)
+            return name, "%d item%s" % (n, "" if n == 1 else "s"), items(base.__iter__(v))
     if t in (str, bytes, bytearray):
         return name, "%d" % len(v), repr(v[:80])
     if v is None or t in (bool, int, float, complex):

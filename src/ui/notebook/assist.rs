@@ -94,7 +94,8 @@ pub fn keys(
     view: &mut View,
     (key, text, cursor): (CellKey, &str, usize),
 ) -> Option<Accepted> {
-    let taken = |k| ui.input_mut(|i| i.consume_key(Modifiers::NONE, k));
+    // A plain key also matches while Shift is down, and Shift+Tab asks for something else.
+    let taken = |k| ui.input_mut(|i| i.modifiers.is_none() && i.consume_key(Modifiers::NONE, k));
     if doc.assist.hint.as_ref().is_some_and(|h| h.key == key) && taken(Key::Escape) {
         cx.send(Command::CloseAssist);
         return None;

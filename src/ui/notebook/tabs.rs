@@ -79,7 +79,8 @@ fn tab_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, room: f32) {
 /// The toolbar of a notebook, 40 high.
 pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, narrow: bool) {
     let theme = cx.theme;
-    let wide = ui.available_width() > 760.0;
+    let wide = ui.available_width() > 700.0;
+    let roomy = ui.available_width() > 900.0;
     toolbar(ui, theme, |ui| {
         let mut run = Btn::new("Run").icon("play");
         if wide {
@@ -120,8 +121,8 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
             {
                 cx.send(Command::Commit);
             }
-            kernel_chip(ui, cx, doc, view);
-            if wide && cx.state.workspace.is_repo {
+            kernel_chip(ui, cx, doc, view, roomy);
+            if roomy && cx.state.workspace.is_repo {
                 let compare = Btn::new("Compare").icon("git-compare").quiet().name("Compare with the last commit");
                 if compare.show(ui, theme).clicked() {
                     cx.send(Command::Compare);
@@ -171,10 +172,10 @@ fn kernel_words(doc: &Doc) -> (Mark, String) {
     }
 }
 
-fn kernel_chip(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
+fn kernel_chip(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, room: bool) {
     let theme = cx.theme;
     let (mark, words) = kernel_words(doc);
-    let words = crate::base::text::shorten(&words, 32);
+    let words = crate::base::text::shorten(&words, if room { 32 } else { 18 });
     let galley = ui.painter().layout_no_wrap(words.clone(), theme.medium(12.0), theme.muted);
     let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 34.0, 24.0), Sense::click());
     let name = format!("Kernel: {words}");
