@@ -155,7 +155,7 @@ fn bars_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, chart: &Chart) {
             let (from, to) = (place(point.y.min(0.0)), place(point.y.max(0.0)));
             let bar = Rect::from_min_max(pos2(from, field.top()), pos2(to.max(from + 1.0), field.bottom()));
             ui.painter().rect_filled(bar, 0.0, if response.hovered() { theme.accent } else { theme.s1 });
-            let value = show_float(point.y);
+            let value = tick(point.y);
             let at = pos2(bar.right() + 6.0, middle);
             ui.painter().text(at, egui::Align2::LEFT_CENTER, value, theme.font(11.5), theme.muted);
             if let Some(column) = column.filter(|_| response.clicked()) {
@@ -190,7 +190,10 @@ fn plot_ui(ui: &mut Ui, theme: &Theme, tab: &Tab, chart: &Chart) {
             .show_background(false)
             .allow_scroll(false)
             .x_axis_formatter(axis)
-            .y_axis_formatter(|mark, _| show_float(mark.value))
+            .y_axis_formatter(|mark, _| tick(mark.value))
+            .grid_color(theme.fade(theme.hair, 0.8))
+            .show_grid([false, true])
+            .grid_spacing(egui::Rangef::new(40.0, 240.0))
             .label_formatter(hovered);
         let name = format!("{} of {}", chart.spec.mark.word(), chart.spec.title());
         let shown = plot.show(ui, |plot| match chart.spec.mark {
@@ -220,12 +223,19 @@ fn plot_ui(ui: &mut Ui, theme: &Theme, tab: &Tab, chart: &Chart) {
     });
 }
 
+/// Whole numbers without decimals.
+fn tick(value: f64) -> String {
+    let text = show_float(value);
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
 /// A tick: dates without their time where it is midnight.
 fn axis_text(column: &Column, value: f64) -> String {
     let text = edge(column, value);
     match column.kind {
         Kind::Datetime => text.strip_suffix(" 00:00:00").unwrap_or(text.trim_end_matches(":00")).to_owned(),
         Kind::Int if value.fract() != 0.0 => String::new(),
+        Kind::Float => tick(value),
         _ => text,
     }
 }
