@@ -2,7 +2,7 @@
 use andon::{
     app::{
         AppState, Command as AnyCommand, Cx, Effect, Task as AnyTask, dispatch,
-        notebook::{self, After, CellState, Command, Conflict, Event, Mode, Scope, SqlAnswer, assist::Offer},
+        notebook::{self, After, CellState, Command, Conflict, Event, Mode, Scope, SqlAnswer, Task, assist::Offer},
         shell::Page,
     },
     base::{Error, time::FixedClock},
