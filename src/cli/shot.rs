@@ -52,6 +52,7 @@ fn execute(args: &Args) -> Result<i32> {
         theme: Some(args.theme.clone()),
         size: Some(size),
         shot: Some(out.clone()),
+        describe: None,
     })?;
     if !out.exists() {
         return Err(

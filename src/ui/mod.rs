@@ -14,6 +14,7 @@ pub mod run;
 pub mod runs;
 pub mod settings;
 pub mod shell;
+pub mod spoken;
 pub mod theme;
 pub mod widgets;
 

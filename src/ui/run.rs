@@ -8,7 +8,7 @@ use std::{
 use eframe::{CreationContext, NativeOptions};
 use egui::{ViewportBuilder, ViewportCommand};
 
-use super::{PageCx, shell, theme};
+use super::{PageCx, shell, spoken, theme};
 use crate::{
     app::{
         Command,
@@ -41,6 +41,8 @@ pub struct Start {
     pub size: Option<(f32, f32)>,
     /// Write a picture once everything is loaded, then end.
     pub shot: Option<PathBuf>,
+    /// Keep a file that says what the window shows.
+    pub describe: Option<PathBuf>,
 }
 
 struct Wake(egui::Context);
@@ -129,6 +131,9 @@ impl Window {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut host = Host::new(Dirs::from_env(), clock, Arc::new(Wake(cc.egui_ctx.clone())))?;
         theme::install_fonts(&cc.egui_ctx);
+        if let Some(file) = &start.describe {
+            spoken::tell(&cc.egui_ctx, file)?;
+        }
         host.send(crate::app::settings::Command::Load);
         open(&mut host, &start);
         let shot =

@@ -3,6 +3,7 @@ use andon::{
     app::{
         AppState, Command,
         home::{self, Level, Picture, Row},
+        notify::{Notice, Tone},
         shell::{self, Dialog, Page},
         workspace,
     },
@@ -123,6 +124,20 @@ fn home_is_worked_by_keys() {
     h.key_press(Key::Enter);
     h.run_steps(2);
     assert_eq!(h.state().state.shell.page, Page::Runs);
+}
+
+#[test]
+fn a_notice_of_several_lines_stays_where_it_is() {
+    let mut state = open();
+    let body =
+        "check_list: CheckFailed: airport_list.enough_airports: there are 100 rows, should be between 3000 and 4000";
+    state.notices.push(Notice::new(Tone::Failure, "airport_list #6 failed").body(body), morning());
+    let mut h = stage(state);
+    let before = h.get_by_label("Dismiss").rect();
+    h.run_steps(10);
+    let after = h.get_by_label("Dismiss").rect();
+    assert_eq!(before, after);
+    assert!(after.top() > 700.0 && h.get_by_label(body).rect().height() > 20.0, "{after:?}");
 }
 
 #[test]

@@ -43,10 +43,18 @@ pub struct Live {
     pub can_rerun: bool,
 }
 
-/// The state of what a card is bound to: of several links the one that needs most attention. `None` when it is bound to
-/// nothing that has ever run.
+impl Live {
+    /// The least of several is the one a card shows: what needs most attention, and of a suite and a run that need the
+    /// same the run, since its rerun evaluates the suite too.
+    pub fn urgency(&self) -> (Tone, bool) {
+        (self.tone, self.link.kind == LinkKind::Check)
+    }
+}
+
+/// The state of what a card is bound to: of several links the one that is most urgent. `None` when it is bound to nothing that has ever
+/// run.
 pub fn of_card(state: &AppState, card: &Card) -> Option<Live> {
-    card.links.iter().filter_map(|link| of_link(state, link)).min_by_key(|l| l.tone)
+    card.links.iter().filter_map(|link| of_link(state, link)).min_by_key(Live::urgency)
 }
 
 /// What a live state means for the card that is bound to it.
@@ -253,4 +261,27 @@ pub fn follow(state: &mut AppState, link: &Link, cx: &Cx) -> Vec<Effect> {
 pub fn open_command(live: &Live) -> Command {
     let run = live.run.as_ref().filter(|_| live.link.kind != LinkKind::Check);
     Command::Follow(run.map_or_else(|| live.link.clone(), |run| Link { kind: LinkKind::Run, target: run.0.clone() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_failed_run_and_its_failed_suite_the_card_shows_and_reruns_the_run() {
+        let live = |kind, tone, run: Option<&str>| Live {
+            tone,
+            text: String::new(),
+            error: None,
+            at: None,
+            run: run.map(|r| RunId(r.to_owned())),
+            link: Link { kind, target: "airport_list".to_owned() },
+            can_rerun: true,
+        };
+        let suite = live(LinkKind::Check, Tone::Failed, Some("kj94003c"));
+        let run = live(LinkKind::Pipeline, Tone::Failed, Some("kj94003c"));
+        let well = live(LinkKind::Pipeline, Tone::Success, Some("kj94003c"));
+        assert_eq!([&suite, &run].into_iter().min_by_key(|l| l.urgency()), Some(&run));
+        assert_eq!([&well, &suite].into_iter().min_by_key(|l| l.urgency()), Some(&suite));
+    }
 }

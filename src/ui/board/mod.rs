@@ -142,7 +142,7 @@ fn states(cx: &PageCx<'_>, view: &mut View) -> States {
 
 /// Of a card's links the one that needs most attention.
 pub(super) fn worst<'a>(states: &'a States, card: &Card) -> Option<&'a Live> {
-    card.links.iter().filter_map(|l| states.get(l)).min_by_key(|l| l.tone)
+    card.links.iter().filter_map(|l| states.get(l)).min_by_key(|l| l.urgency())
 }
 
 fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {

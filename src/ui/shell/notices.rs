@@ -67,7 +67,8 @@ fn notice_ui(ui: &mut Ui, cx: &mut PageCx<'_>, index: usize) {
     let Some(notice) = cx.state.notices.shown.get(index).cloned() else { return };
     pop_frame(theme).show(ui, |ui| {
         ui.set_width(376.0);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        // Centred, it would be as high as there is room, and the area grows with it from frame to frame.
+        ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if icon_button(ui, theme, "x", "Dismiss").clicked() {
                 cx.send(Command::DismissNotice(index));
             }
@@ -77,7 +78,8 @@ fn notice_ui(ui: &mut Ui, cx: &mut PageCx<'_>, index: usize) {
                 cx.send.push((**command).clone());
                 cx.send(Command::DismissNotice(index));
             }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
+                ui.add_space(2.0);
                 mark(ui, theme, tone_mark(notice.tone), 16.0);
                 text_ui(ui, theme, &notice);
             });
