@@ -1,5 +1,7 @@
 //! Tests of the layers and of the command line: quick, no display, no Python.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+#[path = "cli/bad_input.rs"]
+mod bad_input;
 #[path = "cli/board.rs"]
 mod board;
 #[path = "cli/check.rs"]

@@ -191,11 +191,11 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             if file.exists() {
                 let read = fsx::read_text(&file).and_then(|text| {
                     toml::from_str(&text).map_err(|e| {
-                        Error::config(format!(
-                            "{} cannot be read; the defaults are used and the file is left alone",
-                            file.display()
-                        ))
-                        .because(&e)
+                        Error::config(format!("{} cannot be read; the defaults are used", file.display()))
+                            .because(&e)
+                            .hint(
+                                "The file is left alone; when a setting is changed it is kept as settings.damaged.toml",
+                            )
                     })
                 });
                 match read {
@@ -209,6 +209,11 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Save(values) => {
             env.dirs.create()?;
             let text = toml::to_string(&values).map_err(|e| Error::bug("Could not write the settings").because(&e))?;
+            // What a person wrote there and Andon could not read is theirs to mend.
+            let damaged = |old: String| toml::from_str::<Settings>(&old).is_err();
+            if fs::read(&file).is_ok_and(|old| String::from_utf8(old).map_or(true, damaged)) {
+                fsx::set_aside(&file)?;
+            }
             fsx::write_atomic(&file, text.as_bytes())?;
         }
         Task::Measure => out.send(Event::Measured(Arc::new(measure(env)))),
@@ -296,8 +301,14 @@ pub fn actions(state: &AppState) -> Vec<Action> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{app::Task as AnyTask, base::time::FixedClock};
+    use crate::{
+        app::{Task as AnyTask, env::NoWaker, host::Host},
+        base::time::{FixedClock, SystemClock},
+        engine::dirs::Dirs,
+    };
 
     #[test]
     fn kernels_are_looked_for_when_their_section_is_opened_and_again_when_asked() {
@@ -324,5 +335,26 @@ mod tests {
         assert_eq!(asked(&command(&mut state, Command::LookForKernels, &cx)), Some((true, true)));
         event(&mut state, Event::Kernels(Box::new(Err(Error::io("no")))), &cx);
         assert!(state.settings.kernels_error.is_some() && state.settings.kernels.is_some(), "what was known stays");
+    }
+
+    #[test]
+    fn settings_that_cannot_be_read_are_told_and_kept_when_new_ones_are_written() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::below(home.path());
+        dirs.create().unwrap();
+        let file = dirs.config.join("settings.toml");
+        fs::write(&file, "theme = \"light\"\nreduced_motion = perhaps\n").unwrap();
+        let mut host = Host::new(dirs.clone(), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+        host.send(Command::Load);
+        assert!(host.settle(Duration::from_secs(20)));
+        let problem = &host.state.settings.problems[0];
+        assert!(problem.what.contains("settings.toml cannot be read"), "{problem}");
+        assert!(problem.to_string().contains("line 2"), "{problem}");
+        assert!(host.state.notices.shown.iter().any(|n| n.title == problem.what));
+        assert!(fs::read_to_string(&file).unwrap().contains("perhaps"), "reading changes nothing");
+        host.send(Command::SetTheme("dark".to_owned()));
+        assert!(host.settle(Duration::from_secs(20)));
+        assert!(fs::read_to_string(dirs.config.join("settings.damaged.toml")).unwrap().contains("perhaps"));
+        assert!(toml::from_str::<Settings>(&fs::read_to_string(&file).unwrap()).is_ok());
     }
 }

@@ -428,6 +428,8 @@ pub fn actions(state: &AppState) -> Vec<Action> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::base::time::FixedClock;
 
@@ -477,5 +479,48 @@ mod tests {
         command(&mut state, Command::Trust { then }, &cx);
         assert_eq!(state.shell.page, Page::Runs);
         assert!(require_trust(&mut state, shell::Command::Go(Page::Runs)).is_none());
+    }
+
+    #[test]
+    fn edits_outlive_the_folder_they_were_made_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("work").canonicalize().unwrap_or_else(|_| dir.path().join("work"));
+        fs::create_dir(&root).unwrap();
+        let mut first = crate::model::notebook::Notebook::new_empty();
+        first.insert(0, crate::model::notebook::CellKind::Code, "1").unwrap();
+        fs::write(root.join("n.ipynb"), first.to_bytes()).unwrap();
+        let dirs = crate::engine::dirs::Dirs::below(&dir.path().join("home"));
+        dirs.create().unwrap();
+        let clock = Arc::new(crate::base::time::SystemClock);
+        let mut host = crate::app::host::Host::new(dirs, clock, Arc::new(crate::app::env::NoWaker)).unwrap();
+        let settle = |host: &mut crate::app::host::Host| assert!(host.settle(std::time::Duration::from_secs(20)));
+        host.send(Command::Open(root.clone()));
+        settle(&mut host);
+        host.send(Command::OpenFile("n.ipynb".to_owned()));
+        settle(&mut host);
+        host.send(notebook::Command::Insert { kind: crate::model::notebook::CellKind::Code, above: false });
+        assert!(host.state.notebook.doc().unwrap().is_dirty());
+        // Somebody renames the folder meanwhile.
+        fs::rename(&root, dir.path().join("elsewhere")).unwrap();
+        host.send(Command::Refresh);
+        settle(&mut host);
+        assert!(host.state.workspace.gone);
+        let said = host.state.notices.shown.iter().filter(|n| n.title.contains("is gone")).count();
+        assert_eq!(said, 1, "{:?}", host.state.notices.shown);
+        host.send(notebook::Command::Save);
+        settle(&mut host);
+        let doc = host.state.notebook.doc().unwrap();
+        assert!(doc.is_dirty() && doc.save_error.is_some(), "{:?}", doc.save_error);
+        assert!(!root.exists(), "no empty folder takes the place of the one that was renamed");
+        let id = doc.id;
+        // It comes back: what lies there is not written over before the person says so.
+        fs::rename(dir.path().join("elsewhere"), &root).unwrap();
+        host.send(notebook::Command::Save);
+        settle(&mut host);
+        assert!(host.state.notebook.doc().unwrap().is_dirty());
+        host.send(notebook::Command::SaveOver(id));
+        settle(&mut host);
+        assert!(!host.state.notebook.doc().unwrap().is_dirty(), "{:?}", host.state.notebook.doc().unwrap().save_error);
+        assert_eq!(fs::read_to_string(root.join("n.ipynb")).unwrap().matches("cell_type").count(), 2);
     }
 }

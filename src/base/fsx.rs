@@ -29,10 +29,56 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let what = || format!("Could not save {}", path.display());
     replace(&target, bytes).map_err(|e| {
-        let full = e.kind() == io::ErrorKind::StorageFull;
         let error = Error::io(what()).because(&e);
-        if full { error.hint("Free some space and save again, or save somewhere else") } else { error }
+        match hint(&e, &target) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     })
+}
+
+/// What helps against a file that could not be written.
+fn hint(e: &io::Error, target: &Path) -> Option<&'static str> {
+    use io::ErrorKind as K;
+    match e.kind() {
+        K::StorageFull | K::QuotaExceeded | K::FileTooLarge => {
+            Some("Free some space and save again, or save somewhere else")
+        }
+        K::ReadOnlyFilesystem | K::PermissionDenied => Some("Make the folder writable, or save somewhere else"),
+        _ if target.is_dir() => Some("A folder of this name is in its place; move it, or save under another name"),
+        K::NotFound | K::NotADirectory => Some("Its folder is gone; bring it back, or save somewhere else"),
+        _ => None,
+    }
+}
+
+/// Puts a file that cannot be understood aside under a name that is free, so that writing a new one loses nothing.
+/// Gives that name.
+pub fn set_aside(path: &Path) -> Result<PathBuf> {
+    let (stem, end) = (path.file_stem().unwrap_or_default(), path.extension().unwrap_or_default());
+    let name = |n: u32| {
+        let number = if n == 1 { String::new() } else { format!("-{n}") };
+        path.with_file_name(format!("{}.damaged{number}.{}", stem.to_string_lossy(), end.to_string_lossy()))
+    };
+    let free = (1..1000).map(name).find(|p| fs::symlink_metadata(p).is_err());
+    let free = free.ok_or_else(|| Error::io(format!("Too many damaged copies lie beside {}", path.display())))?;
+    fs::rename(path, &free).io(|| format!("Could not put {} aside", path.display()))?;
+    Ok(free)
+}
+
+/// Why a path that is no readable file is none: a folder in its place, a link that leads nowhere or in a circle.
+/// `None` when there is nothing at all.
+pub fn no_file(path: &Path, name: &str) -> Option<Error> {
+    fs::symlink_metadata(path).ok()?;
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Some(Error::user(format!("{name} is a folder, not a file"))),
+        Ok(meta) if meta.is_file() => None,
+        Ok(_) => Some(Error::user(format!("{name} is a pipe, socket or device, not a file"))),
+        Err(e) => Some(
+            Error::io(format!("Could not read {name}"))
+                .because(&e)
+                .hint("It is a link; look where it leads with: readlink -f"),
+        ),
+    }
 }
 
 fn replace(target: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -122,6 +168,60 @@ mod tests {
         let path = dir.path().join("missing").join("a.txt");
         assert!(write_atomic(&path, b"x").is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    /// The test runs itself again in a shell that allows no file above eight kilobytes; `FULL` names the file.
+    #[test]
+    fn a_full_disk_leaves_the_old_file_whole_and_says_what_to_do() {
+        const FULL: &str = "ANDON_TEST_FULL_DISK";
+        if let Some(path) = std::env::var_os(FULL) {
+            let e = write_atomic(Path::new(&path), &[b'x'; 1 << 20]).unwrap_err();
+            assert!(e.what.starts_with("Could not save ") && e.hint.unwrap().contains("Free some space"));
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("n.ipynb");
+        fs::write(&path, b"precious").unwrap();
+        let me = std::env::current_exe().unwrap();
+        let status = std::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" --exact \"$1\" --nocapture"])
+            .arg(me)
+            .arg("base::fsx::tests::a_full_disk_leaves_the_old_file_whole_and_says_what_to_do")
+            .env(FULL, &path)
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no litter");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("folder")).unwrap();
+        fs::write(at("folder/x"), b"kept").unwrap();
+        std::os::unix::fs::symlink("circle", at("circle")).unwrap();
+        assert_eq!(no_file(&at("nothing"), "nothing"), None);
+        assert!(no_file(&at("folder"), "a.toml").unwrap().what.contains("a.toml is a folder"));
+        assert!(no_file(&at("circle"), "b.toml").unwrap().to_string().contains("symbolic links"));
+        let e = write_atomic(&at("folder"), b"x").unwrap_err();
+        assert!(e.hint.unwrap().contains("A folder of this name"));
+        assert_eq!(fs::read(at("folder/x")).unwrap(), b"kept");
+        assert!(write_atomic(&at("gone/x"), b"x").unwrap_err().hint.unwrap().contains("folder is gone"));
+    }
+
+    #[test]
+    fn what_is_set_aside_never_replaces_what_was_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.toml");
+        for text in ["one", "two"] {
+            fs::write(&path, text).unwrap();
+            set_aside(&path).unwrap();
+        }
+        assert_eq!(fs::read(dir.path().join("settings.damaged.toml")).unwrap(), b"one");
+        assert_eq!(fs::read(dir.path().join("settings.damaged-2.toml")).unwrap(), b"two");
     }
 
     #[test]

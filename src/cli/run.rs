@@ -10,6 +10,7 @@ use super::out::{self, Common, document, finish, line, say};
 use crate::{
     base::{Error, Result, fsx, job::JobCtx, text, time},
     engine::{
+        notebook,
         runner::{self, Begin, Execution, Launch, RunEvent, Sink},
         store::{MetricQuery, Store},
     },
@@ -52,6 +53,10 @@ fn execute(args: &Args) -> Result<i32> {
     let params = args.param.iter().map(|p| pair(p)).collect::<Result<Vec<_>>>()?;
     if args.output.is_some() && !source.ends_with(".ipynb") {
         return Err(Error::user("--output is for notebooks").hint("A pipeline names the outputs of its tasks"));
+    }
+    if source.ends_with(".ipynb") {
+        // A notebook that cannot be read cannot run: that is said with its line, and no run begins.
+        notebook::load(&root.join(&source))?;
     }
     let store = open(&root)?;
     let cx = out::context(false);

@@ -211,6 +211,8 @@ mod tests {
         let e = file("a.ipynb", b"{\n \"cells\": [\n");
         assert!(e.to_string().contains("a.ipynb is not valid JSON: Line 3, column 1"), "{e}");
         assert!(file("b.ipynb", b"{\"nbformat\": 7, \"cells\": []}").to_string().contains("newer"));
+        let future = file("f.ipynb", b"{\"nbformat\": 5, \"nbformat_minor\": 99, \"cells\": []}").to_string();
+        assert!(future.contains("f.ipynb") && future.contains("format 5, which is newer"), "{future}");
         assert!(file("c.ipynb", b"\xff\xfe").to_string().contains("not UTF-8"));
         assert!(file("d.txt", b"a\0b").to_string().contains("not a text file"));
         assert!(load(&dir.path().join("none.ipynb")).unwrap_err().to_string().contains("Could not open none.ipynb"));

@@ -96,7 +96,7 @@ fn tilde(path: &Path) -> PathBuf {
 
 fn read_config(root: &Path) -> Result<Config> {
     let path = root.join("andon.toml");
-    if !path.exists() {
+    if fs::symlink_metadata(&path).is_err() {
         return Ok(Config::default());
     }
     Config::parse(&fsx::read_text(&path)?)
@@ -148,6 +148,11 @@ fn walk(root: &Path, dir: &Path, depth: usize, out: &mut Vec<Entry>, cx: &JobCtx
 /// Makes `.andon/` with a .gitignore of its own that holds `*`; the user's .gitignore is never edited.
 pub fn dot_andon(root: &Path) -> Result<PathBuf> {
     let dir = root.join(".andon");
+    // A folder that was deleted or renamed must not come back as an empty one.
+    if !root.is_dir() {
+        return Err(Error::io(format!("The folder {} is gone", root.display()))
+            .hint("Bring it back, or open it where it is now"));
+    }
     fs::create_dir_all(&dir).map_err(|e| {
         Error::io(format!("Could not make {}", dir.display()))
             .because(&e)
@@ -176,9 +181,14 @@ impl Book {
     }
     fn save(&self, dirs: &Dirs) -> Result<()> {
         dirs.create()?;
+        let path = Self::path(dirs);
+        let damaged = |text: String| toml::from_str::<Self>(&text).is_err();
+        if fs::read(&path).is_ok_and(|old| String::from_utf8(old).map_or(true, damaged)) {
+            fsx::set_aside(&path)?;
+        }
         let text =
             toml::to_string(self).map_err(|e| Error::bug("Could not write the list of workspaces").because(&e))?;
-        fsx::write_atomic(&Self::path(dirs), text.as_bytes())
+        fsx::write_atomic(&path, text.as_bytes())
     }
 }
 
@@ -333,6 +343,33 @@ mod tests {
         remember(&dirs, root, |r| r.trusted = true).unwrap();
         note_red(&dirs, root, 3).unwrap();
         assert_eq!(recents(&dirs)[0].red, 3);
+    }
+
+    #[test]
+    fn links_in_a_circle_end_and_a_config_behind_one_is_named() {
+        let (dir, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, dir.path().join(name)).unwrap();
+        fs::create_dir(dir.path().join("data")).unwrap();
+        link("..", "data/up");
+        link("circle", "circle");
+        link("andon.toml", "andon.toml");
+        let opened = open(dir.path(), &Dirs::below(home.path()), &JobCtx::detached()).unwrap();
+        assert_eq!(opened.entries.len(), 4, "{:?}", opened.entries);
+        assert!(opened.config_error.unwrap().to_string().contains("symbolic links"));
+    }
+
+    #[test]
+    fn a_damaged_list_of_workspaces_is_kept_aside_and_nothing_is_trusted_by_it() {
+        let (dir, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let dirs = Dirs::below(home.path());
+        remember(&dirs, dir.path(), |r| r.trusted = true).unwrap();
+        let list = dirs.data.join("workspaces.toml");
+        let damaged = format!("{}[[half", fs::read_to_string(&list).unwrap());
+        fs::write(&list, &damaged).unwrap();
+        assert!(!open(dir.path(), &dirs, &JobCtx::detached()).unwrap().trusted);
+        remember(&dirs, dir.path(), |r| r.opened = 7).unwrap();
+        assert_eq!(fs::read_to_string(dirs.data.join("workspaces.damaged.toml")).unwrap(), damaged);
+        assert_eq!(recents(&dirs)[0].opened, 7);
     }
 
     #[test]

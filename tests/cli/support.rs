@@ -68,6 +68,25 @@ impl Home {
             err: String::from_utf8(stderr).unwrap(),
         }
     }
+    /// Runs `andon` in the workspace where no file may grow beyond so many blocks of 512 bytes, as on a full disk.
+    pub fn limited(&self, blocks: u32, args: &[&str]) -> Answer {
+        let Output { status, stdout, stderr } = Command::new("sh")
+            .arg("-c")
+            .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""))
+            .arg(env!("CARGO_BIN_EXE_andon"))
+            .args(args)
+            .current_dir(self.workspace())
+            .env("ANDON_HOME", self.dir.path().join("home"))
+            .env("HOME", self.dir.path())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        Answer {
+            code: status.code().unwrap_or(-1),
+            out: String::from_utf8(stdout).unwrap(),
+            err: String::from_utf8(stderr).unwrap(),
+        }
+    }
     /// Runs `git` in the workspace and gives what it printed.
     pub fn git(&self, args: &[&str]) -> String {
         git(&self.workspace(), args)

@@ -209,7 +209,7 @@ fn a_conflict_offers_both_ways() {
     h.run_steps(2);
     assert_eq!(doc(&h).conflict, None::<Conflict>);
     h.get_by_label("The disk is full");
-    h.get_by_label("Your edits are safe in the recovery journal");
+    h.get_by_label("Save again, or save somewhere else. Your edits stay here until then");
     h.get_by_role_and_label(Role::Button, "Try again").click();
     h.run_steps(2);
     assert!(sent(&h, Command::Save));

@@ -58,10 +58,21 @@ pub(super) fn reference(branch: &str) -> String {
 /// The branch's commit, if there is one.
 pub(super) fn head(repo: &Repository, name: &str) -> Result<Option<Oid>> {
     match repo.find_reference(name) {
-        Ok(r) => Ok(Some(r.peel_to_commit().io(|| format!("{name} is no commit"))?.id())),
+        Ok(r) => match r.peel_to_commit() {
+            Ok(commit) => Ok(Some(commit.id())),
+            Err(e) => Err(damaged(name).because(&e)),
+        },
         Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
-        Err(e) => Err(Error::io(format!("Could not read {name}")).because(&e)),
+        Err(e) => Err(damaged(name).because(&e)),
     }
+}
+
+/// Nothing is written over a branch that cannot be read: it may be all there is of the board.
+fn damaged(name: &str) -> Error {
+    let branch = name.trim_start_matches("refs/heads/");
+    Error::io(format!("The branch {branch}, which holds the board, is damaged")).hint(format!(
+        "Look for a whole version with: git reflog {branch}, or fetch it from the remote; then: git branch -f {branch} COMMIT"
+    ))
 }
 
 pub(super) fn commit(repo: &Repository, id: Oid) -> Result<Commit<'_>> {

@@ -38,6 +38,11 @@ impl Journal {
     }
     /// Makes .andon with its own .gitignore, so that the user's is never edited.
     fn create_dir(&self) -> Result<()> {
+        // A workspace that was renamed or deleted must not come back as an empty folder.
+        if let Some(root) = self.dir.parent().filter(|root| !root.is_dir()) {
+            return Err(Error::io(format!("The folder {} is gone", root.display()))
+                .hint("Bring it back, or open it where it is now"));
+        }
         fs::create_dir_all(&self.dir).io(|| format!("Could not make the folder {}", self.dir.display()))?;
         let ignore = self.dir.join(".gitignore");
         if !ignore.exists() {

@@ -4,6 +4,7 @@
 //! keys group and join in passes of their own. Counts are exact. When the one pass fails because of one check, every
 //! check is evaluated alone, so that only the one at fault is an error.
 mod ask;
+mod notes;
 mod open;
 mod rows;
 #[cfg(test)]
@@ -11,6 +12,8 @@ mod tests;
 mod words;
 
 use std::{collections::BTreeMap, fs, path::Path};
+
+pub use notes::{notes, put_note};
 
 use jiff::{Timestamp, civil};
 use polars::prelude::*;
@@ -35,6 +38,9 @@ const EXAMPLE_ROWS: u32 = 1_000;
 /// Reads a check file by its workspace path.
 pub fn load(root: &Path, path: &str) -> Result<Suite> {
     let file = fsx::inside(root, path)?;
+    if let Some(error) = fsx::no_file(&file, path) {
+        return Err(error);
+    }
     Suite::parse(path, &fsx::read_text(&file)?)
 }
 
@@ -63,12 +69,13 @@ pub fn add_check(root: &Path, path: &str, head: &str, block: &str) -> Result<Sui
     Ok(suite)
 }
 
-/// Every check file of a workspace by path, each with its suite or what is wrong with it.
+/// Every check file of a workspace by path, each with its suite or what is wrong with it: a link that leads nowhere or a
+/// folder of that name is named, since a suite left out in silence would look as if it had passed.
 pub fn list(root: &Path) -> Vec<(String, Result<Suite>)> {
     let Ok(entries) = fs::read_dir(root.join("checks")) else { return Vec::new() };
     let mut paths: Vec<String> = entries
         .flatten()
-        .filter(|e| e.path().extension().is_some_and(|x| x == "toml") && e.path().is_file())
+        .filter(|e| e.path().extension().is_some_and(|x| x == "toml"))
         .map(|e| format!("checks/{}", e.file_name().to_string_lossy()))
         .collect();
     paths.sort();

@@ -122,6 +122,9 @@ impl Drop for Execution {
 /// Reads a pipeline file, or wraps a notebook, by its workspace path.
 pub fn load(root: &Path, source: &str) -> Result<Pipeline> {
     let path = fsx::inside(root, source)?;
+    if let Some(error) = fsx::no_file(&path, source) {
+        return Err(error);
+    }
     if !path.is_file() {
         let known: Vec<String> = pipelines(root).into_iter().map(|(p, _)| p).collect();
         let error = Error::user(format!("No file {source}"));
@@ -144,14 +147,14 @@ pub fn pipelines(root: &Path) -> Vec<(String, Result<Pipeline>)> {
     let Ok(entries) = fs::read_dir(root.join("pipelines")) else { return Vec::new() };
     let mut paths: Vec<String> = entries
         .flatten()
-        .filter(|e| e.path().extension().is_some_and(|x| x == "toml") && e.path().is_file())
+        .filter(|e| e.path().extension().is_some_and(|x| x == "toml"))
         .map(|e| format!("pipelines/{}", e.file_name().to_string_lossy()))
         .collect();
     paths.sort();
     paths
         .into_iter()
         .map(|p| {
-            let read = fsx::inside(root, &p).and_then(|f| fsx::read_text(&f)).and_then(|t| Pipeline::parse(&p, &t));
+            let read = load(root, &p);
             (p, read)
         })
         .collect()

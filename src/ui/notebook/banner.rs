@@ -70,7 +70,8 @@ pub fn banners_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) 
     if let Some(error) = &doc.save_error {
         let mut clicked = None;
         Frame::NONE.inner_margin(Margin::symmetric(16, 8)).show(ui, |ui| {
-            let error = error.clone().hint("Your edits are safe in the recovery journal");
+            let next = error.hint.as_deref().unwrap_or("Save again, or save somewhere else");
+            let error = error.clone().hint(format!("{next}. Your edits stay here until then"));
             clicked = error_box(ui, cx.theme, &error, &["Try again", "Save somewhere else\u{2026}"]);
         });
         match clicked {
