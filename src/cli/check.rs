@@ -13,10 +13,36 @@ use crate::{
     model::quality::{Status, Suite, SuiteResult},
 };
 
+/// What a script has to know.
+const LONG_HELP: &str = "\
+Exit code:
+  0    all passed; warnings may be among them, unless --strict is given
+  1    a check failed, with --strict also a warning; others may not have been evaluated
+  2    no check failed, but a check or a suite could not be evaluated: a file is missing, a suite has a mistake, there is
+       no suite at all. What was not evaluated has not passed.
+  130  stopped with Ctrl-C
+
+In a script, a hook or CI:
+  andon check all --strict                     fails on the first thing wrong, words on stdout
+  andon check all --json > checks.json         one document, also when a check fails
+  andon check checks/hours.toml -p day=2010-03-15 --no-record
+
+With --json the document is andon.check/1: passed (true with exit code 0), suites (each with suite, path, data, params,
+at, data_time, rows, duration_ms and checks: id, kind, columns, severity, status, unit, observed, low, high,
+element_count, missing_count, unexpected_count, share, examples, rows_sql, message) and errors (path, error) for suites
+that could not be read. A status is passed, info, warning, failed or error. rows_sql gives the failing rows: andon sql
+\"$rows_sql\". An answer that is no evaluation at all is andon.error/1.
+
+Results are kept in the workspace's history and plotted on the page Quality & metrics, unless --no-record is given.";
+
 /// Arguments of `andon check`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 all passed (warnings may be among them), 1 a check failed, 2 a check or a suite \
-                        could not be evaluated.\nResults are kept in the workspace's history.")]
+#[command(
+    after_help = "Exit code: 0 all passed (warnings may be among them), 1 a check failed, 2 no check failed but a check \
+                  or a suite could not be evaluated.\nResults are kept in the workspace's history. More: andon check \
+                  --help",
+    after_long_help = LONG_HELP
+)]
 pub struct Args {
     /// Check file, its name in checks/, or `all`
     #[arg(value_name = "FILE.toml|all")]

@@ -105,6 +105,29 @@ pub fn context(verbose: bool) -> JobCtx {
 
 /// `andon man`: the manual page in roff.
 pub fn manual() -> i32 {
-    let page = clap_mangen::Man::new(super::Cli::command());
-    i32::from(page.render(&mut io::stdout().lock()).is_err())
+    let mut command = super::Cli::command();
+    command.build();
+    let mut page = Vec::new();
+    // Writing into memory cannot fail.
+    let _ = clap_mangen::Man::new(command.clone()).render(&mut page);
+    let mut text = String::from_utf8_lossy(&page).into_owned();
+    describe(&mut text, "andon", &command);
+    line(text.trim_end());
+    0
+}
+
+/// One section for each subcommand, with all that its `--help` says.
+fn describe(page: &mut String, above: &str, command: &clap::Command) {
+    for sub in command.get_subcommands().filter(|s| !s.is_hide_set() && s.get_name() != "help") {
+        let name = format!("{above} {}", sub.get_name());
+        let help = sub.clone().term_width(100).render_long_help().to_string();
+        page.push_str(&format!(".SH {}\n.nf\n", name.to_uppercase()));
+        for line in help.lines() {
+            let line = line.replace('\\', "\\e").replace('-', "\\-");
+            let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
+            page.push_str(&format!("{guard}{line}\n"));
+        }
+        page.push_str(".fi\n");
+        describe(page, &name, sub);
+    }
 }

@@ -44,3 +44,30 @@ fn a_file_that_is_not_there_is_an_error_not_a_pass() {
     assert!(answer.code >= 1, "{} {}", answer.out, answer.err);
     assert!(format!("{}{}", answer.out, answer.err).contains("data/gone.csv"));
 }
+
+#[test]
+fn what_failed_outweighs_what_could_not_be_evaluated_and_the_document_tells_both() {
+    let home = Home::new();
+    home.write("data/a.csv", "x\n1\n2\n");
+    let suite = |data: &str, min: u32, more: &str| {
+        format!("data = \"{data}\"\n[[check]]\nid = \"rows\"\nkind = \"row_count\"\nmin = {min}\n{more}")
+    };
+    home.write("checks/good.toml", &suite("data/a.csv", 2, ""));
+    home.andon(&["check", "all"]).code(0);
+    home.write("checks/warns.toml", &suite("data/a.csv", 9, "severity = \"warning\"\n"));
+    home.andon(&["check", "all"]).code(0);
+    home.andon(&["check", "all", "--strict"]).code(1);
+    home.write("checks/gone.toml", &suite("data/gone.csv", 1, ""));
+    home.andon(&["check", "all"]).code(2);
+    home.write("checks/typo.toml", "data = \"data/a.csv\"\n[[chekc]]\n");
+    home.write("checks/bad.toml", &suite("data/a.csv", 9, ""));
+    let answer = home.andon(&["check", "all", "--json", "--no-record"]).code(1);
+    let document = answer.json("andon.check/1");
+    assert_eq!(document["passed"], false);
+    let statuses: Vec<_> = document["suites"].as_array().unwrap().iter().map(|s| &s["checks"][0]["status"]).collect();
+    assert_eq!(statuses, ["failed", "error", "passed", "warning"]);
+    assert_eq!(document["errors"][0]["path"], "checks/typo.toml");
+    assert!(document["errors"][0]["error"]["hint"].as_str().unwrap().contains("check"), "{document}");
+    let none = Home::new();
+    none.andon(&["check", "all", "--json"]).code(2).json("andon.error/1");
+}

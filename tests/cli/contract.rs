@@ -23,6 +23,9 @@ fn the_manual_names_every_subcommand() {
     let manual = Home::new().andon(&["man"]).code(0).out;
     assert!(manual.starts_with(".ie"), "roff: {}", &manual[..manual.len().min(80)]);
     assert!(SUBCOMMANDS.iter().all(|name| manual.contains(&format!("andon\\-{name}(1)"))), "{manual}");
+    for section in [".SH ANDON CHECK\n", ".SH ANDON BOARD ADD\n", "\\-\\-strict", "could not be evaluated"] {
+        assert!(manual.contains(section), "{section}");
+    }
 }
 
 #[test]
