@@ -4,6 +4,7 @@
 //! meaning of each kind follows Great Expectations: checks of single values leave missing values out first, `mostly`
 //! is a share of what is left, `unique` marks every copy, `regex` searches.
 pub mod draft;
+pub mod note;
 mod parse;
 mod result;
 #[cfg(test)]

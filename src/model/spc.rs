@@ -105,6 +105,19 @@ impl Phase {
     }
 }
 
+/// Phases from the places where limits begin anew. One that has too few good points yet has no limits: those of the
+/// phase before do not reach into it.
+pub fn phases(starts: impl Iterator<Item = usize>, good: &[bool]) -> Vec<Phase> {
+    let mut starts: Vec<usize> = std::iter::once(0).chain(starts).filter(|&s| s == 0 || s < good.len()).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let ends = starts.iter().skip(1).copied().chain([good.len()]);
+    let phase = |(&start, end): (&usize, usize)| {
+        Phase::frozen(start, &good[..end]).unwrap_or(Phase { start, baseline: Vec::new() })
+    };
+    starts.iter().zip(ends).map(phase).collect()
+}
+
 /// Which chart suits shares or plain values. Sizes that differ call for a p chart; spread that binomial chance does not
 /// explain calls for p'.
 pub fn choose(share: bool, samples: &[Sample]) -> ChartKind {
@@ -357,6 +370,27 @@ mod tests {
         let c = chart(ChartKind::Individuals, &values(&ys), &phases, &[Rule::Nelson1]);
         assert_eq!((c.limits[19].center, c.limits[20].center), (1.5, 50.5));
         assert!(c.signals.is_empty());
+    }
+
+    #[test]
+    fn limits_begin_anew_where_a_person_said_so_and_only_when_enough_is_known() {
+        let ys: Vec<f64> = (0..26).map(|i| if i < 20 { 1.0 } else { 50.0 } + f64::from(i % 2)).collect();
+        let good = vec![true; ys.len()];
+        let two = phases([20].into_iter(), &good);
+        let c = chart(ChartKind::Individuals, &values(&ys), &two, &Rule::USUAL);
+        assert_eq!(c.limits[19].center, 1.5);
+        assert!(c.limits[20].center.is_nan() && c.signals.is_empty(), "six points are too few: {:?}", c.signals);
+        let longer: Vec<f64> = (0..30).map(|i| if i < 20 { 1.0 } else { 50.0 } + f64::from(i % 2)).collect();
+        let two = phases([20].into_iter(), &vec![true; 30]);
+        let c = chart(ChartKind::Individuals, &values(&longer), &two, &Rule::USUAL);
+        assert_eq!((c.limits[19].center, c.limits[20].center), (1.5, 50.5));
+        assert!(c.signals.is_empty());
+        // Without the mark every point after the step is out.
+        let one = phases(std::iter::empty(), &vec![true; 30]);
+        let c = chart(ChartKind::Individuals, &values(&longer), &one, &[Rule::Nelson1]);
+        assert_eq!(c.signals.len(), 10);
+        assert_eq!(phases([3, 3, 99].into_iter(), &[true; 5]).len(), 2);
+        assert_eq!(phases(std::iter::empty(), &[]).len(), 1);
     }
 
     #[test]

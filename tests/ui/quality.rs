@@ -268,3 +268,25 @@ fn nothing_reaches_over_the_edge_at_1024_in_the_light_theme() {
         assert!(right <= 1025.0, "{view:?} reaches to {right}");
     }
 }
+
+#[test]
+fn a_point_is_annotated_and_begins_new_limits() {
+    let mut h = stage(state());
+    h.get_by_label("Annotate this point").click();
+    h.run_steps(3);
+    h.get_by_label("Note").type_text("New feed for G7");
+    h.run_steps(2);
+    h.get_by_label("New limits from here").click();
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Save note").click();
+    h.run_steps(2);
+    let note = h.state().sent.iter().find_map(|c| match c {
+        AnyCommand::Quality(Command::Annotate(note)) => Some(note.clone()),
+        _ => None,
+    });
+    let note = note.unwrap();
+    assert_eq!((note.text.as_str(), note.new_limits), ("New feed for G7", true));
+    assert_eq!(note.on, "check:checks/delays.toml:dep_delay_in_range");
+    assert_eq!(note.at, day(29));
+    assert!(h.query_by_label("Save note").is_none(), "the verdict is back");
+}

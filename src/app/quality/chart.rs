@@ -1,13 +1,15 @@
 //! One series as the page draws it: points, limits, patterns, and the verdict in words.
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::{
     base::{ids::RunId, text},
     model::{
-        quality::{CheckPoint, Status, Unit},
+        quality::{CheckPoint, Status, Unit, note::Note},
         run::MetricPoint,
         series::{self, Axis, instant},
-        spc::{self, ChartKind, Limits, Phase, Rule, Sample, Signal},
+        spc::{self, ChartKind, Limits, Rule, Sample, Signal},
     },
 };
 
@@ -18,6 +20,55 @@ pub enum Subject {
     Check { path: String, id: String },
     /// A metric: pipeline, task, name.
     Metric { pipeline: String, task: String, name: String },
+}
+
+impl Subject {
+    /// As a note names it: `check:checks/delays.toml:in_range`, `metric:nightly/load/rows`.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Check { path, id } => format!("check:{path}:{id}"),
+            Self::Metric { pipeline, task, name } => format!("metric:{pipeline}/{task}/{name}"),
+        }
+    }
+}
+
+/// What is known beside the values: which commit a run was of, and what people wrote.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// By id of the run.
+    pub origins: BTreeMap<RunId, Origin>,
+    /// By key of the chart, in the order of time.
+    pub notes: BTreeMap<String, Vec<Note>>,
+}
+
+/// Where a run's code came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Short id and first line of the commit.
+    pub commit: Option<(String, String)>,
+    /// Hash of the pipeline's file.
+    pub source: Option<String>,
+}
+
+/// A vertical line on a chart: something changed before this point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Index of the first point after it.
+    pub dot: usize,
+    /// `a41c9e2 New feed for G7`, or what a person wrote.
+    pub words: String,
+    pub kind: EventKind,
+}
+
+/// What a line stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// The run was the first one of another commit.
+    Commit,
+    /// A person wrote it.
+    Note,
+    /// A person wrote it, and limits are taken anew from here on.
+    NewLimits,
 }
 
 /// One point of a chart.
@@ -63,6 +114,8 @@ pub struct Chart {
     /// One per dot; not a number where there are none.
     pub limits: Vec<Limits>,
     pub signals: Vec<Signal>,
+    /// What changed, in the order of the points.
+    pub events: Vec<Event>,
     /// The suite's own limits now.
     pub low: Option<f64>,
     pub high: Option<f64>,
@@ -89,7 +142,7 @@ pub struct Verdict {
 
 impl Chart {
     /// The chart of a check's history, which must be in the order of time.
-    pub fn of_check(points: &[&CheckPoint], axis: Axis) -> Option<Self> {
+    pub fn of_check(points: &[&CheckPoint], axis: Axis, context: &Context) -> Option<Self> {
         let last = points.last()?;
         let dot = |p: &&CheckPoint| Dot {
             at: p.at,
@@ -103,14 +156,15 @@ impl Chart {
             size: p.sample_size() as f64,
         };
         let subject = Subject::Check { path: last.path.clone(), id: last.check.clone() };
-        let mut chart = Self::build(subject, last.full_name(), last.unit, points.iter().map(dot).collect(), axis);
+        let mut chart =
+            Self::build(subject, last.full_name(), last.unit, points.iter().map(dot).collect(), axis, context);
         (chart.low, chart.high) = (last.low, last.high);
         chart.note = format!("{}, {}, one point a run", last.unit.meaning(), chart.kind.words());
         Some(chart)
     }
 
     /// The chart of a metric, which must be in the order of time.
-    pub fn of_metric(points: &[&MetricPoint], axis: Axis) -> Option<Self> {
+    pub fn of_metric(points: &[&MetricPoint], axis: Axis, context: &Context) -> Option<Self> {
         let last = points.last()?;
         let dot = |p: &&MetricPoint| Dot {
             at: p.metric.at,
@@ -129,14 +183,14 @@ impl Chart {
             name: last.metric.name.clone(),
         };
         let title = format!("{}.{}", last.pipeline, last.metric.name);
-        let mut chart = Self::build(subject, title, Unit::Value, points.iter().map(dot).collect(), axis);
+        let mut chart = Self::build(subject, title, Unit::Value, points.iter().map(dot).collect(), axis, context);
         chart.suffix = last.metric.unit.clone().unwrap_or_default();
         let what = if chart.suffix.is_empty() { "value" } else { chart.suffix.as_str() };
         chart.note = format!("{what} of task {}, {}, one point a run", last.task, chart.kind.words());
         Some(chart)
     }
 
-    fn build(subject: Subject, title: String, unit: Unit, mut dots: Vec<Dot>, axis: Axis) -> Self {
+    fn build(subject: Subject, title: String, unit: Unit, mut dots: Vec<Dot>, axis: Axis, context: &Context) -> Self {
         // Dates of data and times of runs on one axis would lie years apart.
         let axis = if dots.iter().all(|d| d.data_time.is_some()) { axis } else { Axis::Run };
         for dot in &mut dots {
@@ -158,7 +212,10 @@ impl Chart {
         };
         let kind = spc::choose(share, &samples(ChartKind::P));
         let good: Vec<bool> = there.iter().map(|&i| !dots[i].fails()).collect();
-        let phases: Vec<Phase> = Phase::frozen(0, &good).into_iter().collect();
+        let notes = context.notes.get(&subject.key()).map_or(&[][..], Vec::as_slice);
+        let mut events = notes_on(notes, &dots);
+        let starts = events.iter().filter(|e| e.kind == EventKind::NewLimits).map(|e| e.dot);
+        let phases = spc::phases(starts.map(|dot| there.partition_point(|&i| i < dot)), &good);
         let judged = spc::chart(kind, &samples(kind), &phases, &Rule::USUAL);
         let none = Limits { center: f64::NAN, sigma: f64::NAN, lower: f64::NAN, upper: f64::NAN };
         let mut limits = vec![none; dots.len()];
@@ -171,7 +228,9 @@ impl Chart {
             };
         }
         let place = |s: &Signal| Signal { at: there[s.at], from: there[s.from], ..*s };
-        let signals = judged.signals.iter().map(place).collect();
+        let signals: Vec<Signal> = judged.signals.iter().map(place).collect();
+        events.extend(commits(&dots, &signals, context));
+        events.sort_by_key(|e| (e.dot, e.kind == EventKind::Commit));
         Self {
             subject,
             title,
@@ -183,6 +242,7 @@ impl Chart {
             dots,
             limits,
             signals,
+            events,
             low: None,
             high: None,
         }
@@ -209,9 +269,27 @@ impl Chart {
         self.dots.get(dot).is_some_and(Dot::fails) || self.signal_at(dot).is_some_and(|s| s.rule == Rule::Nelson1)
     }
 
-    /// Limits in force at the end, if there are any.
+    /// Limits in force at the end, if there are any: after a new beginning there are none until enough is known.
     pub fn last_limits(&self) -> Option<Limits> {
-        self.limits.iter().rev().copied().find(|l| l.center.is_finite())
+        let last = self.dots.iter().rposition(|d| d.value.is_finite())?;
+        self.limits.get(last).copied().filter(|l| l.center.is_finite())
+    }
+
+    /// Where the limits in force at a point were begun.
+    fn phase_start(&self, dot: usize) -> usize {
+        let starts = self.events.iter().filter(|e| e.kind == EventKind::NewLimits && e.dot <= dot);
+        starts.map(|e| e.dot).max().unwrap_or(0)
+    }
+
+    /// What happened right before a point.
+    pub fn events_at(&self, dot: usize) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(move |e| e.dot == dot)
+    }
+
+    /// The note a person wrote at a point: its words, and whether it begins new limits.
+    pub fn note_at(&self, dot: usize) -> Option<(&str, bool)> {
+        let note = self.events_at(dot).find(|e| e.kind != EventKind::Commit)?;
+        Some((note.words.as_str(), note.kind == EventKind::NewLimits))
     }
 
     /// When a point was, as the axis counts.
@@ -243,9 +321,11 @@ impl Chart {
             let rest = format!(": {}", dot.message);
             return Verdict { tone: self.tone_of(dot), bold: self.limit_words(dot), rest, dot: Some(at) };
         }
-        let count = self.dots.iter().filter(|d| d.value.is_finite()).count();
-        if self.last_limits().is_none() {
-            let rest = format!(": limits are drawn from {} runs on, {count} so far", spc::MIN_BASELINE);
+        let begun = self.phase_start(at);
+        let count = self.dots[begun..].iter().filter(|d| d.value.is_finite()).count();
+        if !self.limits[at].center.is_finite() {
+            let anew = if begun > 0 { format!(" after {}", self.when(&self.dots[begun])) } else { String::new() };
+            let rest = format!(": limits are drawn from {} runs on, {count} so far{anew}", spc::MIN_BASELINE);
             return Verdict { tone: Tone::Idle, bold: self.show(dot.value), rest, dot: Some(at) };
         }
         let bold = "In control".to_owned();
@@ -331,6 +411,42 @@ impl Chart {
         let goes_on = at > 0 && self.signals.iter().any(|s| s.at == at - 1 && s.side == signal.side);
         (!goes_on).then(|| (&self.dots[at], signal))
     }
+}
+
+/// The notes of a chart at their points. One whose point is gone stands at the next one.
+fn notes_on(notes: &[Note], dots: &[Dot]) -> Vec<Event> {
+    let place = |note: &Note| {
+        let exact = dots.iter().position(|d| d.at == note.at);
+        exact.or_else(|| dots.iter().position(|d| d.at > note.at))
+    };
+    let event = |note: &Note| {
+        let kind = if note.new_limits { EventKind::NewLimits } else { EventKind::Note };
+        Some(Event { dot: place(note)?, words: note.text.clone(), kind })
+    };
+    let mut all: Vec<Event> = notes.iter().filter_map(event).collect();
+    all.sort_by_key(|e| e.dot);
+    all.dedup_by_key(|e| (e.dot, e.kind));
+    all
+}
+
+/// Commits worth a line: the one that changed the pipeline, and the one that came right before a point out of limits.
+fn commits(dots: &[Dot], signals: &[Signal], context: &Context) -> Vec<Event> {
+    let origin = |dot: &Dot| dot.run.as_ref().and_then(|run| context.origins.get(run));
+    let mut all = Vec::new();
+    let mut before: Option<&Origin> = None;
+    let mut out_before = false;
+    for (i, dot) in dots.iter().enumerate() {
+        let out = dot.fails() || signals.iter().any(|s| s.at == i && s.rule == Rule::Nelson1);
+        let Some(now) = origin(dot) else { continue };
+        if let (Some(old), Some((id, summary))) = (before, &now.commit)
+            && old.commit.as_ref().is_none_or(|c| c.0 != *id)
+            && (old.source != now.source || (out && !out_before))
+        {
+            all.push(Event { dot: i, words: format!("{id} {summary}"), kind: EventKind::Commit });
+        }
+        (before, out_before) = (Some(now), out);
+    }
+    all
 }
 
 /// `17 Nov`: dates of data have no zone.

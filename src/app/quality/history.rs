@@ -3,12 +3,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::chart::{Chart, Subject};
+use super::chart::{Chart, Context, Origin, Subject};
 use crate::{
-    base::ids::RunId,
+    base::{Error, Result, ids::RunId},
     model::{
-        quality::{CheckPoint, Status},
-        run::{CheckRecord, MetricPoint},
+        quality::{CheckPoint, Status, note::Note},
+        run::{CheckRecord, MetricPoint, Run},
         series::{self, Axis, instant},
     },
 };
@@ -24,6 +24,8 @@ pub struct History {
     evaluations: BTreeMap<String, Vec<Evaluation>>,
     /// The axis that tells more: data dates when the runs lie close together and the data does not.
     pub axis: Axis,
+    /// Why the notes of people could not be read.
+    pub notes_error: Option<Error>,
     /// True when some point knows the date of its data.
     pub has_data_time: bool,
 }
@@ -40,7 +42,23 @@ pub struct Evaluation {
 impl History {
     /// Arranges what the store gave.
     pub fn new(records: &[CheckRecord], metrics: &[MetricPoint]) -> Self {
+        Self::with(records, metrics, &[], Ok(Vec::new()))
+    }
+
+    /// Arranges what the store gave, with the commits of the runs and what people wrote on the charts.
+    pub fn with(records: &[CheckRecord], metrics: &[MetricPoint], runs: &[Run], notes: Result<Vec<Note>>) -> Self {
         let mut history = Self::default();
+        let mut context = Context::default();
+        let origin = |run: &Run| Origin {
+            commit: run.record.commit.as_ref().map(|c| (c.short().to_owned(), c.summary.clone())),
+            source: run.record.source_hash.clone(),
+        };
+        context.origins = runs.iter().map(|r| (r.id.clone(), origin(r))).collect();
+        match notes {
+            Ok(notes) => notes.into_iter().for_each(|n| context.notes.entry(n.on.clone()).or_default().push(n)),
+            Err(error) => history.notes_error = Some(error),
+        }
+        let context = &context;
         for record in records {
             let point = CheckPoint::of(record);
             let key = (point.path.clone(), point.check.clone());
@@ -61,10 +79,10 @@ impl History {
         let mut add: Vec<_> = Vec::new();
         for points in history.checks.values() {
             let points: Vec<&CheckPoint> = points.iter().collect();
-            add.push((Chart::of_check(&points, Axis::Run), Chart::of_check(&points, Axis::Data)));
+            add.push((Chart::of_check(&points, Axis::Run, context), Chart::of_check(&points, Axis::Data, context)));
         }
         for points in by_name.values() {
-            add.push((Chart::of_metric(points, Axis::Run), Chart::of_metric(points, Axis::Data)));
+            add.push((Chart::of_metric(points, Axis::Run, context), Chart::of_metric(points, Axis::Data, context)));
         }
         for (run, data) in add {
             history.add(run, data);

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-pub use chart::{Chart, Dot, Subject, Tone, Verdict};
+pub use chart::{Chart, Dot, Event as ChartEvent, EventKind, Subject, Tone, Verdict};
 pub use history::{Evaluation, History};
 
 use super::{
@@ -24,7 +24,10 @@ use crate::{
     base::{Error, Result, ids::RunId, job::JobCtx, text},
     engine::{quality, store},
     model::{
-        quality::{CheckPoint, Status, Suite, SuiteResult},
+        quality::{
+            CheckPoint, Status, Suite, SuiteResult,
+            note::{NOTES, Note},
+        },
         series::Axis,
         table,
     },
@@ -222,6 +225,8 @@ pub enum Command {
     /// Shows the failing rows of the result that is looked at.
     ShowRows,
     CloseRows,
+    /// Writes on a chart, or takes away what was written there when the note is empty.
+    Annotate(Note),
     /// Reads the history again.
     Reload,
 }
@@ -236,6 +241,8 @@ pub enum Event {
     LoadFailed(Error),
     /// A suite was evaluated and its results are kept.
     Evaluated(Box<SuiteResult>),
+    /// What was written on a chart is in its file.
+    Annotated,
     NotEvaluated {
         path: String,
         error: Error,
@@ -254,6 +261,7 @@ pub enum Task {
     Load,
     Evaluate { paths: Vec<String>, params: BTreeMap<String, String> },
     Rows { sql: String },
+    Annotate(Note),
 }
 
 /// Handles a command; no I/O.
@@ -290,6 +298,9 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
         Command::CancelChecks => return vec![Effect::Cancel(CHECK_JOB.to_owned())],
         Command::ShowRows => return show_rows(q),
         Command::CloseRows => q.rows = None,
+        Command::Annotate(note) => {
+            return vec![Job::io("quality.note", Task::Annotate(note)).policy(Policy::Queue).start()];
+        }
         Command::Reload => return load(state),
     }
     Vec::new()
@@ -391,6 +402,7 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
             q.running.remove(&path);
             q.failed.insert(path, error);
         }
+        Event::Annotated => return load(state),
         Event::Ended => q.running.clear(),
         Event::Rows { sql, page } => {
             if let Some(rows) = q.rows.as_mut().filter(|r| r.sql == sql) {
@@ -470,6 +482,10 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             out.send(Event::Ended);
             return result;
         }
+        Task::Annotate(note) => {
+            quality::put_note(&root, &note)?;
+            out.send(Event::Annotated);
+        }
         Task::Rows { sql } => {
             let session = crate::engine::sql::Session::new(&root);
             let page = session.query(&sql, cx).and_then(|frame| frame.page(0, ROWS_SHOWN));
@@ -491,7 +507,8 @@ fn read(root: &std::path::Path) -> Result<History> {
     let store = store::Store::open(root)?;
     let records = store.check_results(&store::CheckQuery::default())?;
     let metrics = store.metrics(&store::MetricQuery::default())?;
-    Ok(History::new(&records, &metrics))
+    let runs = store.runs(&store::RunQuery { per_pipeline: Some(400), ..store::RunQuery::default() })?;
+    Ok(History::with(&records, &metrics, &runs, quality::notes(root)))
 }
 
 fn evaluate(
@@ -525,7 +542,7 @@ pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
 
 /// Files below the root changed on disk (workspace-relative, `/`).
 pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
-    if paths.iter().any(|p| p.starts_with("checks/")) { load(state) } else { Vec::new() }
+    if paths.iter().any(|p| p.starts_with("checks/") || p == NOTES) { load(state) } else { Vec::new() }
 }
 
 /// What the palette offers from here.

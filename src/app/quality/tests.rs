@@ -2,7 +2,10 @@ use std::{collections::BTreeMap, fs};
 
 use jiff::Timestamp;
 
-use super::*;
+use super::{
+    chart::{Context, Origin},
+    *,
+};
 use crate::{
     app::env::{Envelope, NoWaker},
     base::time::{FixedClock, SystemClock},
@@ -317,4 +320,81 @@ fn a_pattern_is_told_of_when_it_begins_and_metrics_of_two_tasks_stay_apart() {
     let mut both = shifted(20);
     both.extend(shifted(20).into_iter().map(|p| MetricPoint { task: "clean".into(), ..p }));
     assert_eq!(History::new(&[], &both).metrics(Axis::Run).count(), 2);
+}
+
+/// Thirty days of a metric that steps from 41 to 60 on day 20, with the note and commits of `context`.
+fn stepped(context: &Context) -> Chart {
+    let level = |d: i64| if d < 20 { 41.0 } else { 60.0 };
+    let points: Vec<_> = (0..30).map(|d| metric(d, level(d) + (d % 5) as f64)).collect();
+    Chart::of_metric(&points.iter().collect::<Vec<_>>(), Axis::Run, context).unwrap()
+}
+
+#[test]
+fn a_note_begins_new_limits_and_those_before_stay() {
+    let plain = stepped(&Context::default());
+    assert_eq!(plain.signals.iter().filter(|s| s.rule == Rule::Nelson1).count(), 10);
+    let mut context = Context::default();
+    let key = plain.subject.key();
+    assert_eq!(key, "metric:nightly/load/rows");
+    let note = Note { on: key.clone(), at: t(20), text: "Twice the workers".into(), new_limits: true };
+    context.notes.insert(key.clone(), vec![note.clone()]);
+    let anew = stepped(&context);
+    assert!(anew.signals.is_empty(), "{:?}", anew.signals);
+    assert_eq!(anew.limits[0], plain.limits[0]);
+    assert!(anew.limits[20].center > 60.0 && anew.last_limits().unwrap().center > 60.0);
+    assert_eq!(anew.note_at(20), Some(("Twice the workers", true)));
+    // A note that only says something changes no limits, and one at the end says what is still missing.
+    context.notes.insert(key.clone(), vec![Note { new_limits: false, ..note.clone() }]);
+    assert_eq!(stepped(&context).signals, plain.signals);
+    context.notes.insert(key, vec![Note { at: t(27), ..note }]);
+    let late = stepped(&context);
+    assert_eq!(late.last_limits(), None);
+    let words = late.verdict(None);
+    assert!(words.rest.contains("3 so far after"), "{words:?}");
+}
+
+#[test]
+fn a_commit_has_a_line_where_it_changed_the_pipeline_or_came_before_a_break() {
+    let commit = |id: &str, source: &str| Origin {
+        commit: Some((id.to_owned(), format!("Change {id}"))),
+        source: Some(source.to_owned()),
+    };
+    let mut context = Context::default();
+    for day in 0..30 {
+        // A commit a day that changes other files; the pipeline itself changed on day 5, the break is on day 20.
+        let source = if day < 5 { "one" } else { "two" };
+        context.origins.insert(format!("run{day}").as_str().into(), commit(&format!("c{day}"), source));
+    }
+    let chart = stepped(&context);
+    let lines: Vec<_> = chart.events.iter().map(|e| (e.dot, e.words.as_str(), e.kind)).collect();
+    assert_eq!(lines, [(5, "c5 Change c5", EventKind::Commit), (20, "c20 Change c20", EventKind::Commit)]);
+}
+
+#[test]
+fn a_note_is_written_to_its_file_and_shown_and_taken_away_again() {
+    let (dir, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dirs = Dirs::below(home.path());
+    dirs.create().unwrap();
+    let store = store::Store::open(dir.path()).unwrap();
+    for day in 0..12 {
+        store.add_check_results(&evaluation(day, 0.995, None)).unwrap();
+    }
+    let mut host = crate::app::host::Host::new(dirs, Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    host.send(workspace::Command::Open(dir.path().to_path_buf()));
+    let settle = |h: &mut crate::app::host::Host| assert!(h.settle(std::time::Duration::from_secs(30)));
+    settle(&mut host);
+    let subject = Subject::Check { path: "checks/delays.toml".into(), id: "rows".into() };
+    let note = Note { on: subject.key(), at: t(4), text: "New feed".into(), new_limits: false };
+    host.send(Command::Annotate(note.clone()));
+    settle(&mut host);
+    let chart = |h: &crate::app::host::Host| h.state.quality.history.chart(&subject, Axis::Run).unwrap().clone();
+    assert_eq!(chart(&host).note_at(4), Some(("New feed", false)));
+    host.send(Command::Annotate(Note { text: String::new(), ..note }));
+    settle(&mut host);
+    assert_eq!(chart(&host).note_at(4), None);
+    // A file nobody can read is said on the page, and the charts stand all the same.
+    fs::write(dir.path().join(NOTES), "[[note").unwrap();
+    host.send(Command::Reload);
+    settle(&mut host);
+    assert!(host.state.quality.history.notes_error.is_some() && chart(&host).dots.len() == 12);
 }

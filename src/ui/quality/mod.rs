@@ -16,7 +16,10 @@ use crate::{
         quality::{CHECK_JOB, Command, Range, View as PageView},
         shell,
     },
-    model::{quality::Status, series::Axis},
+    model::{
+        quality::{Status, note::Note},
+        series::Axis,
+    },
     ui::{
         theme::Mark,
         widgets::{Btn, empty_state, error_box, page_head, progress_bar, segmented},
@@ -32,9 +35,21 @@ pub struct View {
     dot: Option<(String, usize)>,
     /// Values being typed for parameters that a suite needs.
     params: BTreeMap<(String, String), String>,
+    /// The note being written.
+    note: Option<Draft>,
     rows: GridView,
     /// The query whose rows `rows` scrolls.
     rows_of: String,
+}
+
+/// A note being written on a chart.
+#[derive(Debug)]
+struct Draft {
+    note: Note,
+    /// It is there already, so that it may be taken away.
+    exists: bool,
+    /// It has just been opened and takes the keys.
+    fresh: bool,
 }
 
 /// A suite to begin with, for the clipboard.

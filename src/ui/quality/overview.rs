@@ -1,15 +1,15 @@
 //! The overview: the chart in front, the suite over its runs, the metrics of the latest runs.
 use egui::{Align, Frame, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
-use super::{View, plot, rows, suite_grid};
+use super::{Draft, View, plot, rows, suite_grid};
 use crate::{
     app::quality::{self, Chart, Command, Subject, Tone},
     base::{text, time},
-    model::quality::Status,
+    model::quality::{Status, note::Note},
     ui::{
         PageCx,
         theme::{Mark, Theme},
-        widgets::{Btn, icon_button, mark},
+        widgets::{Btn, icon_button, mark, switch, text_field},
     },
 };
 
@@ -109,7 +109,7 @@ fn chart_part(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, cursor: Option<
     if let Some(i) = clicked {
         look_at(cx, chart, view, i);
     }
-    verdict_strip(ui, cx, chart, &verdict);
+    verdict_strip(ui, cx, view, chart, &verdict);
 }
 
 /// Clicking a point opens its run; one that was evaluated by hand is looked at here.
@@ -162,15 +162,62 @@ fn title(ui: &mut Ui, cx: &mut PageCx<'_>, chart: &Chart) {
     });
 }
 
-fn verdict_strip(ui: &mut Ui, cx: &mut PageCx<'_>, chart: &Chart, verdict: &quality::Verdict) {
+/// The note being written, in place of the verdict.
+fn note_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, chart: &Chart) -> bool {
     let theme = cx.theme;
+    let Some(draft) = view.note.as_mut().filter(|d| d.note.on == chart.subject.key()) else { return false };
+    let Some(dot) = chart.dots.iter().find(|d| d.at == draft.note.at) else { return false };
+    let mut over = false;
+    Frame::NONE.fill(theme.selsoft).corner_radius(6).inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
+        ui.allocate_ui_with_layout(vec2(ui.available_width(), 32.0), Layout::right_to_left(Align::Center), |ui| {
+            let nothing = draft.note.is_empty() && !draft.exists;
+            let reason = nothing.then_some("Write something, or begin new limits");
+            let enter = ui.input(|i| i.key_pressed(egui::Key::Enter)) && !nothing;
+            if Btn::new("Save note").primary().disabled(reason).show(ui, theme).clicked() || enter {
+                cx.send.push(Command::Annotate(draft.note.clone()).into());
+                over = true;
+            }
+            let escape = ui.input(|i| i.key_pressed(egui::Key::Escape));
+            over |= icon_button(ui, theme, "x", "Write no note").clicked() || escape;
+            if draft.exists && icon_button(ui, theme, "trash-2", "Take the note away").clicked() {
+                let empty = Note { text: String::new(), new_limits: false, ..draft.note.clone() };
+                cx.send.push(Command::Annotate(empty).into());
+                over = true;
+            }
+            if switch(ui, theme, draft.note.new_limits, "New limits from here") {
+                draft.note.new_limits = !draft.note.new_limits;
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.label(theme.small(chart.when(dot)));
+                let width = ui.available_width();
+                let field = text_field(ui, theme, &mut draft.note.text, "Note", "What changed here?", width);
+                if std::mem::take(&mut draft.fresh) {
+                    field.request_focus();
+                }
+            });
+        });
+    });
+    if over {
+        view.note = None;
+    }
+    true
+}
+
+fn verdict_strip(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, chart: &Chart, verdict: &quality::Verdict) {
+    let theme = cx.theme;
+    if let Some(error) = &cx.state.quality.history.notes_error {
+        ui.label(theme.small(format!("Notes are not shown: {error}")).color(theme.warn));
+    }
+    ui.add_space(8.0);
+    if note_ui(ui, cx, view, chart) {
+        return;
+    }
     let (tint, sign) = match verdict.tone {
         Tone::Fail => (theme.fail_t, Mark::Failed),
         Tone::Warn => (theme.warn_t, Mark::Warning),
         Tone::Good => (theme.ok_t, Mark::Success),
         Tone::Idle => (theme.idle_t, Mark::Queued),
     };
-    ui.add_space(8.0);
     Frame::NONE.fill(tint).corner_radius(6).inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
         ui.allocate_ui_with_layout(vec2(ui.available_width(), 32.0), Layout::right_to_left(Align::Center), |ui| {
             let run = verdict.dot.and_then(|i| chart.dots[i].run.clone());
@@ -183,6 +230,16 @@ fn verdict_strip(ui: &mut Ui, cx: &mut PageCx<'_>, chart: &Chart, verdict: &qual
                 && cx.state.quality.result().is_some_and(|r| r.rows_sql.is_some());
             if rows && Btn::new("Failing rows").icon("table-2").show(ui, theme).clicked() {
                 cx.send(Command::ShowRows);
+            }
+            if let Some(dot) = verdict.dot {
+                let note = chart.note_at(dot);
+                let words = if note.is_some() { "Change the note at this point" } else { "Annotate this point" };
+                if icon_button(ui, theme, "message-square", words).clicked() {
+                    let (text, new_limits) = note.map(|(t, n)| (t.to_owned(), n)).unwrap_or_default();
+                    let (on, at) = (chart.subject.key(), chart.dots[dot].at);
+                    let note = Note { on, at, text, new_limits };
+                    view.note = Some(Draft { exists: chart.note_at(dot).is_some(), note, fresh: true });
+                }
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 mark(ui, theme, sign, 14.0);

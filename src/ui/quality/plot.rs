@@ -1,12 +1,15 @@
 //! The control chart: points over time, centre and limits, gaps, marks, and what a point says.
 use egui::{
-    Align2, Color32, Id, LayerId, Order, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui, WidgetInfo,
-    pos2, vec2,
+    Align2, Color32, Id, LayerId, Order, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui, Vec2,
+    WidgetInfo, pos2, vec2,
 };
 
-use super::scale::{Times, Values, spread};
+use super::{
+    scale::{Times, Values, spread},
+    suite_grid::elided,
+};
 use crate::{
-    app::quality::{Chart, Dot},
+    app::quality::{Chart, Dot, EventKind},
     base::time,
     model::{
         quality::{Status, Unit},
@@ -42,6 +45,7 @@ pub(super) fn chart_ui(
     let painter = ui.painter_at(rect);
     seen.grid(&painter, theme);
     seen.limits(&painter, theme);
+    seen.events(&painter, theme);
     seen.line(&painter, theme);
     seen.dots(&painter, theme, chosen);
     if let Some(x) = cursor.filter(|x| (window.0..=window.1).contains(x)) {
@@ -81,8 +85,10 @@ impl<'a> Seen<'a> {
         let reach = ((high - low) * 4.0).max(least);
         all.extend([chart.low, chart.high].into_iter().flatten().filter(|l| *l > low - reach && *l < high + reach));
         let values = Values::new(&all).within(chart.unit);
+        // Words about what changed stand above the plot.
+        let told = chart.events.iter().any(|e| (first..last).contains(&e.dot));
         let plot = Rect::from_min_max(
-            pos2(rect.left() + 56.0, rect.top() + 10.0),
+            pos2(rect.left() + 56.0, rect.top() + if told { 26.0 } else { 10.0 }),
             pos2(rect.right() - 96.0, rect.bottom() - 24.0),
         );
         Self { chart, plot, times, values, within: first..last }
@@ -140,19 +146,25 @@ impl<'a> Seen<'a> {
             ] {
                 let value = pick(&last);
                 let y = self.values.y(value, self.plot);
-                let same = limits
-                    .iter()
-                    .all(|l| !l.center.is_finite() || (pick(l) - value).abs() < 1e-12 + value.abs() * 1e-9);
+                let same = limits.iter().all(|l| !l.center.is_finite() || near(pick(l), value));
                 let stroke = Stroke::new(1.0, theme.border);
                 if same {
                     segment(painter, pos2(self.plot.left(), y), pos2(self.plot.right(), y), stroke, dashed);
-                } else {
-                    // Limits that follow the size of each point are steps.
-                    self.steps(painter, &xs, limits, pick, stroke);
                 }
                 if last.sigma > 0.0 || word == "mean" {
                     labels.push((y, format!("{word} {}", self.short(value)), theme.muted));
                 }
+            }
+        }
+        // Limits that follow the size of each point, or begin anew, are steps.
+        for (pick, dashed) in
+            [((|l| l.upper) as fn(&crate::model::spc::Limits) -> f64, true), (|l| l.center, false), (|l| l.lower, true)]
+        {
+            let mut known = limits.iter().map(pick).filter(|v| v.is_finite());
+            let first = known.next();
+            let all_same = first.is_none_or(|a| known.all(|b| near(a, b)));
+            if !all_same || self.chart.last_limits().is_none() {
+                self.steps(painter, &xs, limits, pick, Stroke::new(1.0, theme.border), dashed);
             }
         }
         for value in [self.chart.low, self.chart.high].into_iter().flatten() {
@@ -183,12 +195,63 @@ impl<'a> Seen<'a> {
         limits: &[crate::model::spc::Limits],
         pick: fn(&crate::model::spc::Limits) -> f64,
         stroke: Stroke,
+        dashed: bool,
     ) {
-        for (i, l) in limits.iter().enumerate().filter(|(_, l)| l.center.is_finite()) {
-            let left = if i == 0 { self.plot.left() } else { f32::midpoint(xs[i - 1], xs[i]) };
-            let right = if i + 1 == xs.len() { self.plot.right() } else { f32::midpoint(xs[i], xs[i + 1]) };
-            let y = self.values.y(pick(l), self.plot);
-            segment(painter, pos2(left, y), pos2(right, y), stroke, true);
+        let mut start = 0;
+        while start < limits.len() {
+            let value = pick(&limits[start]);
+            // A point without a value has no limits of its own; it parts no stretch.
+            let goes_on = |l: &crate::model::spc::Limits| near(pick(l), value) || !l.center.is_finite();
+            let length = limits[start..].iter().take_while(|l| value.is_finite() && goes_on(l)).count().max(1);
+            let mut end = start + length;
+            // ... but the gap before a new beginning belongs to neither.
+            while end > start + 1 && end < limits.len() && !pick(&limits[end - 1]).is_finite() {
+                end -= 1;
+            }
+            if value.is_finite() {
+                let left = if start == 0 { self.plot.left() } else { f32::midpoint(xs[start - 1], xs[start]) };
+                let right = if end == xs.len() { self.plot.right() } else { f32::midpoint(xs[end - 1], xs[end]) };
+                let y = self.values.y(value, self.plot);
+                segment(painter, pos2(left, y), pos2(right, y), stroke, dashed);
+            }
+            start = end;
+        }
+    }
+
+    /// Dotted lines where something changed, with what it was above the plot. Words that have no room are left to the
+    /// tooltip of the point.
+    fn events(&self, painter: &Painter, theme: &Theme) {
+        let seen: Vec<_> = self.chart.events.iter().filter(|e| self.within.contains(&e.dot)).collect();
+        let place = |dot: usize| {
+            let here = self.times.x(self.chart.dots[dot].x, self.plot);
+            let before = dot.checked_sub(1).map(|i| self.times.x(self.chart.dots[i].x, self.plot));
+            // It happened between the points: the line stands closer to the one that shows it.
+            before.map_or(here, |b| here - ((here - b) * 0.5).min(12.0)).max(self.plot.left())
+        };
+        let mut free = painter.clip_rect().left();
+        for (n, event) in seen.iter().enumerate() {
+            let x = place(event.dot);
+            let color = if event.kind == EventKind::Commit { theme.border } else { theme.accent };
+            let line = [pos2(x, self.plot.top() - 12.0), pos2(x, self.plot.bottom())];
+            painter.extend(Shape::dashed_line(&line, Stroke::new(1.0, color), 2.0, 3.0));
+            let words = match event.kind {
+                EventKind::NewLimits if event.words.is_empty() => "new limits".to_owned(),
+                EventKind::NewLimits => format!("{}, new limits", event.words),
+                _ => event.words.clone(),
+            };
+            let next = seen.get(n + 1).map_or(painter.clip_rect().right(), |e| place(e.dot));
+            let (left, right) = (x - 6.0 - free, next - x - 12.0);
+            let whole = painter.layout_no_wrap(words.clone(), theme.font(11.0), theme.muted).size().x;
+            let at_left = whole <= left || (whole > right && left > right);
+            let room = if at_left { left } else { right };
+            if room < 40.0 {
+                free = free.max(x + 6.0);
+                continue;
+            }
+            let galley = elided(painter, &words, theme.font(11.0), theme.muted, room);
+            let start = if at_left { x - 6.0 - galley.size().x } else { x + 6.0 };
+            free = (start + galley.size().x).max(x) + 8.0;
+            painter.galley(pos2(start, self.plot.top() - 20.0), galley, theme.muted);
         }
     }
 
@@ -263,21 +326,12 @@ impl<'a> Seen<'a> {
         let words = format!("{}, {}", self.chart.when(dot), self.chart.show(dot.value));
         let galley = painter.layout_no_wrap(words, theme.font(11.0), theme.text);
         let place = self.at(dot);
-        let left = place.x - 12.0 - galley.size().x;
-        let x = if left > self.plot.left() { left } else { place.x + 12.0 };
-        let y = (place.y - galley.size().y * 0.5).clamp(self.plot.top(), self.plot.bottom() - galley.size().y);
-        let mut back = Rect::from_min_size(pos2(x, y), galley.size()).expand(2.0);
-        // Words do not lie on other points: they move above them, or below where there is no room.
-        let covers = |r: Rect| {
-            let others = self.within.clone().filter(|k| *k != i).map(|k| &self.chart.dots[k]);
-            others.filter(|d| d.value.is_finite()).any(|d| r.expand(4.0).contains(self.at(d)))
-        };
-        if covers(back) {
-            let lift = if back.top() - 20.0 > self.plot.top() - 10.0 { -20.0 } else { 20.0 };
-            back = back.translate(vec2(0.0, lift));
+        let others = self.within.clone().filter(|k| *k != i).map(|k| &self.chart.dots[k]);
+        let others: Vec<Pos2> = others.filter(|d| d.value.is_finite()).map(|d| self.at(d)).collect();
+        if let Some(back) = free_place(place, galley.size(), &others, self.plot.expand2(vec2(0.0, 4.0))) {
+            painter.rect_filled(back, 2.0, theme.fade(theme.bg, 0.8));
+            painter.galley(back.min + vec2(2.0, 2.0), galley, theme.text);
         }
-        painter.rect_filled(back, 2.0, theme.fade(theme.bg, 0.8));
-        painter.galley(back.min + vec2(2.0, 2.0), galley, theme.text);
     }
 
     fn nearest(&self, pointer: Pos2) -> Option<usize> {
@@ -313,6 +367,24 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// Where words about a point may stand without lying on it or on another one: beside it, else above or below, else
+/// farther off. None where there is no such place; the strip below the chart says it too.
+fn free_place(point: Pos2, size: Vec2, others: &[Pos2], room: Rect) -> Option<Rect> {
+    let size = size + vec2(4.0, 4.0);
+    let sides = [-10.0 - size.x, 10.0, -size.x * 0.5];
+    let heights = [0.0, -20.0, 20.0, -32.0, 32.0, -48.0, 48.0, -72.0, 72.0];
+    let places = heights.into_iter().flat_map(|up| sides.map(|side| vec2(side, up - size.y * 0.5)));
+    places.map(|off| Rect::from_min_size(point + off, size)).find(|r| {
+        let free = others.iter().all(|p| !r.expand(5.0).contains(*p));
+        free && room.contains_rect(*r) && !r.expand(2.0).contains(point)
+    })
+}
+
+/// Equal but for rounding.
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-12 + b.abs() * 1e-9
+}
+
 fn segment(painter: &Painter, a: Pos2, b: Pos2, stroke: Stroke, dashed: bool) {
     if dashed {
         painter.extend(Shape::dashed_line(&[a, b], stroke, 5.0, 4.0));
@@ -345,6 +417,12 @@ fn words_of(chart: &Chart, i: usize) -> Vec<String> {
         Some(run) => lines.push(format!("run {run}")),
         None => lines.push("evaluated by hand".to_owned()),
     }
+    lines.extend(chart.events_at(i).map(|e| match e.kind {
+        EventKind::Commit => format!("first run of {}", e.words),
+        EventKind::Note => format!("note: {}", e.words),
+        EventKind::NewLimits if e.words.is_empty() => "limits begin anew here".to_owned(),
+        EventKind::NewLimits => format!("note: {}; limits begin anew here", e.words),
+    }));
     if !dot.message.is_empty() {
         lines.push(crate::base::text::shorten(&dot.message, 90));
     }
@@ -433,4 +511,25 @@ pub(super) fn tile_line(
         painter.rect_stroke(rect, 4.0, Stroke::new(2.0, theme.focus), egui::StrokeKind::Inside);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_about_a_point_lie_on_no_point() {
+        let room = Rect::from_min_max(pos2(0.0, 0.0), pos2(400.0, 200.0));
+        let size = vec2(100.0, 13.0);
+        // A flat line of thirty points: beside the last one there are others, above there is room.
+        let line: Vec<Pos2> = (0..30).map(|i| pos2(10.0 + i as f32 * 13.0, 100.0)).collect();
+        let place = free_place(line[29], size, &line[..29], room).unwrap();
+        assert!(line.iter().all(|p| !place.contains(*p)) && room.contains_rect(place), "{place:?}");
+        // At the upper edge it goes below.
+        let top: Vec<Pos2> = line.iter().map(|p| pos2(p.x, 6.0)).collect();
+        assert!(free_place(top[29], size, &top[..29], room).unwrap().top() > 6.0);
+        // Points everywhere: no words.
+        let full: Vec<Pos2> = (0..400).map(|i| pos2((i % 20) as f32 * 20.0, (i / 20) as f32 * 10.0)).collect();
+        assert_eq!(free_place(pos2(200.0, 100.0), size, &full, room), None);
+    }
 }
