@@ -325,6 +325,12 @@ impl Chart {
         let count = self.dots[begun..].iter().filter(|d| d.value.is_finite()).count();
         if !self.limits[at].center.is_finite() {
             let anew = if begun > 0 { format!(" after {}", self.when(&self.dots[begun])) } else { String::new() };
+            // What passed its own limit is well, however little is known of what is usual.
+            if dot.status == Some(Status::Passed) {
+                let words = format!(": {}; control limits are drawn", self.show(dot.value));
+                let rest = format!("{words} from {} runs on, {count} so far{anew}", spc::MIN_BASELINE);
+                return Verdict { tone: Tone::Good, bold: "Passed".to_owned(), rest, dot: Some(at) };
+            }
             let rest = format!(": limits are drawn from {} runs on, {count} so far{anew}", spc::MIN_BASELINE);
             return Verdict { tone: Tone::Idle, bold: self.show(dot.value), rest, dot: Some(at) };
         }
