@@ -175,7 +175,7 @@ mod tests {
     fn a_full_disk_leaves_the_old_file_whole_and_says_what_to_do() {
         const FULL: &str = "ANDON_TEST_FULL_DISK";
         if let Some(path) = std::env::var_os(FULL) {
-            let e = write_atomic(Path::new(&path), &[b'x'; 1 << 20]).unwrap_err();
+            let e = write_atomic(Path::new(&path), &vec![b'x'; 1 << 20]).unwrap_err();
             assert!(e.what.starts_with("Could not save ") && e.hint.unwrap().contains("Free some space"));
             return;
         }

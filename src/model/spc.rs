@@ -381,12 +381,12 @@ mod tests {
         assert_eq!(c.limits[19].center, 1.5);
         assert!(c.limits[20].center.is_nan() && c.signals.is_empty(), "six points are too few: {:?}", c.signals);
         let longer: Vec<f64> = (0..30).map(|i| if i < 20 { 1.0 } else { 50.0 } + f64::from(i % 2)).collect();
-        let two = phases([20].into_iter(), &vec![true; 30]);
+        let two = phases([20].into_iter(), &[true; 30]);
         let c = chart(ChartKind::Individuals, &values(&longer), &two, &Rule::USUAL);
         assert_eq!((c.limits[19].center, c.limits[20].center), (1.5, 50.5));
         assert!(c.signals.is_empty());
         // Without the mark every point after the step is out.
-        let one = phases(std::iter::empty(), &vec![true; 30]);
+        let one = phases(std::iter::empty(), &[true; 30]);
         let c = chart(ChartKind::Individuals, &values(&longer), &one, &[Rule::Nelson1]);
         assert_eq!(c.signals.len(), 10);
         assert_eq!(phases([3, 3, 99].into_iter(), &[true; 5]).len(), 2);

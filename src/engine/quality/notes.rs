@@ -45,7 +45,7 @@ mod tests {
         };
         assert!(notes(dir.path()).unwrap().is_empty());
         put_note(dir.path(), &note).unwrap();
-        assert_eq!(notes(dir.path()).unwrap(), [note.clone()]);
+        assert_eq!(notes(dir.path()).unwrap().as_slice(), std::slice::from_ref(&note));
         fs::write(dir.path().join(NOTES), "[[note").unwrap();
         assert!(notes(dir.path()).is_err() && put_note(dir.path(), &note).is_err());
         assert_eq!(fs::read_to_string(dir.path().join(NOTES)).unwrap(), "[[note");
