@@ -32,7 +32,7 @@ pub fn hit(ui: &Ui, row: &KeyRow) -> Option<usize> {
 /// Takes one press of a key with exactly these modifiers, and the text that came with it. Signs are typed with or
 /// without Shift, as the keyboard has it.
 fn take(input: &mut InputState, modifiers: Modifiers, key: Key) -> bool {
-    let sign = key.symbol_or_name().chars().count() == 1 && !key.symbol_or_name().chars().all(char::is_alphanumeric);
+    let sign = matches!(key, Key::Slash | Key::OpenBracket | Key::CloseBracket | Key::Questionmark | Key::Minus);
     let mut taken = false;
     input.events.retain(|event| match event {
         Event::Key { key: pressed_key, pressed: true, modifiers: held, .. } if *pressed_key == key && !taken => {
@@ -83,6 +83,23 @@ pub fn row_ui(ui: &mut Ui, theme: &Theme, row: &KeyRow, width: f32) {
 mod tests {
     use super::*;
     use crate::app::keymap;
+
+    #[test]
+    fn shift_counts_for_arrows_and_letters_but_not_for_signs() {
+        let pressed = |key, shift, row: &KeyRow| {
+            let (ctx, mut taken) = (egui::Context::default(), None);
+            let modifiers = Modifiers { shift, ..Modifiers::NONE };
+            let event = Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers };
+            let input = egui::RawInput { events: vec![event], ..Default::default() };
+            let mut output = ctx.run_ui(input, |ui| taken = hit(ui, row));
+            output.textures_delta.clear();
+            taken
+        };
+        assert_eq!(pressed(Key::ArrowDown, true, &keymap::board::DOWN), None);
+        assert_eq!(pressed(Key::ArrowDown, true, &keymap::board::EXTEND), Some(3));
+        assert_eq!(pressed(Key::N, true, &keymap::log::HIT), Some(1));
+        assert_eq!(pressed(Key::Slash, true, &keymap::log::SEARCH), Some(0));
+    }
 
     #[test]
     fn every_key_of_the_help_is_one_a_keyboard_has() {

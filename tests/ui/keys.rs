@@ -94,6 +94,8 @@ fn the_keys_of_the_board_are_taken() {
         send(h, shell::Command::Go(Page::Board));
         let views = &mut h.state_mut().views;
         views.board = andon::ui::board::View::default();
+        h.state_mut().state.board.asking = None;
+        send(h, board::Command::Select(Vec::new()));
         let card = h.state().state.board.board.cards.keys().next().cloned();
         send(h, board::Command::Open(card.clone().filter(|_| *row == keymap::board::CLOSE)));
         send(h, board::Command::Focus(card));
