@@ -159,6 +159,25 @@ impl Host {
         false
     }
 
+    /// For the end of the program: does at once what timers were to do later (the journal of unsaved edits, the commit
+    /// of the board) and waits `limit` at most for files to be written. True when all are.
+    pub fn wind_up(&mut self, limit: Duration) -> bool {
+        for (_, command) in std::mem::take(&mut self.timers) {
+            self.send(command);
+        }
+        let until = Instant::now() + limit;
+        loop {
+            self.drain(Duration::from_millis(20));
+            if self.jobs.files_at_rest() && self.rx.is_empty() {
+                return true;
+            }
+            if Instant::now() > until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// When the next timer fires.
     pub fn next_timer(&self) -> Option<Instant> {
         self.timers.iter().map(|t| t.0).min()

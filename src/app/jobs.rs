@@ -56,6 +56,7 @@ struct Queued {
 struct Live {
     id: JobId,
     key: String,
+    lane: Lane,
     cancel: Cancel,
     superseded: Cancel,
 }
@@ -65,6 +66,7 @@ impl Queued {
         Live {
             id: self.id,
             key: self.job.key.clone(),
+            lane: self.job.lane,
             cancel: self.cancel.clone(),
             superseded: self.superseded.clone(),
         }
@@ -192,6 +194,12 @@ impl Jobs {
         }
     }
 
+    /// True when no file is being read or written and none waits.
+    pub fn files_at_rest(&self) -> bool {
+        let table = self.shared.table();
+        table.io.is_empty() && !table.live.iter().any(|l| l.lane == Lane::Io)
+    }
+
     /// True when nothing waits or runs.
     pub fn is_idle(&self) -> bool {
         let table = self.shared.table();
@@ -317,6 +325,7 @@ mod tests {
         jobs.shared.table().live.push(Live {
             id: 0,
             key: "same".into(),
+            lane: Lane::Io,
             cancel: Cancel::default(),
             superseded: Cancel::default(),
         });
@@ -334,7 +343,8 @@ mod tests {
     #[test]
     fn what_was_replaced_is_told_to_stop_and_not_heard_any_more() {
         let (jobs, rx, _dir) = jobs();
-        let old = Live { id: 0, key: "k".into(), cancel: Cancel::default(), superseded: Cancel::default() };
+        let old =
+            Live { id: 0, key: "k".into(), lane: Lane::Io, cancel: Cancel::default(), superseded: Cancel::default() };
         let (cancel, superseded) = (old.cancel.clone(), old.superseded.clone());
         jobs.shared.table().live.push(old);
         jobs.start(Job::io("k", settings::Task::Load), 1);

@@ -299,6 +299,12 @@ impl eframe::App for Window {
         }
     }
 
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        if !self.host.wind_up(Duration::from_secs(2)) {
+            tracing::warn!("files were still being written when the window closed");
+        }
+    }
+
     fn persist_egui_memory(&self) -> bool {
         false
     }

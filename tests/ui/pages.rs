@@ -113,3 +113,28 @@ fn timers_run_out_when_nothing_happens() {
         app.host.drain(Duration::from_millis(4));
     }
 }
+
+/// The journal's timer had not fired yet when the window was closed.
+#[test]
+fn the_last_keystrokes_are_kept_when_the_window_is_closed_at_once() {
+    use andon::app::notebook;
+    let mut app = App::with_sample(Theme::dark(), sample::DEFAULT);
+    app.host.send(notebook::Command::Open("notebooks/cold_nights.ipynb".to_owned()));
+    app.settle();
+    let key = app.host.state.notebook.doc().unwrap().notebook().unwrap().cells().last().unwrap().key;
+    app.host.send(notebook::Command::Type { key, text: "the very last words".to_owned() });
+    assert!(app.host.wind_up(Duration::from_secs(20)));
+    let kept = app.host.state.workspace.root.clone().unwrap().join(".andon");
+    let mut found = false;
+    let mut folders = vec![kept];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                found |= String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()).contains("the very last words");
+            }
+        }
+    }
+    assert!(found, "no draft holds what was typed");
+}
