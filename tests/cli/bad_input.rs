@@ -100,6 +100,10 @@ fn a_damaged_history_is_kept_aside_and_a_new_one_begun() {
     home.andon(&["run", "n.ipynb"]).code(0);
     let db = home.workspace().join(".andon/andon.db");
     let garbage = vec![0x5a; 20_000];
+    // A log that was not folded in yet would heal the file.
+    for log in ["andon.db-wal", "andon.db-shm"] {
+        let _ = fs::remove_file(home.workspace().join(".andon").join(log));
+    }
     fs::write(&db, &garbage).unwrap();
     let answer = home.andon(&["runs"]).code(0);
     assert!(answer.err.contains("was damaged") && answer.err.contains("It was kept as"), "{}", answer.err);
