@@ -42,7 +42,7 @@ impl Grouping {
     /// As a person reads it.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Lane => "own lanes",
+            Self::Lane => "named",
             Self::Assignee => "person",
             Self::Pipeline => "pipeline",
             Self::Label => "label",

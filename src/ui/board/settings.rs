@@ -127,7 +127,12 @@ fn draft(
     width: f32,
 ) -> Option<String> {
     let mut text = drafts.get(&key).cloned().unwrap_or_else(|| value.to_owned());
-    let field = text_field(ui, cx.theme, &mut text, name, hint, width);
+    let place = Layout::left_to_right(Align::Center);
+    let shown = ui.allocate_ui_with_layout(vec2(width, 36.0), place, |ui| {
+        ui.set_width(width);
+        text_field(ui, cx.theme, &mut text, name, hint, width)
+    });
+    let field = shown.inner;
     if field.changed() {
         drafts.insert(key.clone(), text.clone());
     }
@@ -204,7 +209,7 @@ fn kind_ui(ui: &mut Ui, salt: &str, name: &str, now: ColumnKind) -> Option<Colum
 
 const MOVE: f32 = 64.0;
 const KIND: f32 = 100.0;
-const LIMIT: f32 = 56.0;
+const LIMIT: f32 = 72.0;
 const HARD: f32 = 96.0;
 const BIN: f32 = 32.0;
 
@@ -218,7 +223,7 @@ fn columns_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         ("Work there is", KIND),
         ("Limit", LIMIT),
         ("Over it", HARD),
-        ("What must be true of a card before it comes here", policy),
+        ("What must be true of its cards", policy),
     ];
     heads(ui, cx, &titles);
     for (at, column) in board.columns.iter().enumerate() {

@@ -78,7 +78,7 @@ pub(super) fn calendar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let back = i64::from(first.weekday().to_monday_zero_offset());
     let monday = first.checked_sub(back.days()).unwrap_or(first);
     let weeks = ((last - monday).get_days() / 7 + 1).clamp(1, 60) as usize;
-    let height = ui.available_height() - 80.0;
+    let height = (ui.available_height() * 0.6).max(28.0 + 2.0 * CELL);
     ScrollArea::vertical().id_salt("calendar").max_height(height).auto_shrink([false, true]).show(ui, |ui| {
         week_heads(ui, cx);
         for week in 0..weeks {
@@ -94,6 +94,7 @@ pub(super) fn calendar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     hair_x(ui, theme);
     detail::head_ui(ui, cx, true);
     detail::preview_ui(ui, cx);
+    ScrollArea::vertical().id_salt("calendar-detail").auto_shrink(false).show(ui, |ui| detail::detail_ui(ui, cx));
 }
 
 fn column(band: Rect, day: i64) -> Rect {
