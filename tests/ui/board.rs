@@ -381,7 +381,8 @@ fn several_cards_are_chosen_by_key_moved_and_labelled_together() {
     }
     let mut h = show(app, vec2(1440.0, 900.0));
     h.run();
-    press(&mut h, &[Key::ArrowDown]);
+    // The card added last has the focus.
+    press(&mut h, &[Key::ArrowUp, Key::ArrowUp]);
     h.key_press_modifiers(Modifiers::SHIFT, Key::ArrowDown);
     h.run();
     assert_eq!(h.state().state.board.selected.len(), 2);
@@ -406,6 +407,9 @@ fn several_cards_are_chosen_by_key_moved_and_labelled_together() {
     assert!(h.state().state.board.selected.is_empty());
     press(&mut h, &[Key::U, Key::U]);
     assert_eq!((labelled(&h), h.state().titles("ready").len()), (0, 3));
+    h.key_press_modifiers(Modifiers::SHIFT, Key::U);
+    h.run();
+    assert_eq!(h.state().titles("ready").len(), 1, "Shift+U does again what was undone");
 }
 
 #[test]
@@ -472,8 +476,33 @@ fn columns_limits_and_lanes_are_set_in_the_window() {
     h.get_by_label("Done").click();
     h.run();
     assert!(h.query_by_label("Board settings").is_some());
-    for _ in 0..7 {
+    for _ in 0..6 {
         h.state_mut().send(Command::Undo);
     }
     assert_eq!(order(&h), ["Ready", "Next", "In progress", "Review", "Done"]);
+}
+
+#[test]
+fn letters_that_come_with_the_enter_of_a_field_do_not_act_on_the_board() {
+    let mut app = started();
+    let card = app.add("Gust", "ready");
+    app.edit(Edit::Link(card.clone(), Link { kind: LinkKind::Pipeline, target: "nightly".to_owned() }, true));
+    app.send(Command::Open(Some(card)));
+    let mut h = show(app, vec2(1440.0, 900.0));
+    h.run();
+    h.get_by_role_and_label(Role::TextInput, "New comment").focus();
+    h.run();
+    h.state_mut().sent.clear();
+    let key =
+        |key| egui::Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers: Modifiers::NONE };
+    for event in [key(Key::R), egui::Event::Text("r".to_owned()), key(Key::Enter)] {
+        h.event(event);
+    }
+    h.run();
+    let sent = &h.state().sent;
+    assert!(!sent.iter().any(|c| matches!(c, AnyCommand::Board(Command::Rerun(_)))), "{sent:?}");
+    assert!(
+        sent.iter().any(|c| matches!(c, AnyCommand::Board(Command::Do(Edit::Comment(_, t))) if t == "r")),
+        "{sent:?}"
+    );
 }

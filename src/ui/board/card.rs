@@ -196,9 +196,12 @@ fn badge_row(p: &Painter, cx: &PageCx<'_>, inner: Rect, card: &Card, live: Optio
     let mid = inner.bottom() - 8.0;
     let shows = |fact| !cx.state.board.board.hidden.contains(&fact);
     let mut right = inner.right() + 8.0;
-    for (text, ink) in facts(cx, card) {
+    // What it is bound to needs room for a name; only age and checklist may take some of that.
+    let name: f32 = if card.links.is_empty() || !shows(Fact::Bound) { 0.0 } else { 120.0 };
+    for (i, (text, ink)) in facts(cx, card).into_iter().enumerate() {
         let text = p.layout_no_wrap(text, theme.font(SMALL), ink);
-        if right - text.size().x - 8.0 < inner.left() + 60.0 {
+        let kept = if i < 2 { name.min(60.0) } else { name };
+        if right - text.size().x - 8.0 < inner.left() + kept {
             break;
         }
         right -= text.size().x + 8.0;

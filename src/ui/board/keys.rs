@@ -35,7 +35,11 @@ fn taken(ui: &Ui, row: &KeyRow) -> bool {
 pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let floating = cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some();
     let asking = view.composer.is_some() || cx.state.board.asking.is_some() || view.settings.open;
-    if floating || asking || ui.ctx().egui_wants_keyboard_input() {
+    // On a slow frame the last letters of a text and the Enter that ends it come together: a field that had the focus
+    // when the frame began was what they were meant for.
+    let typing = ui.ctx().egui_wants_keyboard_input();
+    let was_typing = std::mem::replace(&mut view.typing, typing);
+    if floating || asking || typing || was_typing {
         return;
     }
     let focus = cx.state.board.focus.clone().filter(|f| view.plan.find(f).is_some());
@@ -45,6 +49,10 @@ pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     }
     if view.carry.is_some() {
         carrying(ui, cx, view);
+        return;
+    }
+    // Shift first: a key without modifiers is also met while Shift is held.
+    if extend(ui, cx, view, focus.as_ref()) {
         return;
     }
     let step = direction(ui);
@@ -62,9 +70,6 @@ pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
             view.ring = true;
         }
     }
-    if extend(ui, cx, view, focus.as_ref()) {
-        return;
-    }
     if taken(ui, &board::SELECT_ALL) {
         let all = view.plan.lanes.iter().flat_map(|l| &l.cells).flatten().map(|s| s.id.clone()).collect();
         cx.send(Command::Select(all));
@@ -77,11 +82,11 @@ pub fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         let column = focus.as_ref().and_then(|f| cx.state.board.card(f)).map(|c| c.column.clone());
         view.composer = Some(ask::Composer::new(&cx.state.board, column));
     }
-    if taken(ui, &board::UNDO) {
-        cx.send(Command::Undo);
-    }
     if taken(ui, &board::REDO) {
         cx.send(Command::Redo);
+    }
+    if taken(ui, &board::UNDO) {
+        cx.send(Command::Undo);
     }
     let chosen = !cx.state.board.selected.is_empty();
     if (chosen || cx.state.board.open.is_some()) && taken(ui, &board::CLOSE) {

@@ -54,6 +54,8 @@ pub struct View {
     /// Focus moved by a key: bring it into sight, and show the ring.
     reveal: bool,
     ring: bool,
+    /// A field had the focus when the last frame ended.
+    typing: bool,
     scroll_x: f32,
     filter: Option<String>,
     focus_filter: bool,

@@ -251,13 +251,15 @@ fn columns_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         ui.label(cx.theme.muted("Work counts as started from"));
         let start = board.column(&board.start).map_or("", |c| c.name.as_str());
         let mut chosen = None;
-        egui::ComboBox::from_id_salt("start-column").selected_text(start).show_ui(ui, |ui| {
+        let shown = egui::ComboBox::from_id_salt("start-column").selected_text(start).show_ui(ui, |ui| {
             for c in board.columns.iter().filter(|c| c.kind != ColumnKind::Done) {
                 if ui.selectable_label(c.id == board.start, &c.name).clicked() {
                     chosen = Some(c.id.clone());
                 }
             }
         });
+        let name = format!("Work counts as started from: {start}");
+        shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, name.clone()));
         ui.label(cx.theme.muted("on: cycle time, work in progress and age are counted from there"));
         if let Some(column) = chosen.filter(|c| *c != board.start) {
             act(cx, Edit::Start(column));
