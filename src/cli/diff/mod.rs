@@ -37,7 +37,7 @@ Without revisions the last commit is compared with the files on disk; without a 
   andon diff old.ipynb new.ipynb            two files
 Exit code: 0 the same (cells that were only run again do not count), 1 different, 2 trouble.")]
 pub struct Args {
-    /// [A [B]] PATH: revisions and the file, or two files
+    /// One revision or two and the file, or two files
     #[arg(value_name = "A|B|PATH", num_args = 0..=3)]
     pub what: Vec<String>,
     /// Lines around a change
