@@ -443,6 +443,8 @@ pub enum Task {
     },
     FindKernels {
         refresh: bool,
+        /// Those of the workspace's own environments too.
+        workspace: bool,
     },
     MakeEnvironment,
     Rows {

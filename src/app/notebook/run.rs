@@ -50,7 +50,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             vec![Effect::Cancel(job_key(id)), Job::io(format!("notebook.end:{id}"), Task::Shutdown { doc: id }).start()]
         }
         Command::Answer(text) => answer(state, text),
-        Command::FindKernels { refresh } => vec![find(refresh)],
+        Command::FindKernels { refresh } => vec![find(state, refresh)],
         Command::ChooseKernel(id) => choose(state, &id),
         Command::CreateEnvironment => create(state),
         Command::CancelEnvironment => {
@@ -76,8 +76,10 @@ fn links(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     }
 }
 
-fn find(refresh: bool) -> Effect {
-    Job::io("notebook.kernels", Task::FindKernels { refresh }).titled("Looking for kernels").start()
+/// Asking an interpreter what it is runs it, so those of an untrusted folder are left out.
+fn find(state: &AppState, refresh: bool) -> Effect {
+    let task = Task::FindKernels { refresh, workspace: state.workspace.trusted };
+    Job::io("notebook.kernels", task).titled("Looking for kernels").start()
 }
 
 fn wanted(doc: &Doc, scope: Scope) -> Vec<CellKey> {
@@ -535,7 +537,7 @@ fn made(state: &mut AppState, result: Result<crate::model::kernel::KernelSpec>) 
             }
             let title = format!("{} is ready", spec.display_name);
             let run = Command::Run(Scope::Selected(After::Stay));
-            vec![Effect::Notice(Notice::success(title).action("Run the cell", run)), find(true)]
+            vec![Effect::Notice(Notice::success(title).action("Run the cell", run)), find(state, true)]
         }
         Err(e) if e.is_cancelled() => Vec::new(),
         Err(e) => vec![notice(&e)],

@@ -160,8 +160,9 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 session.answer(&text);
             }
         }
-        Task::FindKernels { refresh } => {
-            let found = env.kernels.discover(env.root().ok().as_deref(), refresh, cx)?;
+        Task::FindKernels { refresh, workspace } => {
+            let root = env.root().ok().filter(|_| workspace);
+            let found = env.kernels.discover(root.as_deref(), refresh, cx)?;
             out.send(Event::Kernels(Arc::new(found)));
         }
         Task::MakeEnvironment => {

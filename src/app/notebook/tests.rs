@@ -170,6 +170,16 @@ fn cells_are_cut_pasted_moved_merged_and_all_of_it_undone() {
 }
 
 #[test]
+fn interpreters_of_an_untrusted_folder_are_not_run() {
+    let mut rig = Rig::new();
+    for trusted in [false, true] {
+        rig.state.workspace.trusted = trusted;
+        let asked = tasks(&rig.send(Command::FindKernels { refresh: false }));
+        assert!(matches!(&asked[..], [Task::FindKernels { workspace, .. }] if *workspace == trusted), "{asked:?}");
+    }
+}
+
+#[test]
 fn typing_is_journaled_within_a_second_and_saved_under_guard() {
     let mut rig = Rig::new();
     let key = rig.key(2);
