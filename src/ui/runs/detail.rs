@@ -444,7 +444,9 @@ fn metric_ui(ui: &mut Ui, theme: &Theme, run: &Run, row: &MetricRow, widths: [f3
     let name = if row.task.is_empty() { row.name.clone() } else { format!("{} {}", row.task, row.name) };
     let change = row.before.zip(row.now).map(|(b, n)| (n - b, (n - b).abs() / b.abs().max(f64::MIN_POSITIVE)));
     let large = change.is_some_and(|(_, share)| share > 0.1);
-    let odd = large && run.state != RunState::Success;
+    // What moved in a run that failed may be why; that it ended early is no wonder.
+    let ended_early = row.task.is_empty() && change.is_some_and(|(by, _)| by < 0.0);
+    let odd = large && !ended_early && run.state != RunState::Success;
     Row::new(&name).padding(16.0).rule(true).show(ui, theme, |ui| {
         cell(ui, widths[0], false, |ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
@@ -462,7 +464,7 @@ fn metric_ui(ui: &mut Ui, theme: &Theme, run: &Run, row: &MetricRow, widths: [f3
         });
         cell(ui, widths[3], true, |ui| {
             let ink = if odd {
-                theme.fail
+                theme.warn
             } else if large {
                 theme.text
             } else {
@@ -471,7 +473,7 @@ fn metric_ui(ui: &mut Ui, theme: &Theme, run: &Run, row: &MetricRow, widths: [f3
             ui.label(theme.body(change.map(|(d, _)| difference(d, unit)).unwrap_or_default()).color(ink));
         });
         ui.add_space(8.0);
-        let last = if odd { theme.fail } else { theme.s1 };
+        let last = if odd { theme.warn } else { theme.s1 };
         let label = format!("{name} over the last runs");
         spark(ui, theme, &label, &row.series, vec2(96.0, 20.0), row.now.map(|_| last));
     });

@@ -91,24 +91,25 @@ fn axis(run: &Run, now: Timestamp, left: f32, width: f32) -> Axis {
     Axis { from, span_ms: (millis(from, to) as f32).max(1.0), left, width: width.max(40.0) }
 }
 
+/// A run of minutes is read against the clock, a shorter one from its own beginning.
 fn ticks(ui: &Ui, theme: &Theme, axis: &Axis, top: f32, bottom: f32) {
     // Steps a person counts in; at most five fit.
-    const STEPS: [i64; 17] = [
-        100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000,
-        3_600_000, 21_600_000, 86_400_000,
+    const STEPS: [i64; 23] = [
+        1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000,
+        600_000, 1_800_000, 3_600_000, 21_600_000, 86_400_000,
     ];
     let span = axis.span_ms as i64;
     let step = STEPS.into_iter().find(|s| span / s <= 4).unwrap_or(span.max(1));
     let start = axis.from.as_millisecond();
-    let mut at = start.div_euclid(step) * step + if start.rem_euclid(step) == 0 { 0 } else { step };
+    let clock = step >= 60_000;
+    let mut at = if clock { start + (step - start.rem_euclid(step)) % step } else { start };
     while at <= start + span {
         let Ok(t) = Timestamp::from_millisecond(at) else { break };
         let x = axis.x(t);
         ui.painter().vline(x, top..=bottom, theme.hairline());
         let zoned = t.to_zoned(time::local_zone());
         let label = match step {
-            s if s < 1_000 => zoned.strftime("%S%.1f s").to_string(),
-            s if s < 60_000 => zoned.strftime("%H:%M:%S").to_string(),
+            _ if !clock => time::duration_ms((at - start).unsigned_abs()),
             s if s < 86_400_000 => zoned.strftime("%H:%M").to_string(),
             _ => zoned.strftime("%-d %b").to_string(),
         };
