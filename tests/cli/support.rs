@@ -52,7 +52,7 @@ impl Home {
     }
     /// Runs `andon` in another folder.
     pub fn andon_in(&self, dir: &Path, args: &[&str]) -> Answer {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_andon"))
+        let output = Command::new(env!("CARGO_BIN_EXE_andon"))
             .args(args)
             .current_dir(dir)
             .env("ANDON_HOME", self.dir.path().join("home"))
@@ -62,15 +62,11 @@ impl Home {
             .stdin(std::process::Stdio::null())
             .output()
             .unwrap();
-        Answer {
-            code: status.code().unwrap_or(-1),
-            out: String::from_utf8(stdout).unwrap(),
-            err: String::from_utf8(stderr).unwrap(),
-        }
+        Answer::of(output)
     }
     /// Runs `andon` in the workspace where no file may grow beyond so many blocks of 512 bytes, as on a full disk.
     pub fn limited(&self, blocks: u32, args: &[&str]) -> Answer {
-        let Output { status, stdout, stderr } = Command::new("sh")
+        let output = Command::new("sh")
             .arg("-c")
             .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""))
             .arg(env!("CARGO_BIN_EXE_andon"))
@@ -81,11 +77,7 @@ impl Home {
             .stdin(std::process::Stdio::null())
             .output()
             .unwrap();
-        Answer {
-            code: status.code().unwrap_or(-1),
-            out: String::from_utf8(stdout).unwrap(),
-            err: String::from_utf8(stderr).unwrap(),
-        }
+        Answer::of(output)
     }
     /// Runs `git` in the workspace and gives what it printed.
     pub fn git(&self, args: &[&str]) -> String {
@@ -106,6 +98,13 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
 }
 
 impl Answer {
+    fn of(Output { status, stdout, stderr }: Output) -> Self {
+        Self {
+            code: status.code().unwrap_or(-1),
+            out: String::from_utf8(stdout).unwrap(),
+            err: String::from_utf8(stderr).unwrap(),
+        }
+    }
     /// Asserts the exit code, showing both streams when it is another.
     #[track_caller]
     pub fn code(self, code: i32) -> Self {
