@@ -227,7 +227,8 @@ impl Desk {
     fn act(&mut self, edit: &Edit) -> Result<String> {
         let (actions, did) = edit::actions(&self.board, &self.loaded.projection, edit)?;
         let mut stamper = self.ledger.stamper(&self.loaded, self.now)?;
-        let ops: Vec<Op> = actions.into_iter().map(|(s, a)| stamper.op(self.now, s, a)).collect();
+        let now = stamper.begin(self.now);
+        let ops: Vec<Op> = actions.into_iter().map(|(s, a)| stamper.op(now, s, a)).collect();
         self.ledger.append(&ops)?;
         for op in ops {
             self.loaded.projection.apply(&op);

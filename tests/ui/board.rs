@@ -63,6 +63,7 @@ impl App {
             figures: std::sync::Arc::default(),
             stamper: Stamper::new("me".into(), "Ines Duarte"),
             steps: Vec::new(),
+            flushes: 0,
         };
         let clock = app.now();
         board::event(&mut app.state, Event::Loaded(std::sync::Arc::new(snapshot)), &Cx { clock: &clock });

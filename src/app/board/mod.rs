@@ -101,6 +101,8 @@ pub struct State {
     /// Edits not yet in the journal.
     unwritten: HashSet<String>,
     flush_waits: bool,
+    /// Flushes heard of: a read that began before the last one tells old news.
+    flushes: u64,
 }
 
 /// What a person can ask of it.
@@ -161,12 +163,15 @@ pub struct Snapshot {
     pub stamper: Stamper,
     /// What this clone did last and can take back, oldest first.
     pub steps: Vec<Step>,
+    /// How many flushes were known when the read began.
+    pub flushes: u64,
 }
 
 /// What runs off the window's thread.
 #[derive(Debug, Clone)]
 pub enum Task {
-    Load,
+    /// Reads the ledger, begun with so many flushes known.
+    Load(u64),
     Append(Vec<Op>),
     Flush,
     Sync,
@@ -261,7 +266,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
                 state.board.recent.iter().filter(|o| state.board.unwritten.contains(&o.id)).cloned().collect();
             if ops.is_empty() { vec![flush_job()] } else { vec![write_job(ops)] }
         }
-        Command::Reload => vec![load_job()],
+        Command::Reload => vec![load_job(&state.board)],
         Command::Flush => {
             state.board.flush_waits = false;
             vec![flush_job()]
@@ -272,8 +277,8 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     }
 }
 
-fn load_job() -> Effect {
-    Job::io("board.load", Task::Load).start()
+fn load_job(board: &State) -> Effect {
+    Job::io("board.load", Task::Load(board.flushes)).start()
 }
 
 fn write_job(ops: Vec<Op>) -> Effect {
@@ -336,13 +341,11 @@ fn is_told(edit: &Edit) -> bool {
 
 /// Stamps actions, applies them in memory and sends them on their way.
 fn apply(board: &mut State, actions: edit::Actions, cx: &Cx) -> Vec<Effect> {
-    let now = cx.now();
     let Some(stamper) = board.stamper.as_mut() else { return Vec::new() };
+    let now = stamper.begin(cx.now());
     let ops: Vec<Op> = actions.into_iter().map(|(s, a)| stamper.op(now, s, a)).collect();
-    for op in &ops {
-        put(board, op);
-        board.unwritten.insert(op.id.clone());
-    }
+    put(board, &ops);
+    board.unwritten.extend(ops.iter().map(|op| op.id.clone()));
     board.recent.extend(ops.iter().cloned());
     board.revision += 1;
     board.pending += ops.len();
@@ -353,15 +356,21 @@ fn apply(board: &mut State, actions: edit::Actions, cx: &Cx) -> Vec<Effect> {
     effects
 }
 
-/// Folds one operation into what is shown.
-fn put(board: &mut State, op: &Op) {
-    if board.all.apply(op) {
-        board.board.refresh(&board.all, &op.subject);
-        if let Some(row) = log_row(&board.board, &board.all, op) {
-            board.log.insert(0, row);
-            board.log.truncate(LOG_ROWS);
+/// Folds operations of a step into what is shown; the log words them once all are known.
+fn put(board: &mut State, ops: &[Op]) {
+    let mut fresh = Vec::with_capacity(ops.len());
+    for op in ops {
+        if board.all.apply(op) {
+            board.board.refresh(&board.all, &op.subject);
+            fresh.push(op);
         }
     }
+    for op in fresh {
+        if let Some(row) = log_row(&board.board, &board.all, op) {
+            board.log.insert(0, row);
+        }
+    }
+    board.log.truncate(LOG_ROWS);
 }
 
 fn log_row(board: &Board, all: &Projection, op: &Op) -> Option<LogRow> {
@@ -369,7 +378,7 @@ fn log_row(board: &Board, all: &Projection, op: &Op) -> Option<LogRow> {
     // A new card's first values are part of its creation.
     let born = all.doc(&op.subject).and_then(|d| d.created.clone());
     let is_create = op.action == crate::model::ledger::Action::Create;
-    if !is_create && born.is_some_and(|(at, by)| by == op.by && op.hlc.ms - at.ms < 50 && op.hlc >= at) {
+    if !is_create && born.is_some_and(|(at, by)| by == op.by && op.hlc.ms == at.ms) {
         return None;
     }
     if !matches!(kind(&op.subject), "card" | "column" | "lane" | "board") {
@@ -436,6 +445,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Event::Flushed { figures, pending } => {
+            board.flushes += 1;
             board.figures = figures;
             board.pending = pending;
             board.revision += 1;
@@ -447,7 +457,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         Event::Synced { words, changed } => {
             let mut effects = vec![Effect::Notice(Notice::success(words))];
             if changed {
-                effects.push(load_job());
+                effects.push(load_job(board));
             }
             effects
         }
@@ -460,8 +470,12 @@ fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
     board.all = snapshot.projection;
     board.board = snapshot.board;
     board.log = snapshot.log;
-    board.figures = snapshot.figures;
-    board.pending = snapshot.pending;
+    // A flush that was heard of during the read knows better, and what it did not read is read now.
+    let overtaken = snapshot.flushes != board.flushes;
+    if !overtaken {
+        board.figures = snapshot.figures;
+        board.pending = snapshot.pending;
+    }
     let last = board.stamper.take().map(|s| s.last).unwrap_or_default();
     let mut stamper = snapshot.stamper;
     stamper.last = stamper.last.max(last);
@@ -469,9 +483,8 @@ fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
     // What was done since the read began goes on top again.
     let recent = std::mem::take(&mut board.recent);
     board.recent = recent.into_iter().filter(|op| !board.all.knows(&op.id)).collect();
-    for op in board.recent.clone() {
-        put(board, &op);
-    }
+    let recent = board.recent.clone();
+    put(board, &recent);
     board.selected.retain(|id| board.board.cards.contains_key(id));
     let gone = |id: &Option<CardId>| id.as_ref().is_some_and(|id| board.board.card(id).is_none());
     let (no_focus, no_open) = (gone(&board.focus), gone(&board.open));
@@ -483,6 +496,9 @@ fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
     }
     board.revision += 1;
     let mut effects = Vec::new();
+    if overtaken {
+        effects.push(load_job(board));
+    }
     if snapshot.damage.len() > board.damage.len() {
         let n = crate::base::text::count(snapshot.damage.len() as u64, "line");
         let what = format!("{n} of the board's log cannot be read");
@@ -507,7 +523,7 @@ fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
 pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     let ledger = Ledger::open(&env.root()?)?;
     match task {
-        Task::Load => match snapshot(&ledger, cx) {
+        Task::Load(flushes) => match snapshot(&ledger, flushes, cx) {
             Ok(snapshot) => out.send(Event::Loaded(Arc::new(snapshot))),
             Err(e) if e.is_cancelled() => {}
             Err(e) => out.send(Event::LoadFailed(e)),
@@ -542,7 +558,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     Ok(())
 }
 
-fn snapshot(ledger: &Ledger, cx: &JobCtx) -> Result<Snapshot> {
+fn snapshot(ledger: &Ledger, flushes: u64, cx: &JobCtx) -> Result<Snapshot> {
     let loaded = ledger.load()?;
     cx.check()?;
     let now = cx.clock.now();
@@ -559,24 +575,24 @@ fn snapshot(ledger: &Ledger, cx: &JobCtx) -> Result<Snapshot> {
     }
     let steps = history::steps(&loaded.ops, &stamper.writer, UNDO_KEPT);
     let (projection, damage, pending) = (loaded.projection, loaded.damage, loaded.pending);
-    Ok(Snapshot { projection, board, log, damage, pending, figures, stamper, steps })
+    Ok(Snapshot { projection, board, log, damage, pending, figures, stamper, steps, flushes })
 }
 
 /// A workspace was opened: loads what the page needs.
 pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
     state.board = State::default();
-    vec![load_job()]
+    vec![load_job(&state.board)]
 }
 
 /// Files below the root changed on disk (workspace-relative, `/`). An empty list asks to look at everything.
-pub fn files_changed(_state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
+pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
     let ours = |p: &String| {
         p.contains("refs/heads/andon/board")
             || p == ".git/packed-refs"
             || p.starts_with(".andon/ledger-journal")
             || p.starts_with(".andon/ledger/")
     };
-    if paths.is_empty() || paths.iter().any(ours) { vec![load_job()] } else { Vec::new() }
+    if paths.is_empty() || paths.iter().any(ours) { vec![load_job(&state.board)] } else { Vec::new() }
 }
 
 /// What the palette offers from here.

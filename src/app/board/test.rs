@@ -33,6 +33,7 @@ fn fresh() -> AppState {
         figures: Arc::default(),
         stamper: Stamper::new("me".into(), "Ines Duarte"),
         steps: Vec::new(),
+        flushes: 0,
     };
     let clock = at(0);
     event(&mut state, Event::Loaded(Arc::new(snapshot)), &Cx { clock: &clock });
@@ -119,6 +120,7 @@ fn what_was_done_during_a_read_is_not_lost() {
         figures: Arc::default(),
         stamper: Stamper::new("me".into(), "Ines Duarte"),
         steps: Vec::new(),
+        flushes: 0,
     };
     let card = add(&mut state, "meanwhile", "ready");
     let clock = at(99);
@@ -132,6 +134,57 @@ fn what_was_done_during_a_read_is_not_lost() {
         panic!("{effects:?}")
     };
     assert!(ops.iter().any(|o| o.subject.ends_with(&card.0)), "everything unwritten goes again");
+}
+
+#[test]
+fn steps_done_within_a_millisecond_stay_apart() {
+    let mut state = fresh();
+    let clock = at(0);
+    let mut ops = Vec::new();
+    let mut step = |state: &mut AppState, c: Command| {
+        for effect in command(state, c, &Cx { clock: &clock }) {
+            if let Effect::Start(Job { task: crate::app::Task::Board(Task::Append(more)), .. }) = effect {
+                ops.extend(more);
+            }
+        }
+    };
+    step(&mut state, Command::Do(Edit::Defaults));
+    let new = NewCard::new("First", "ready");
+    let card = new.id.clone();
+    step(&mut state, Command::Do(Edit::Add(new)));
+    step(&mut state, shift(&card, "done"));
+    let log: Vec<&str> = state.board.log.iter().take(2).map(|r| r.what.as_str()).collect();
+    assert_eq!(log, ["Move AND-1 to Done", "Add AND-1 \u{201c}First\u{201d}"]);
+    let read: Vec<String> = history::steps(&ops, &"me".into(), 2).into_iter().map(|s| s.title).collect();
+    assert_eq!(read, ["Add AND-1 \u{201c}First\u{201d}", "Move AND-1 to Done"]);
+}
+
+#[test]
+fn a_read_that_began_before_a_flush_does_not_undo_its_news() {
+    let mut state = fresh();
+    let clock = at(0);
+    let cx = Cx { clock: &clock };
+    let read = |flushes| {
+        Event::Loaded(Arc::new(Snapshot {
+            projection: Projection::default(),
+            board: Board::default(),
+            log: Vec::new(),
+            damage: Vec::new(),
+            pending: 3,
+            figures: Arc::default(),
+            stamper: Stamper::new("me".into(), "Ines Duarte"),
+            steps: Vec::new(),
+            flushes,
+        }))
+    };
+    event(&mut state, Event::Flushed { figures: Arc::default(), pending: 0 }, &cx);
+    let effects = event(&mut state, read(0), &cx);
+    assert_eq!(state.board.pending, 0);
+    let Some(Effect::Start(Job { task: crate::app::Task::Board(Task::Load(1)), .. })) = effects.first() else {
+        panic!("it is read again: {effects:?}")
+    };
+    assert!(event(&mut state, read(1), &cx).is_empty());
+    assert_eq!(state.board.pending, 3);
 }
 
 #[test]

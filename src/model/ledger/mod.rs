@@ -232,6 +232,12 @@ impl Stamper {
         let limit = Hlc { ms: now.as_millisecond() + MAX_AHEAD_MS, count: 0 };
         self.last = self.last.max(stamp.min(limit));
     }
+    /// Begins a step, all that one deed changes: the time to stamp its operations with. No two steps share a millisecond,
+    /// however fast they follow each other or however far the clock lags behind what was seen, so that a step can be told
+    /// from the next one when the ledger is read again.
+    pub fn begin(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millisecond(now.as_millisecond().max(self.last.ms + 1)).unwrap_or(now)
+    }
     /// The next stamp.
     pub fn tick(&mut self, now: Timestamp) -> Hlc {
         let wall = Hlc::at(now);
