@@ -12,6 +12,8 @@ mod contract;
 mod diff;
 #[path = "cli/layering.rs"]
 mod layering;
+#[path = "cli/merge.rs"]
+mod merge;
 #[path = "cli/query.rs"]
 mod query;
 #[path = "cli/runs.rs"]

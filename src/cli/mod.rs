@@ -1,10 +1,13 @@
 //! The command line: one file a subcommand. JSON goes to stdout, people's words to stderr.
 pub mod board;
+pub mod cat;
 pub mod check;
 pub mod diff;
+pub mod merge;
 #[cfg(feature = "gui")]
 pub mod open;
 pub mod out;
+pub mod patch;
 pub mod profile;
 pub mod rerun;
 pub mod run;
@@ -46,6 +49,12 @@ pub enum Sub {
     Profile(profile::Args),
     /// Compare two versions of a notebook by cells
     Diff(diff::Args),
+    /// Apply a difference of `andon diff --json`, or take it back
+    Patch(patch::Args),
+    /// Merge three versions of a notebook
+    Merge(merge::Args),
+    /// Write a notebook as it is read, byte for byte, or with one source changed
+    Cat(cat::Args),
     /// Show and change the board
     Board(board::Args),
     /// Render a page to a PNG
@@ -70,6 +79,9 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Sql(args) => sql::run(&args),
         Sub::Profile(args) => profile::run(&args),
         Sub::Diff(args) => diff::run(&args),
+        Sub::Patch(args) => patch::run(&args),
+        Sub::Merge(args) => merge::run(&args),
+        Sub::Cat(args) => cat::run(&args),
         Sub::Board(args) => board::run(&args),
         #[cfg(feature = "gui")]
         Sub::Shot(args) => shot::run(&args),

@@ -55,13 +55,18 @@ pub fn say(text: &str) {
 }
 
 /// Prints the document of a command, with its `schema` first: `andon.run/1`.
-pub fn document(schema: &str, mut body: Value) {
+pub fn document(schema: &str, body: Value) {
+    line(&document_text(schema, body));
+}
+
+/// The document of a command, to be written somewhere.
+pub fn document_text(schema: &str, mut body: Value) -> String {
     let mut all = serde_json::Map::new();
     all.insert("schema".to_owned(), json!(schema));
     if let Some(map) = body.as_object_mut() {
         all.append(map);
     }
-    line(&serde_json::to_string_pretty(&Value::Object(all)).unwrap_or_default());
+    serde_json::to_string_pretty(&Value::Object(all)).unwrap_or_default()
 }
 
 /// Ends a command: its exit code on success, else the error in words and, with `json`, as a document.

@@ -106,7 +106,8 @@ pub enum Stretch {
     Fold(Range<usize>),
 }
 
-struct Slice<'a, 'b>(&'b [&'a str]);
+/// Tokens of a text for `imara_diff`.
+pub(super) struct Slice<'a, 'b>(pub &'b [&'a str]);
 
 impl<'a, 'b> TokenSource for Slice<'a, 'b> {
     type Token = &'a str;

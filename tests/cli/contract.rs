@@ -1,8 +1,10 @@
 //! What others script against: the names of the subcommands, their help, and the shape of an error.
 use crate::support::Home;
 
-const SUBCOMMANDS: &[&str] =
-    &["open", "run", "runs", "rerun", "check", "sql", "profile", "diff", "board", "shot", "sample"];
+const SUBCOMMANDS: &[&str] = &[
+    "open", "run", "runs", "rerun", "check", "sql", "profile", "diff", "patch", "merge", "cat", "board", "shot",
+    "sample",
+];
 
 #[test]
 fn every_subcommand_of_the_contract_has_help() {

@@ -101,8 +101,9 @@ fn trouble_is_two_with_words_and_a_document() {
     let plain = Home::new().andon(&["diff"]).code(2);
     assert!(plain.err.contains("not in a git repository"), "{}", plain.err);
     home.write("notebooks/a.ipynb", "{\"cells\": [");
-    let broken = home.andon(&["diff", "notebooks/a.ipynb"]).code(1);
+    let broken = home.andon(&["diff", "notebooks/a.ipynb"]).code(2);
     assert!(broken.out.contains("Shown as text"), "{}", broken.out);
+    assert!(broken.err.contains("Shown as text"), "{}", broken.err);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::model::{
     diff::{
         CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputDetail, OutputDiff, Picture, TableDiff,
     },
+    patch::Patch,
     textdiff::{RowKind, Stretch, TextDiff},
 };
 
@@ -32,6 +33,78 @@ pub(super) fn file(file: &Compared) -> Value {
         body.extend(more);
     }
     body
+}
+
+/// The document of a single file: its cells for scripts, and what `andon patch` needs. Here cells are counted from 0.
+pub(super) fn one(file: &Compared, same: bool) -> Value {
+    let mut body = self::file(file);
+    if let Value::Object(body) = &mut body {
+        body.insert("same".to_owned(), json!(same));
+        if let FileShape::Notebook(diff) = &file.diff.shape {
+            body.insert("cells".to_owned(), Value::Array(cells(diff)));
+        }
+        if let Some((old, new)) = &file.bytes {
+            body.insert("apply".to_owned(), json!(Patch::new(old, new)));
+        }
+    }
+    body
+}
+
+/// Every cell of either side once: in new order, those taken out where they stood.
+fn cells(diff: &NotebookDiff) -> Vec<Value> {
+    let split = |old: usize| linked(diff, |r| (r.link == Some(Link::SplitFrom(old))).then_some(r.new?));
+    let joined = |new: usize| linked(diff, |r| (r.link == Some(Link::JoinedInto(new))).then_some(r.old?));
+    let rows = diff.cells.iter().filter(|r| r.link.is_none());
+    rows.map(|row| {
+        let more = row.old.zip(row.new).map(|(i, j)| (split(i), joined(j))).unwrap_or_default();
+        let places = |own: Option<usize>, more: &[usize]| {
+            let mut all: Vec<usize> = own.into_iter().chain(more.iter().copied()).collect();
+            all.sort_unstable();
+            if more.is_empty() { json!(own) } else { json!(all) }
+        };
+        let edited =
+            row.source.is_some() || row.retyped.is_some() || !row.metadata.is_empty() || !row.attachments.is_empty();
+        let change = match (row.change, row.moved) {
+            (CellChange::Added, _) => "inserted",
+            (CellChange::Removed, _) => "deleted",
+            _ if !more.0.is_empty() => "split",
+            _ if !more.1.is_empty() => "joined",
+            (_, true) if edited => "moved+edited",
+            (_, true) => "moved",
+            _ if edited => "edited",
+            _ if !row.outputs.is_empty() => "outputs",
+            _ => "same",
+        };
+        json!({
+            "base": places(row.old, &more.1),
+            "other": places(row.new, &more.0),
+            "change": change,
+            "source": row.source.is_some(),
+            "outputs": row.change == CellChange::Changed && !row.outputs.is_empty(),
+            "metadata": row.metadata.iter().map(|k| k.key.as_str()).collect::<Vec<_>>(),
+            "type": row.retyped.is_some(),
+            "attachments": row.attachments,
+            "noise": noise(diff, row),
+        })
+    })
+    .collect()
+}
+
+/// Positions of rows that are linked to a cell.
+fn linked(diff: &NotebookDiff, pick: impl Fn(&CellDiff) -> Option<usize>) -> Vec<usize> {
+    diff.cells.iter().filter_map(pick).collect()
+}
+
+/// What differs and counts for nothing.
+fn noise(diff: &NotebookDiff, row: &CellDiff) -> Vec<&'static str> {
+    let (Some(a), Some(b)) = (diff.old_cell(row), diff.new_cell(row)) else { return Vec::new() };
+    let all = [
+        (a.id != b.id, "id"),
+        (a.count != b.count, "execution_count"),
+        (a.volatile != b.volatile, "metadata"),
+        (a.outputs_hash != b.outputs_hash && row.outputs.is_empty(), "outputs"),
+    ];
+    all.into_iter().filter_map(|(differs, word)| differs.then_some(word)).collect()
 }
 
 fn notebook(diff: &NotebookDiff) -> Value {

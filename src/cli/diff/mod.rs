@@ -9,12 +9,12 @@ use std::{
 
 use serde_json::json;
 
-use super::out::{Common, context, document, finish, say};
+use super::out::{Common, context, document_text, finish, say};
 use crate::{
     base::{Error, Result, fsx, job::JobCtx},
     engine::git::Repo,
     model::{
-        diff::{FileDiff, FileShape, compare_files},
+        diff::{FileDiff, FileShape, compare_files, is_notebook},
         git::Rev,
     },
 };
@@ -35,11 +35,21 @@ Without revisions the last commit is compared with the files on disk; without a 
   andon diff HEAD~2 analysis.ipynb          an older commit against the file on disk
   andon diff main fix/units analysis.ipynb  two branches
   andon diff old.ipynb new.ipynb            two files
-Exit code: 0 the same (cells that were only run again do not count), 1 different, 2 trouble.")]
+  andon diff --git HEAD~2..HEAD a.ipynb     revisions that could also be names of files
+Exit code: 0 the same (cells that were only run again do not count, unless --strict), 1 different, 2 trouble.")]
 pub struct Args {
     /// One revision or two and the file, or two files
     #[arg(value_name = "A|B|PATH", num_args = 0..=3)]
     pub what: Vec<String>,
+    /// Compare this revision, or two, of PATH
+    #[arg(long, value_name = "REV[..REV]")]
+    pub git: Option<String>,
+    /// Write here instead of on stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What a run writes by itself counts too
+    #[arg(long)]
+    pub strict: bool,
     /// Lines around a change
     #[arg(long, short = 'U', default_value_t = 3, value_name = "N")]
     pub context: usize,
@@ -59,6 +69,8 @@ pub(super) struct Compared {
     pub old: String,
     pub new: String,
     pub diff: FileDiff,
+    /// Both files, when a script may want to apply the difference.
+    pub bytes: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Runs it and gives the exit code.
@@ -71,29 +83,66 @@ fn execute(args: &Args, cx: &JobCtx) -> Result<i32> {
     if args.no_outputs {
         files.iter_mut().for_each(without_outputs);
     }
-    let same = files.iter().all(|f| f.diff.is_quiet());
+    let same = files.iter().all(|f| if args.strict { f.diff.same_bytes } else { f.diff.is_quiet() });
+    let mut code = i32::from(!same);
+    // A notebook that cannot be read is shown as text; that it is broken must not be missed.
+    if let ([file], false) = (files.as_slice(), args.what.is_empty())
+        && is_notebook(&file.path)
+        && let (FileShape::Text(_), Some(note)) = (&file.diff.shape, &file.diff.note)
+    {
+        say(&format!("andon: {note}"));
+        code = 2;
+    }
     if args.common.json {
-        let files: Vec<_> = files.iter().map(json::file).collect();
-        document("andon.diff/1", json!({ "same": same, "files": files }));
-        return Ok(i32::from(!same));
+        write(args, &json_text(&files, same, args.what.is_empty()))?;
+        return Ok(code);
     }
     let colour = match args.color {
         Colour::Always => true,
         Colour::Never => false,
-        Colour::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        Colour::Auto => {
+            args.output.is_none() && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+        }
     };
+    let mut text = Vec::new();
     for file in &files {
-        print::file(file, args.context, colour);
+        text.extend(print::file(file, args.context, colour));
     }
+    write(args, &text.join("\n"))?;
     if files.is_empty() {
         say("Nothing differs");
     }
-    Ok(i32::from(!same))
+    Ok(code)
+}
+
+/// The document: of one file, the file itself and what it takes to apply the difference; else a list.
+fn json_text(files: &[Compared], same: bool, all: bool) -> String {
+    let body = match files {
+        [file] if !all => json::one(file, same),
+        files => json!({ "same": same, "files": files.iter().map(json::file).collect::<Vec<_>>() }),
+    };
+    document_text("andon.diff/1", body)
+}
+
+fn write(args: &Args, text: &str) -> Result<()> {
+    match &args.output {
+        Some(out) => fsx::write_atomic(out, format!("{text}\n").as_bytes()),
+        None if text.is_empty() => Ok(()),
+        None => {
+            super::out::line(text);
+            Ok(())
+        }
+    }
 }
 
 fn compare(args: &Args, cx: &JobCtx) -> Result<Vec<Compared>> {
     let here = std::env::current_dir().map_err(|e| Error::io("The present folder is gone").because(&e))?;
+    let revs: Vec<String> = args.git.iter().flat_map(|g| g.splitn(2, "..")).map(str::to_owned).collect();
     let [a, b, path] = match args.what.as_slice() {
+        [path] if args.git.is_some() => [revs.first(), revs.get(1).filter(|r| !r.is_empty()), Some(path)],
+        _ if args.git.is_some() => {
+            return Err(Error::user("--git REV[..REV] wants one PATH").hint("andon diff --git HEAD~1 a.ipynb"));
+        }
         [] => return all(args, cx),
         [path] => [None, None, Some(path)],
         [a, b] if here.join(a).is_file() && here.join(b).is_file() => return two_files(&here, a, b).map(|f| vec![f]),
@@ -138,12 +187,13 @@ fn below_root(root: &Path, full: &Path, given: &str, from_root: bool) -> Result<
 
 fn one(repo: &Repo, base: &Rev, compare: &Rev, before: &str, path: &str) -> Result<Compared> {
     let (old, new) = (repo.read(base, before)?, repo.read(compare, path)?);
+    let bytes = Some((old.clone().unwrap_or_default(), new.clone().unwrap_or_default()));
     let diff = compare_files(path, old, new);
     if matches!(diff.shape, FileShape::Missing) {
         return Err(Error::user(format!("There is no {path}, neither at {base} nor in the {compare}"))
             .hint("Revisions come first, the path last: andon diff HEAD~1 PATH"));
     }
-    Ok(Compared { path: path.to_owned(), old: base.to_string(), new: compare.to_string(), diff })
+    Ok(Compared { path: path.to_owned(), old: base.to_string(), new: compare.to_string(), diff, bytes })
 }
 
 fn all(args: &Args, cx: &JobCtx) -> Result<Vec<Compared>> {
@@ -163,8 +213,9 @@ fn all(args: &Args, cx: &JobCtx) -> Result<Vec<Compared>> {
 
 fn two_files(here: &Path, a: &str, b: &str) -> Result<Compared> {
     let (old, new) = (fsx::read(&here.join(a))?, fsx::read(&here.join(b))?);
+    let bytes = Some((old.clone(), new.clone()));
     let diff = compare_files(b, Some(old), Some(new));
-    Ok(Compared { path: b.to_owned(), old: a.to_owned(), new: b.to_owned(), diff })
+    Ok(Compared { path: b.to_owned(), old: a.to_owned(), new: b.to_owned(), diff, bytes })
 }
 
 /// Forgets what differs in outputs alone.

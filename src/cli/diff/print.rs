@@ -1,10 +1,9 @@
 //! The comparison for people: like a unified diff, cell by cell.
-use std::ops::Range;
+use std::{cell::RefCell, ops::Range};
 
 use super::Compared;
 use crate::{
     base::text::{count, shorten},
-    cli::out::line,
     model::{
         diff::{
             CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputChange, OutputDetail, OutputDiff,
@@ -25,13 +24,14 @@ const RESET: &str = "\u{1b}[0m";
 struct Pen {
     colour: bool,
     context: usize,
+    lines: RefCell<Vec<String>>,
 }
 
-/// Prints one file.
-pub(super) fn file(file: &Compared, context: usize, colour: bool) {
-    let pen = Pen { colour, context };
+/// The lines that tell of one file.
+pub(super) fn file(file: &Compared, context: usize, colour: bool) -> Vec<String> {
+    let pen = Pen { colour, context, lines: RefCell::default() };
     if file.diff.same_bytes {
-        return;
+        return Vec::new();
     }
     pen.put(BOLD, &format!("--- {}  {}", file.path, file.old));
     pen.put(BOLD, &format!("+++ {}  {}", file.path, file.new));
@@ -51,13 +51,17 @@ pub(super) fn file(file: &Compared, context: usize, colour: bool) {
         }
         FileShape::Missing => {}
     }
-    line("");
+    pen.line("");
+    pen.lines.into_inner()
 }
 
 impl Pen {
+    fn line(&self, text: &str) {
+        self.lines.borrow_mut().push(text.to_owned());
+    }
     fn put(&self, colour: &str, text: &str) {
         let text = visible(text);
-        if self.colour && !colour.is_empty() { line(&format!("{colour}{text}{RESET}")) } else { line(&text) }
+        if self.colour && !colour.is_empty() { self.line(&format!("{colour}{text}{RESET}")) } else { self.line(&text) }
     }
 
     fn notebook(&self, diff: &NotebookDiff) {
@@ -169,7 +173,7 @@ impl Pen {
             at = end;
         }
         out.push_str(&visible(text.get(at..).unwrap_or_default()));
-        line(&format!("{out}{RESET}"));
+        self.line(&format!("{out}{RESET}"));
     }
 }
 

@@ -13,7 +13,7 @@ const MAX_GROUP: usize = 64;
 
 /// The matching while it grows, positions of the other side.
 #[derive(Debug, Clone)]
-pub(super) struct Matching {
+pub(in crate::model) struct Matching {
     pub to_new: Vec<Option<u32>>,
     pub to_old: Vec<Option<u32>>,
     /// Ids tell the same cells in both notebooks.
@@ -59,7 +59,7 @@ impl Matching {
 }
 
 /// Aligns two notebooks.
-pub(super) fn align(old: &Document, new: &Document) -> Matching {
+pub(in crate::model) fn align(old: &Document, new: &Document) -> Matching {
     let (a, b) = (&old.cells, &new.cells);
     let mut m = Matching { to_new: vec![None; a.len()], to_old: vec![None; b.len()], ids_kept: false };
     let solid = |c: &CellView| !c.is_tiny();
@@ -131,7 +131,7 @@ fn ids_kept(m: &Matching, a: &[CellView], b: &[CellView]) -> bool {
 }
 
 /// Matched pairs in old order.
-pub(super) fn pairs(m: &Matching) -> impl Iterator<Item = (usize, usize)> + '_ {
+pub(in crate::model) fn pairs(m: &Matching) -> impl Iterator<Item = (usize, usize)> + '_ {
     m.to_new.iter().enumerate().filter_map(|(i, j)| j.map(|j| (i, j as usize)))
 }
 

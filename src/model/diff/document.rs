@@ -85,7 +85,7 @@ pub struct Document {
 }
 
 /// Cell metadata that tools write by themselves.
-const VOLATILE_CELL: [&str; 9] = [
+pub(in crate::model) const VOLATILE_CELL: [&str; 9] = [
     "execution",
     "ExecuteTime",
     "papermill",
@@ -97,7 +97,8 @@ const VOLATILE_CELL: [&str; 9] = [
     "executionInfo",
 ];
 /// Notebook metadata that tools write by themselves.
-const VOLATILE_NOTEBOOK: [&str; 5] = ["widgets", "papermill", "language_info", "toc", "varInspector"];
+pub(in crate::model) const VOLATILE_NOTEBOOK: [&str; 5] =
+    ["widgets", "papermill", "language_info", "toc", "varInspector"];
 
 /// Mime types from the one that says most to the one that says least.
 const RICHEST: [&str; 9] = [
@@ -263,7 +264,7 @@ fn richest(data: Value<'_>) -> String {
 
 /// How strings in a value are meant.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Form {
+pub(in crate::model) enum Form {
     /// One text, perhaps as a list of its lines.
     Text,
     /// Base64: line breaks mean nothing.
@@ -326,7 +327,7 @@ fn bundle(data: Value<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends a form that is equal for equal values.
-pub(super) fn canonical(value: Value<'_>, form: Form, out: &mut Vec<u8>) {
+pub(in crate::model) fn canonical(value: Value<'_>, form: Form, out: &mut Vec<u8>) {
     match (value.kind(), form) {
         (Kind::Array, Form::Text | Form::Base64) if value.items().all(|i| i.is_str()) => {
             value.items().for_each(|i| text(i, form, out));

@@ -3,11 +3,11 @@
 //! [`document`] reads both sides into cells with fingerprints, [`align`] says which cell is which (with [`fuzzy`]
 //! for edited ones), [`moves`] which of them moved, [`output`] and [`table`] compare results. What tools write at
 //! every run (execution counts, timing, widget state, memory addresses) is counted and hidden, never lost.
-mod align;
+pub(in crate::model) mod align;
 mod document;
 mod file;
 mod fuzzy;
-mod moves;
+pub(in crate::model) mod moves;
 mod order;
 mod output;
 mod table;
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use document::{CellType, CellView, Document, OutputView};
+pub(in crate::model) use document::{Form, VOLATILE_CELL, VOLATILE_NOTEBOOK, canonical};
 pub use file::{FileDiff, FileShape, Picture, compare_files, is_notebook};
 pub use output::{OutputChange, OutputDetail, OutputDiff};
 pub use table::{TableData, TableDiff, TableRow};
@@ -186,6 +187,11 @@ impl NotebookDiff {
     }
 }
 
+/// True when two runs' outputs differ in nothing but what is masked: addresses, times.
+pub(in crate::model) fn outputs_differ_in_noise_only(a: &[OutputView], b: &[OutputView]) -> bool {
+    output::compare(a, b).0.is_empty()
+}
+
 /// Compares the two cells of a matched row field by field.
 fn fill(row: &mut CellDiff, old: &Document, new: &Document) {
     let (a, b) = match (row.old.and_then(|i| old.cells.get(i)), row.new.and_then(|j| new.cells.get(j))) {
@@ -313,4 +319,4 @@ fn notes(old: &Document, new: &Document, matching: &align::Matching, cells: &[Ce
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::model) mod tests;

@@ -2,7 +2,7 @@
 
 /// A matched pair: positions on both sides and how much it weighs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair {
+pub(in crate::model) struct Pair {
     pub old: u32,
     pub new: u32,
     pub weight: u64,
@@ -10,12 +10,12 @@ pub(super) struct Pair {
 
 /// Weight of a pair: one cell outweighs any text, longer text stays in place, and of equal ones a hash decides, so
 /// that the answer is the same in both directions.
-pub(super) fn weight(old_len: usize, new_len: usize, mark: u64) -> u64 {
+pub(in crate::model) fn weight(old_len: usize, new_len: usize, mark: u64) -> u64 {
     (1 << 40) + ((old_len.max(new_len).min(512) as u64) << 20) + (mark & 0xf_ffff)
 }
 
 /// For each pair, in order of `old`, whether it stays. `pairs` must be sorted by `old`; `new` positions are distinct.
-pub(super) fn staying(pairs: &[Pair]) -> Vec<bool> {
+pub(in crate::model) fn staying(pairs: &[Pair]) -> Vec<bool> {
     let size = pairs.iter().map(|p| p.new as usize + 1).max().unwrap_or(0);
     // Prefix maximum over new positions: the best sum that ends at or before it, and which pair ends it.
     let mut tree: Vec<(u64, u32)> = vec![(0, u32::MAX); size + 1];

@@ -5,37 +5,37 @@ use proptest::prelude::*;
 use super::*;
 
 /// A small generator of its own, so that a seed always gives the same notebook.
-struct Rng(u64);
+pub(in crate::model) struct Rng(pub u64);
 
 impl Rng {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }
-    fn chance(&mut self, percent: usize) -> bool {
+    pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 }
 
 #[derive(Clone, Debug)]
-struct Cell {
+pub(in crate::model) struct Cell {
     /// Who it is, for the truth.
-    name: usize,
-    kind: &'static str,
-    source: String,
-    outputs: String,
-    count: u64,
-    id: Option<String>,
+    pub name: usize,
+    pub kind: &'static str,
+    pub source: String,
+    pub outputs: String,
+    pub count: u64,
+    pub id: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Ids {
+pub(in crate::model) enum Ids {
     Kept,
     None,
     Rewritten,
@@ -48,7 +48,7 @@ const WORDS: [&str; 40] = [
     "limit", "trend", "spike", "sensor",
 ];
 
-fn line(rng: &mut Rng) -> String {
+pub(in crate::model) fn line(rng: &mut Rng) -> String {
     let mut w = || WORDS[rng.below(WORDS.len())];
     let (a, b, c, d) = (w(), w(), w(), w());
     match rng.below(5) {
@@ -60,7 +60,7 @@ fn line(rng: &mut Rng) -> String {
     }
 }
 
-fn cell(rng: &mut Rng, name: usize) -> Cell {
+pub(in crate::model) fn cell(rng: &mut Rng, name: usize) -> Cell {
     let kind = if rng.chance(25) { "markdown" } else { "code" };
     let lines = 1 + rng.below(8);
     let source =
@@ -73,7 +73,7 @@ fn cell(rng: &mut Rng, name: usize) -> Cell {
     Cell { name, kind, source, outputs, count: name as u64 + 1, id: Some(format!("id-{:x}", rng.next())) }
 }
 
-fn notebook(cells: &[Cell]) -> Vec<u8> {
+pub(in crate::model) fn notebook(cells: &[Cell]) -> Vec<u8> {
     let mut out = String::from("{\"cells\":[");
     for (n, c) in cells.iter().enumerate() {
         let comma = if n > 0 { "," } else { "" };

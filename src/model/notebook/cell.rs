@@ -81,6 +81,10 @@ impl Cell {
         })
     }
 
+    /// Reads a cell that is in no notebook yet.
+    pub(in crate::model) fn read(raw: Bytes) -> Result<Self> {
+        Self::from_raw(CellKey(0), raw)
+    }
     /// Reads a cell from its own bytes.
     pub(super) fn from_raw(key: CellKey, raw: Bytes) -> Result<Self> {
         let json = Json::parse(raw.clone()).map_err(|e| Error::bug("An edit made a cell unreadable").because(&e))?;
@@ -149,7 +153,7 @@ impl Cell {
     }
 
     /// The bytes its source field gets when its text becomes `new`.
-    pub(super) fn source_bytes(&self, new: &str, ascii: bool) -> Vec<u8> {
+    pub(in crate::model) fn source_bytes(&self, new: &str, ascii: bool) -> Vec<u8> {
         let template = Template::of(self, ascii);
         let Ok(json) = Json::parse(self.raw.clone()) else { return template.text(new) };
         match json.root().get("source") {

@@ -205,6 +205,10 @@ impl Notebook {
     pub fn index_of(&self, key: CellKey) -> Option<usize> {
         self.cells.iter().position(|c| c.key == key)
     }
+    /// What stands before the cells, what stands between and around them (one more than there are cells), and the rest.
+    pub(in crate::model) fn pieces(&self) -> (&Bytes, &[Bytes], &Bytes) {
+        (&self.envelope.head, &self.gaps, &self.envelope.tail)
+    }
     /// Minor version of format 4.
     pub fn minor(&self) -> i64 {
         self.envelope.minor

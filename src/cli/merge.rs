@@ -1,0 +1,128 @@
+//! `andon merge`: three versions of a notebook into one, and one side of a notebook with conflicts back.
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::out::{document, finish, say};
+use crate::{
+    base::{Error, Result, fsx, text::count},
+    model::merge::{Conflict, Merged, Names, Part, Take, merge, take},
+};
+
+/// A side of a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Side {
+    Local,
+    Remote,
+    Base,
+}
+
+/// Arguments of `andon merge`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A conflict leaves a notebook that opens everywhere: a source that both sides changed holds both between git's marks,
+and the notebook keeps the whole versions, so that one side can be taken later.
+  andon merge base.ipynb mine.ipynb theirs.ipynb -o merged.ipynb
+  andon merge --take local merged.ipynb       mine again, byte for byte
+Exit code: 0 merged, 1 merged with conflicts, 2 trouble, nothing written.")]
+pub struct Args {
+    /// The common version, the local one and the remote one; with --take the notebook with conflicts
+    #[arg(value_name = "BASE LOCAL REMOTE", num_args = 0..=3)]
+    pub files: Vec<PathBuf>,
+    /// Where the merged notebook goes
+    #[arg(long, short, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Resolve a notebook with conflicts as this side has it
+    #[arg(long, value_enum, value_name = "SIDE")]
+    pub take: Option<Side>,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs it and gives the exit code.
+pub fn run(args: &Args) -> i32 {
+    finish(args.json, execute(args))
+}
+
+fn execute(args: &Args) -> Result<i32> {
+    match (args.files.as_slice(), args.take, &args.output) {
+        ([base, local, remote], side, Some(out)) => three(args, [base, local, remote], side, out),
+        ([_, _, _], _, None) => Err(Error::user("Where the merged notebook goes is not said").hint("Add -o OUT.ipynb")),
+        ([file], Some(side), out) => resolve(args, file, side, out.as_deref().unwrap_or(file)),
+        ([], Some(side), Some(out)) => resolve(args, out, side, out),
+        _ => Err(Error::user("A merge wants three notebooks, --take wants one")
+            .hint("andon merge BASE LOCAL REMOTE -o OUT, or andon merge --take local NOTEBOOK")),
+    }
+}
+
+fn three(args: &Args, [base, local, remote]: [&Path; 3], side: Option<Side>, out: &Path) -> Result<i32> {
+    let (b, l, r) = (fsx::read(base)?, fsx::read(local)?, fsx::read(remote)?);
+    let mut merged = merge(&b, &l, &r, Names { local: "local", remote: "remote" })?;
+    if let (Some(side), false) = (side, merged.conflicts.is_empty()) {
+        merged.bytes = take(&merged.bytes, which(side))?;
+        merged.conflicts.clear();
+        merged.stale.clear();
+    }
+    fsx::write_atomic(out, &merged.bytes)?;
+    told(args, &merged, out);
+    Ok(i32::from(!merged.conflicts.is_empty()))
+}
+
+fn which(side: Side) -> Take {
+    match side {
+        Side::Local => Take::Local,
+        Side::Remote => Take::Remote,
+        Side::Base => Take::Base,
+    }
+}
+
+fn resolve(args: &Args, file: &Path, side: Side, out: &Path) -> Result<i32> {
+    let bytes = take(&fsx::read(file)?, which(side))?;
+    fsx::write_atomic(out, &bytes)?;
+    if args.json {
+        document("andon.merge/1", json!({ "output": out, "conflicts": [], "stale": [], "notes": [] }));
+    } else {
+        say(&format!("{} is the {} version again", out.display(), format!("{side:?}").to_lowercase()));
+    }
+    Ok(0)
+}
+
+fn told(args: &Args, merged: &Merged, out: &Path) {
+    if args.json {
+        let body = json!({
+            "output": out, "conflicts": merged.conflicts, "stale": merged.stale, "notes": merged.notes,
+        });
+        document("andon.merge/1", body);
+        return;
+    }
+    merged.notes.iter().for_each(|n| say(n));
+    if !merged.stale.is_empty() {
+        let n = count(merged.stale.len() as u64, "cell");
+        say(&format!("{n} with an output of an older source: run again"));
+    }
+    for conflict in &merged.conflicts {
+        say(&words(conflict));
+    }
+    if !merged.conflicts.is_empty() {
+        let n = count(merged.conflicts.len() as u64, "conflict");
+        say(&format!("{n} in {}; --take local or --take remote gives one side back", out.display()));
+    }
+}
+
+/// One conflict, cells counted from 1.
+fn words(conflict: &Conflict) -> String {
+    let what = match (conflict.part, conflict.local, conflict.remote) {
+        (Part::Cell, None, Some(_)) => "deleted locally, changed remotely",
+        (Part::Cell, Some(_), None) => "changed locally, deleted remotely",
+        (Part::Cell, ..) => "its type or another field was changed by both",
+        (Part::Source, ..) => "its source was changed by both",
+        (Part::Outputs, ..) => "run by both with different outputs",
+        (Part::Metadata, ..) => "its metadata were changed by both",
+        (Part::Notebook, ..) => {
+            return "CONFLICT: the notebook's metadata were changed by both; the local ones stand".into();
+        }
+    };
+    let place = conflict.merged.map_or_else(String::new, |n| format!(" cell {}", n + 1));
+    format!("CONFLICT{place}: {what}")
+}

@@ -1,0 +1,181 @@
+//! JSON objects: members replaced, added and taken out by splicing, and three versions of an object merged by member.
+use crate::model::{
+    diff::{Form, canonical},
+    json::{Bytes, Json, Value, encode_str},
+};
+
+/// The object `raw` with a member's value replaced, added at the end or (`None`) taken out. What is not an object stays
+/// as it is. All other bytes are kept; a new member is set off as the first two are.
+pub(super) fn with_member(raw: &Bytes, key: &str, value: Option<&[u8]>) -> Bytes {
+    let Ok(json) = Json::parse(raw.clone()) else { return raw.clone() };
+    let object = json.root();
+    if !object.is_object() {
+        return raw.clone();
+    }
+    let members: Vec<_> = object.members().collect();
+    let at = members.iter().rposition(|m| m.key.is(key));
+    let (range, bytes) = match (at.and_then(|i| Some((i, members.get(i)?))), value) {
+        (None, None) => return raw.clone(),
+        (Some((_, member)), Some(value)) => (member.value.span(), value.to_vec()),
+        (Some((i, member)), None) => match i.checked_sub(1).and_then(|b| members.get(b)) {
+            Some(before) => (before.value.span().end..member.value.span().end, Vec::new()),
+            None => {
+                let end = members.get(1).map_or(member.value.span().end, |m| m.key.span().start);
+                (member.key.span().start..end, Vec::new())
+            }
+        },
+        (None, Some(value)) => added(raw, &object, key, value),
+    };
+    let mut out = Vec::with_capacity(raw.len() + bytes.len());
+    out.extend_from_slice(raw.get(..range.start).unwrap_or_default());
+    out.extend_from_slice(&bytes);
+    out.extend_from_slice(raw.get(range.end..).unwrap_or_default());
+    Bytes::from(out)
+}
+
+/// Where a new member goes and its bytes: after the last one.
+fn added(raw: &Bytes, object: &Value<'_>, key: &str, value: &[u8]) -> (std::ops::Range<usize>, Vec<u8>) {
+    let members: Vec<_> = object.members().collect();
+    let cut = |from: usize, to: usize| raw.get(from..to).unwrap_or_default().to_vec();
+    let colon = members.first().map_or_else(|| b": ".to_vec(), |m| cut(m.key.span().end, m.value.span().start));
+    let mut bytes = Vec::new();
+    let place = match (members.as_slice(), members.last()) {
+        ([first, second, ..], Some(last)) => {
+            bytes = cut(first.value.span().end, second.key.span().start);
+            last.value.span().end
+        }
+        ([only], _) => {
+            bytes.push(b',');
+            bytes.extend(cut(object.span().start + 1, only.key.span().start));
+            if bytes.len() == 1 {
+                bytes.push(b' ');
+            }
+            only.value.span().end
+        }
+        _ => object.span().start + 1,
+    };
+    encode_str(key, raw.is_ascii(), &mut bytes);
+    bytes.extend(colon);
+    bytes.extend_from_slice(value);
+    (place..place, bytes)
+}
+
+/// Equal for values that mean the same; `None` for a member that is not there.
+pub(super) fn meaning(value: Option<Value<'_>>, form: Form) -> Option<Vec<u8>> {
+    value.map(|v| {
+        let mut out = Vec::new();
+        canonical(v, form, &mut out);
+        out
+    })
+}
+
+/// Keys of all three, each once, in the order of the first that has them.
+pub(super) fn keys(versions: [Option<Value<'_>>; 3]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for member in versions.into_iter().flatten().flat_map(|v| v.members()) {
+        let key = member.key.as_str().unwrap_or_default();
+        if !all.iter().any(|k| *k == key) {
+            all.push(key.into_owned());
+        }
+    }
+    all
+}
+
+/// A merged object and where it could not be.
+#[derive(Debug, Clone)]
+pub(super) struct MergedObject {
+    pub raw: Bytes,
+    /// Paths of members that both sides changed, each in its way; the local value stands.
+    pub conflicts: Vec<String>,
+}
+
+/// Merges two changed versions of an object by member, objects inside by their members, lists of words as sets.
+/// Members of `volatile` never conflict: what tools write at each run is not worth a question. Local bytes are kept
+/// wherever remote changed nothing.
+pub(super) fn merge(base: Option<Value<'_>>, local: Value<'_>, remote: Value<'_>, volatile: &[&str]) -> MergedObject {
+    let mut raw = Bytes::from(local.raw());
+    let mut conflicts = Vec::new();
+    for key in keys([Some(local), Some(remote), base]) {
+        let [b, l, r] = [base.and_then(|b| b.get(&key)), local.get(&key), remote.get(&key)];
+        let [x, y, z] = [b, l, r].map(|v| meaning(v, Form::Tree));
+        if y == z || x == z {
+            continue;
+        }
+        if x == y {
+            raw = with_member(&raw, &key, r.map(|v| v.raw()));
+        } else if let (Some(l), Some(r)) = (l.filter(Value::is_object), r.filter(Value::is_object)) {
+            let inner = merge(b.filter(Value::is_object), l, r, volatile);
+            raw = with_member(&raw, &key, Some(&inner.raw));
+            conflicts.extend(inner.conflicts.into_iter().map(|c| format!("{key}.{c}")));
+        } else if let Some(words) = sets(b, l, r) {
+            raw = with_member(&raw, &key, Some(&words));
+        } else if !volatile.contains(&key.as_str()) {
+            conflicts.push(key);
+        }
+    }
+    MergedObject { raw, conflicts }
+}
+
+/// Three lists of different words (tags): what either side added and nobody took out.
+fn sets(base: Option<Value<'_>>, local: Option<Value<'_>>, remote: Option<Value<'_>>) -> Option<Vec<u8>> {
+    let words = |v: Option<Value<'_>>| -> Option<Vec<String>> {
+        let Some(v) = v else { return Some(Vec::new()) };
+        let all: Vec<String> = v.items().filter_map(|i| i.as_str().map(|s| s.into_owned())).collect();
+        let mut sorted = all.clone();
+        sorted.sort();
+        sorted.dedup();
+        (v.is_array() && all.len() == v.items().count() && sorted.len() == all.len()).then_some(all)
+    };
+    let (b, l, r) = (words(base)?, words(local)?, words(remote)?);
+    let mut kept: Vec<&String> = l.iter().filter(|w| r.contains(w) || !b.contains(w)).collect();
+    kept.extend(r.iter().filter(|w| !b.contains(w) && !l.contains(w)));
+    let mut out = vec![b'['];
+    for (i, word) in kept.iter().enumerate() {
+        out.extend_from_slice(if i == 0 { b"" } else { b", " });
+        encode_str(word, false, &mut out);
+    }
+    out.push(b']');
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(text: &str) -> Bytes {
+        Bytes::from(text.as_bytes())
+    }
+
+    #[test]
+    fn members_come_and_go_without_touching_others() {
+        let raw = bytes("{\n  \"a\": 1.0,\n  \"b\": \"\\u00e4\"\n}");
+        let set = |raw: &Bytes, key: &str, value: Option<&str>| {
+            with_member(raw, key, value.map(str::as_bytes)).text().to_owned()
+        };
+        assert_eq!(set(&raw, "b", Some("2")), "{\n  \"a\": 1.0,\n  \"b\": 2\n}");
+        assert_eq!(set(&raw, "c", Some("[]")), "{\n  \"a\": 1.0,\n  \"b\": \"\\u00e4\",\n  \"c\": []\n}");
+        assert_eq!(set(&raw, "a", None), "{\n  \"b\": \"\\u00e4\"\n}");
+        assert_eq!(set(&raw, "b", None), "{\n  \"a\": 1.0\n}");
+        assert_eq!(set(&bytes("{}"), "a", Some("1")), "{\"a\": 1}");
+        assert_eq!(set(&bytes("{\n \"a\":1\n}"), "b", Some("2")), "{\n \"a\":1,\n \"b\":2\n}");
+        assert_eq!(set(&bytes("{\"a\": 1}"), "a", None), "{}");
+    }
+
+    fn three(base: &str, local: &str, remote: &str) -> (String, Vec<String>) {
+        let [b, l, r] = [base, local, remote].map(|t| Json::parse(bytes(t)).unwrap());
+        let merged = merge(Some(b.root()), l.root(), r.root(), &["scrolled"]);
+        (merged.raw.text().to_owned(), merged.conflicts)
+    }
+
+    #[test]
+    fn objects_merge_by_member() {
+        let base = r#"{"tags": ["a"], "deep": {"x": 1, "y": 1}, "n": 1.0}"#;
+        let local = r#"{"tags": ["a", "b"], "deep": {"x": 2, "y": 1}, "n": 1, "scrolled": true}"#;
+        let remote = r#"{"tags": ["c"], "deep": {"x": 1, "y": 3}, "new": null, "n": 1.0, "scrolled": false}"#;
+        let (text, conflicts) = three(base, local, remote);
+        assert_eq!(text, r#"{"tags": ["b", "c"], "deep": {"x": 2, "y": 3}, "n": 1, "scrolled": true, "new": null}"#);
+        assert!(conflicts.is_empty());
+        let (text, conflicts) = three(r#"{"k": {"n": 1}}"#, r#"{"k": {"n": 2}}"#, r#"{"k": {"n": 3}}"#);
+        assert_eq!((text.as_str(), conflicts), (r#"{"k": {"n": 2}}"#, vec!["k.n".to_owned()]));
+    }
+}
