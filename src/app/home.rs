@@ -3,6 +3,7 @@
 //! Rows come from the features' own state; Home adds what only it knows: what was snoozed and the last visit.
 mod gather;
 mod memory;
+mod next;
 
 use std::sync::Arc;
 
@@ -100,6 +101,19 @@ pub enum NewsKind {
     Card,
 }
 
+/// Something that runs, waits or is planned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Next {
+    /// `running`, `queued`, or the schedule as written.
+    pub when: String,
+    /// None while it is only planned.
+    pub state: Option<crate::model::run::RunState>,
+    pub title: String,
+    pub words: String,
+    pub place: String,
+    pub open: AnyCommand,
+}
+
 /// A total at the foot of the page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Total {
@@ -114,6 +128,8 @@ pub struct Total {
 pub struct State {
     pub rows: Vec<Row>,
     pub lights: Vec<Light>,
+    /// What comes next.
+    pub next: Vec<Next>,
     pub news: Vec<News>,
     /// The newest of what happened before the last visit.
     pub earlier: Vec<News>,

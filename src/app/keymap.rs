@@ -165,7 +165,8 @@ keys! {
         VIEWED: "V" => "Mark the change as viewed";
         FILE_VIEWED: "Shift+V" => "Mark the whole file as viewed";
         LAYOUT: "U" => "Side by side or unified";
-        SHIFT: "Right  Left" => "Scroll long lines";
+        WRAP: "W" => "Wrap long lines, or cut them";
+        SHIFT: "Right  Left" => "Scroll what is cut at the right";
         COMMIT: "C" => "Commit what is not committed";
     }
 }

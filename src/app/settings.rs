@@ -19,13 +19,21 @@ pub struct Settings {
     pub reduced_motion: bool,
     /// Notifications of the desktop when a run fails while the window is elsewhere.
     pub desktop_notices: bool,
+    /// Lines longer than their side of a comparison go on below instead of being cut.
+    pub wrap_lines: bool,
     #[serde(flatten)]
     pub other: toml::Table,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { theme: "dark".to_owned(), reduced_motion: false, desktop_notices: true, other: toml::Table::new() }
+        Self {
+            theme: "dark".to_owned(),
+            reduced_motion: false,
+            desktop_notices: true,
+            wrap_lines: true,
+            other: toml::Table::new(),
+        }
     }
 }
 
@@ -99,6 +107,7 @@ pub enum Command {
     SetTheme(String),
     SetReducedMotion(bool),
     SetDesktopNotices(bool),
+    SetWrapLines(bool),
     /// Looks at the store, the keyring and git again.
     Measure,
     /// Looks for kernels again, asking every interpreter anew.
@@ -144,6 +153,7 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
         Command::SetTheme(theme) => values.theme = theme,
         Command::SetReducedMotion(on) => values.reduced_motion = on,
         Command::SetDesktopNotices(on) => values.desktop_notices = on,
+        Command::SetWrapLines(on) => values.wrap_lines = on,
     }
     vec![Job::io("settings.save", Task::Save(values.clone())).policy(Policy::Queue).start()]
 }

@@ -16,6 +16,7 @@ pub mod settings;
 pub mod shell;
 pub mod spoken;
 pub mod theme;
+pub mod turns;
 pub mod widgets;
 
 use jiff::Timestamp;

@@ -8,7 +8,7 @@ use std::{
 use eframe::{CreationContext, NativeOptions};
 use egui::{ViewportBuilder, ViewportCommand};
 
-use super::{PageCx, shell, spoken, theme};
+use super::{PageCx, shell, spoken, theme, turns};
 use crate::{
     app::{
         Command,
@@ -131,6 +131,7 @@ impl Window {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut host = Host::new(Dirs::from_env(), clock, Arc::new(Wake(cc.egui_ctx.clone())))?;
         theme::install_fonts(&cc.egui_ctx);
+        turns::install(&cc.egui_ctx);
         if let Some(file) = &start.describe {
             spoken::tell(&cc.egui_ctx, file)?;
         }

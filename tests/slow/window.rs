@@ -364,9 +364,9 @@ fn see_the_difference_and_commit(desk: &Desk) {
 
 /// A pipeline runs; its plot gains a point while nobody touches the window.
 fn watch_a_plot_grow(desk: &Desk) {
-    let title = "station_hours.coldest hour, Seattle";
+    let title = "station_hours.report_metrics.coldest hour, Seattle";
     let number = desk.newest_run("station_hours")["number"].as_u64().unwrap();
-    desk.palette("ctrl+shift+p", "Plot station_hours.coldest hour, Seattle", title);
+    desk.palette("ctrl+shift+p", "Plot station_hours.report_metrics.coldest hour, Seattle", title);
     let before = desk.chart(title, "29 points");
     let run_time = desk.see("the axis", |c| c.name == "By run time");
     desk.click(&run_time);

@@ -85,6 +85,43 @@ fn a_notebook_shows_text_source_outputs_and_honest_states() {
     h.get_by_role_and_label(Role::ListItem, "Clean delays");
 }
 
+/// A press as a slow frame hands it over: together with others.
+fn pressed(key: Key, modifiers: Modifiers) -> egui::Event {
+    egui::Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }
+}
+
+#[test]
+fn keys_of_one_frame_act_one_after_the_other() {
+    let mut h = stage(open());
+    let both = [pressed(Key::J, Modifiers::NONE), egui::Event::Text("j".into()), pressed(Key::J, Modifiers::NONE)];
+    h.input_mut().events.extend(both);
+    h.input_mut().events.push(pressed(Key::Enter, Modifiers::CTRL | Modifiers::COMMAND));
+    h.run_steps(4);
+    assert_eq!(doc(&h).index(), 2, "two cells down, then run there");
+    let order: Vec<_> = h.state().sent.iter().filter(|c| matches!(c, AnyCommand::Notebook(_))).cloned().collect();
+    let down = AnyCommand::from(Command::Go { step: notebook::Step::Down, extend: false });
+    let ran = AnyCommand::from(Command::Run(Scope::Selected(After::Stay)));
+    assert_eq!(order, [down.clone(), down, ran]);
+}
+
+#[test]
+fn what_is_typed_behind_enter_goes_into_the_cell_and_what_follows_escape_does_not() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::NONE, Key::J);
+    let before = sources(&h)[1].clone();
+    let typed = |key, text: &str| [pressed(key, Modifiers::NONE), egui::Event::Text(text.into())];
+    let events = &mut h.input_mut().events;
+    events.push(pressed(Key::Enter, Modifiers::NONE));
+    events.extend(typed(Key::X, "x"));
+    events.push(pressed(Key::Escape, Modifiers::NONE));
+    events.extend(typed(Key::J, "j"));
+    h.run_steps(8);
+    assert_eq!(doc(&h).cells().len(), 4, "x cut nothing");
+    let now = sources(&h)[1].clone();
+    assert!(now.len() == before.len() + 1 && now.contains('x'), "{now}");
+    assert_eq!((doc(&h).mode, doc(&h).index()), (Mode::Command, 2));
+}
+
 #[test]
 fn command_mode_follows_jupyter() {
     let mut h = stage(open());

@@ -270,6 +270,47 @@ fn nothing_reaches_over_the_edge_at_1024_in_the_light_theme() {
 }
 
 #[test]
+fn every_tile_is_whole_beside_the_bar_of_the_list() {
+    for size in [egui::vec2(1024.0, 700.0), egui::vec2(1440.0, 900.0)] {
+        let mut state = state();
+        let metric = |n: i64, task: &str| MetricPoint {
+            run: format!("run{n}").as_str().into(),
+            pipeline: "nightly".into(),
+            task: task.into(),
+            attempt: 1,
+            metric: Metric { name: "rows".into(), value: n as f64, unit: None, at: day(n), data_time: None },
+        };
+        let metrics: Vec<_> = ["a", "b", "c", "d", "e", "f", "g", "h"].iter().map(|t| metric(29, t)).collect();
+        let history = Arc::new(History::new(&evaluation(29), &metrics));
+        give(&mut state, Event::Loaded { suites: Vec::new(), history });
+        let harness = stage_with(state, Theme::dark(), size);
+        let tiles = harness
+            .get_all_by_role(Role::Button)
+            .filter(|n| n.accesskit_node().label().is_some_and(|l| l.starts_with("Plot nightly.")));
+        let edges: Vec<f32> = tiles.map(|n| n.rect().right()).collect();
+        assert!(!edges.is_empty() && edges.iter().all(|x| *x <= size.x - 28.0), "{edges:?}");
+    }
+}
+
+#[test]
+fn the_other_suites_stand_below_the_one_in_front() {
+    let mut records = evaluation(28);
+    let other = evaluation(29).into_iter().map(|mut r| {
+        r.suite = "checks/places.toml".into();
+        r.evaluation = "p29".into();
+        r
+    });
+    records.extend(other);
+    let mut state = state();
+    give(&mut state, Event::Loaded { suites: Vec::new(), history: Arc::new(History::new(&records, &[])) });
+    state.quality.suite = Some("checks/delays.toml".into());
+    let mut harness = stage(state);
+    harness.get_by_label("Show suite places, 2 of 3").click();
+    harness.run();
+    assert!(sent(&harness).contains(&Command::SelectSuite("checks/places.toml".into())));
+}
+
+#[test]
 fn a_point_is_annotated_and_begins_new_limits() {
     let mut h = stage(state());
     h.get_by_label("Annotate this point").click();

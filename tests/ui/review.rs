@@ -124,6 +124,26 @@ fn keys_step_mark_and_change_the_layout() {
 }
 
 #[test]
+fn long_lines_are_wrapped_until_somebody_wants_them_cut() {
+    let long = format!("total = {}", "first_number + ".repeat(30));
+    let (old, new) = (vec![long.clone()], vec![long.replace("first", "other")]);
+    let mut h = harness(comparing("a.ipynb", notebook(&old), notebook(&new)));
+    h.run_steps(4);
+    let bar = "Scroll what is cut at the right";
+    assert!(h.query_by_label(bar).is_none(), "nothing is cut");
+    h.key_press(egui::Key::W);
+    h.run_steps(2);
+    let cut = andon::app::settings::Command::SetWrapLines(false);
+    assert!(h.state().sent.contains(&cut.into()));
+    h.get_by_label("Cut long lines (W)");
+    h.state_mut().state.settings.values.wrap_lines = false;
+    h.run_steps(3);
+    h.get_by_label("Wrap long lines (W)");
+    h.get_by_label(bar).click();
+    h.run_steps(2);
+}
+
+#[test]
 fn a_folder_without_a_repository_offers_to_make_one() {
     let mut page = comparing("a.ipynb", notebook(&cells(1)), notebook(&cells(2)));
     page.state.git.status.head = Head::None;

@@ -53,6 +53,7 @@ fn draw(ui: &mut egui::Ui, stage: &mut Stage) {
     if !stage.ready {
         // Fonts given now are there from the next frame on; this one stays empty.
         install_fonts(ui.ctx());
+        andon::ui::turns::install(ui.ctx());
         stage.theme.apply(ui.ctx());
         stage.ready = true;
         ui.ctx().request_repaint();

@@ -40,10 +40,12 @@ pub fn refresh(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
     // The focus stays on its row, wherever that has moved.
     let key = home.visible().nth(home.focused).filter(|_| home.walked).map(|r| r.key.clone());
     let (lights, (news, earlier), totals) = (lights(state, now), news(state), totals(state, now));
+    let next = super::next::next(state, now);
     let home = &mut state.home;
     home.snoozed = snoozed;
     home.rows = rows;
     home.lights = lights;
+    home.next = next;
     home.news = news;
     home.earlier = earlier;
     home.totals = totals;
@@ -310,7 +312,7 @@ fn checks_total(state: &AppState) -> Option<Total> {
         title: "Checks passing".to_owned(),
         value: text::thousands(passing as u64),
         note: format!("of {}", text::thousands(statuses.len() as u64)),
-        picture: Picture::None,
+        picture: Picture::Line(history.passing.clone()),
     })
 }
 

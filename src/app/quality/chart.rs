@@ -182,7 +182,8 @@ impl Chart {
             task: last.task.clone(),
             name: last.metric.name.clone(),
         };
-        let title = format!("{}.{}", last.pipeline, last.metric.name);
+        // A name is a task's own: several tasks of a pipeline count "rows".
+        let title = format!("{}.{}.{}", last.pipeline, last.task, last.metric.name);
         let mut chart = Self::build(subject, title, Unit::Value, points.iter().map(dot).collect(), axis, context);
         chart.suffix = last.metric.unit.clone().unwrap_or_default();
         let what = if chart.suffix.is_empty() { "value" } else { chart.suffix.as_str() };

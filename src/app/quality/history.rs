@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// Evaluations the line of passing checks goes back.
+const PASSING: usize = 40;
+
 /// Everything that was ever measured, by subject.
 #[derive(Debug, Default, PartialEq)]
 pub struct History {
@@ -26,6 +29,8 @@ pub struct History {
     pub axis: Axis,
     /// Why the notes of people could not be read.
     pub notes_error: Option<Error>,
+    /// How many checks passed in all after each of the last evaluations, oldest first.
+    pub passing: Vec<Option<f64>>,
     /// True when some point knows the date of its data.
     pub has_data_time: bool,
 }
@@ -87,7 +92,29 @@ impl History {
         for (run, data) in add {
             history.add(run, data);
         }
+        history.passing = history.passing_over_time();
         history
+    }
+
+    fn passing_over_time(&self) -> Vec<Option<f64>> {
+        let mut all: Vec<(&str, &Evaluation)> =
+            self.evaluations.iter().flat_map(|(path, e)| e.iter().map(move |e| (path.as_str(), e))).collect();
+        all.sort_by_key(|(path, e)| (e.at, *path));
+        let mut now: BTreeMap<&str, usize> = BTreeMap::new();
+        let from = all.len().saturating_sub(PASSING);
+        let mut out = Vec::new();
+        for (n, (path, evaluation)) in all.into_iter().enumerate() {
+            // Before that only the last of each suite counts, and there may be thousands.
+            if n + 200 < from {
+                continue;
+            }
+            let statuses = self.statuses(path, &evaluation.id);
+            now.insert(path, statuses.iter().filter(|s| matches!(s, Status::Passed | Status::Info)).count());
+            // A suite that has no result yet is not one that fails.
+            let known = now.len() == self.evaluations.len();
+            out.extend((n >= from).then(|| known.then(|| now.values().sum::<usize>() as f64)));
+        }
+        out
     }
 
     fn add(&mut self, run: Option<Chart>, data: Option<Chart>) {
@@ -142,8 +169,11 @@ impl History {
     }
     /// Statuses of the newest evaluation of a suite.
     pub fn newest_statuses(&self, path: &str) -> Vec<Status> {
-        let Some(newest) = self.newest(path) else { return Vec::new() };
-        self.checks_of(path).filter_map(|id| self.cell(path, id, &newest.id)).map(|p| p.status).collect()
+        self.newest(path).map(|newest| self.statuses(path, &newest.id)).unwrap_or_default()
+    }
+    /// Statuses of one evaluation of a suite.
+    pub fn statuses(&self, path: &str, evaluation: &str) -> Vec<Status> {
+        self.checks_of(path).filter_map(|id| self.cell(path, id, evaluation)).map(|p| p.status).collect()
     }
     /// First and last place of what belongs to a chart: the checks of its suite, the metrics of its pipeline. Others
     /// may be of other years.

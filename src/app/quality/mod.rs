@@ -612,7 +612,7 @@ pub fn attention(state: &AppState) -> Vec<home::Row> {
         });
     }
     for chart in q.history.charts(axis) {
-        let key = format!("chart:{}", chart.title);
+        let key = format!("chart:{}", chart.subject.key());
         let Some((dot, signal)) = chart.signal_now() else { continue };
         if dot.fails() || (dot.status.is_some() && gone(q, &chart.subject)) {
             continue;

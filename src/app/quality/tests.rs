@@ -122,6 +122,26 @@ fn the_page_opens_on_what_failed_and_on_the_range_that_has_data() {
 }
 
 #[test]
+fn metrics_of_one_name_are_told_apart_by_their_task() {
+    let mut other = metric(3, 2.0);
+    other.task = "clean".into();
+    let history = History::new(&evaluation(3, 0.99, None), &[metric(3, 1.0), other]);
+    let mut state = opened();
+    state.quality.history = Arc::new(history);
+    let titles: Vec<String> = actions(&state).into_iter().map(|a| a.title).filter(|t| t.starts_with("Plot")).collect();
+    let expected = ["delays.in_range", "delays.rows", "nightly.clean.rows", "nightly.load.rows"];
+    assert_eq!(titles, expected.map(|t| format!("Plot {t}")));
+}
+
+#[test]
+fn the_line_of_passing_checks_follows_the_evaluations() {
+    let mut records = evaluation(1, 0.99, None);
+    records.extend(evaluation(2, 0.5, None));
+    records.extend(evaluation(3, 0.99, None));
+    assert_eq!(History::new(&records, &[]).passing, [Some(2.0), Some(1.0), Some(2.0)]);
+}
+
+#[test]
 fn the_verdict_names_rule_run_and_limit_in_words() {
     let state = opened();
     let chart = state.quality.chart().unwrap();

@@ -63,6 +63,9 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         ui.spacing_mut().item_spacing.y = 0.0;
         rows::rows_ui(ui, cx, view.follow);
         snoozed_ui(ui, cx);
+        if matches!(cx.state.home.filter, Filter::All | Filter::Runs) {
+            rows::next_ui(ui, cx);
+        }
     });
     view.follow = false;
 }

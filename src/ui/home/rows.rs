@@ -7,7 +7,7 @@ use crate::{
     ui::{
         PageCx,
         theme::{Mark, Theme},
-        widgets::{Btn, Row, bars, empty_state, mark, spark, tag},
+        widgets::{Btn, Row, bars, empty_state, mark, section_head, spark, tag},
     },
 };
 
@@ -136,6 +136,42 @@ fn picture_ui(ui: &mut Ui, theme: &Theme, row: &HomeRow) {
         }
         Picture::Word(word) => drop(tag(ui, theme, word)),
     }
+}
+
+/// Draws what comes next on the line.
+pub fn next_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
+    let theme = cx.theme;
+    if cx.state.home.next.is_empty() {
+        return;
+    }
+    ui.add_space(12.0);
+    section_head(ui, theme, "Next on the line", "", |_| {});
+    let mut send = Vec::new();
+    for next in &cx.state.home.next {
+        let name = format!("{}, {}, {}", next.title, next.when, next.words);
+        let row = Row::new(&name).height(28.0).padding(16.0).show(ui, theme, |ui| {
+            mark(ui, theme, next.state.map_or(Mark::Skipped, super::side::run_mark), 14.0);
+            ui.add_space(4.0);
+            for (words, width) in [(theme.label(next.when.as_str()), 128.0), (theme.strong(next.title.as_str()), 128.0)]
+            {
+                ui.allocate_ui_with_layout(vec2(width, 28.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_width(width);
+                    ui.add(egui::Label::new(words).truncate());
+                });
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.label(theme.faint(next.place.as_str()));
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(egui::Label::new(theme.muted(next.words.as_str())).truncate());
+                });
+            });
+        });
+        if row.clicked() {
+            send.push(next.open.clone());
+        }
+    }
+    ui.add_space(8.0);
+    cx.send.append(&mut send);
 }
 
 /// Draws the three totals.

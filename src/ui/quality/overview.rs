@@ -64,7 +64,7 @@ fn foot_height(cx: &PageCx<'_>, all: Rect) -> f32 {
         return most;
     }
     let tiles = q.history.metrics(q.axis()).count().min(TILES);
-    let lines = tiles.div_ceil(tile_columns(all.width() - 32.0));
+    let lines = tiles.div_ceil(tile_columns(all.width() - 44.0));
     (lines as f32 * TILE_HEIGHT + 48.0).min(most)
 }
 
@@ -315,6 +315,8 @@ fn tiles(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, cursor: Option<(f64,
     });
     ui.add_space(4.0);
     let width = ui.available_width();
+    // The bar of the list lies over its right edge.
+    let width = width - 12.0;
     let columns = tile_columns(width);
     let tile = (width - 20.0 * (columns - 1) as f32) / columns as f32;
     let mut chosen = None;
@@ -364,7 +366,7 @@ fn tile_ui(
     let shared = cursor.filter(|(_, axis)| *axis == chart.axis).map(|c| c.0);
     let response = plot::tile_line(ui, theme, chart, window, 56.0, shared);
     if let Some(pointer) = response.hover_pos() {
-        let plot = response.rect.shrink2(vec2(3.0, 5.0));
+        let plot = plot::tile_area(response.rect);
         let at = window.0 + f64::from((pointer.x - plot.left()) / plot.width()) * (window.1 - window.0);
         view.cursor = Some((at, chart.axis));
         let near = chart.dots.iter().min_by(|a, b| (a.x - at).abs().total_cmp(&(b.x - at).abs()));

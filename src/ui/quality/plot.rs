@@ -460,6 +460,24 @@ pub(super) fn tooltip(ui: &Ui, theme: &Theme, pointer: Pos2, lines: &[String]) {
     }
 }
 
+/// Where a tile draws its line: marks at the edges are whole.
+pub(super) fn tile_area(rect: Rect) -> Rect {
+    rect.shrink2(vec2(6.0, 6.0))
+}
+
+/// Points of which all seen lie within a fiftieth of the window, evenly over the window in their order.
+fn spread_out(xy: Vec<(f64, f64)>, from: f64, to: f64) -> Vec<(f64, f64)> {
+    let first = xy.partition_point(|p| p.0 < from);
+    let last = xy.partition_point(|p| p.0 <= to);
+    let seen = xy.get(first..last).unwrap_or_default();
+    let (Some(a), Some(b)) = (seen.first(), seen.last()) else { return xy };
+    if seen.len() < 2 || b.0 - a.0 > (to - from) * 0.02 {
+        return xy;
+    }
+    let step = (to - from) / (seen.len() - 1) as f64;
+    seen.iter().enumerate().map(|(i, p)| (from + step * i as f64, p.1)).collect()
+}
+
 /// A small line over a shared time axis, for the tiles; the newest point and marked ones are shown.
 pub(super) fn tile_line(
     ui: &mut Ui,
@@ -471,11 +489,16 @@ pub(super) fn tile_line(
 ) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Plot {}", chart.summary())));
-    let plot = rect.shrink2(vec2(3.0, 5.0));
+    let plot = tile_area(rect);
     let painter = ui.painter_at(rect);
     painter.hline(rect.x_range(), rect.bottom() - 0.5, theme.hairline());
     let times = Times { from, to };
     let xy: Vec<(f64, f64)> = chart.dots.iter().map(|d| (d.x, d.value)).collect();
+    // Runs that lie on one spot of the axis would hide each other: they stand in their order instead.
+    let all = xy.len();
+    let before = xy.partition_point(|p| p.0 < from);
+    let xy = spread_out(xy, from, to);
+    let skipped = if xy.len() < all { before } else { 0 };
     let seen: Vec<f64> = xy.iter().filter(|p| (from..=to).contains(&p.0)).map(|p| p.1).collect();
     let values = Values::new(&seen).whole();
     let keep = series::min_max(&xy, from, to, (plot.width() * 0.5).max(1.0) as usize);
@@ -501,11 +524,11 @@ pub(super) fn tile_line(
     if let Some(last) = (0..xy.len()).rev().find(|&i| xy[i].1.is_finite() && (from..=to).contains(&xy[i].0)) {
         painter.circle_filled(at(last), 2.5, theme.s1);
     }
-    for i in keep.into_iter().filter(|&i| xy[i].1.is_finite() && chart.marked(i)) {
-        diamond(&painter, at(i), 4.0, mark_color(theme, &chart.dots[i]));
+    for i in keep.into_iter().filter(|&i| xy[i].1.is_finite() && chart.marked(i + skipped)) {
+        diamond(&painter, at(i), 4.0, mark_color(theme, &chart.dots[i + skipped]));
     }
     if let Some(x) = cursor.filter(|x| (from..=to).contains(x)) {
-        painter.vline(times.x(x, plot), rect.y_range(), Stroke::new(1.0, theme.border));
+        painter.vline(times.x(x, plot), plot.y_range(), Stroke::new(1.0, theme.border));
     }
     if response.has_focus() {
         painter.rect_stroke(rect, 4.0, Stroke::new(2.0, theme.focus), egui::StrokeKind::Inside);
@@ -516,6 +539,17 @@ pub(super) fn tile_line(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_on_one_spot_of_the_axis_stand_beside_each_other_in_a_tile() {
+        let month = 30.0 * 86_400.0;
+        let crowd: Vec<(f64, f64)> = (0..4).map(|i| (month - 30.0 + f64::from(i), 57.0)).collect();
+        let apart = spread_out(crowd.clone(), 0.0, month);
+        assert_eq!((apart[0].0, apart[3].0, apart.len()), (0.0, month, 4));
+        assert_eq!(spread_out(crowd[..1].to_vec(), 0.0, month), crowd[..1], "one stays where it is");
+        let days: Vec<(f64, f64)> = (0..30).map(|i| (f64::from(i) * 86_400.0, 1.0)).collect();
+        assert_eq!(spread_out(days.clone(), 0.0, month), days);
+    }
 
     #[test]
     fn words_about_a_point_lie_on_no_point() {

@@ -19,6 +19,8 @@ const PITCH: f32 = 22.0;
 const CELL: f32 = 12.0;
 const NAME: f32 = 156.0;
 const VALUE: f32 = 72.0;
+/// Height of the heading of the other suites.
+const OTHERS_HEAD: f32 = 36.0;
 
 /// Draws the grid of the suite in front.
 pub(super) fn grid_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
@@ -39,7 +41,12 @@ pub(super) fn grid_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         crate::ui::widgets::error_box(ui, theme, error, &[]);
     }
     let foot = 28.0;
-    let height = ui.available_height() - foot;
+    let others: Vec<&String> = paths.iter().filter(|p| **p != path).collect();
+    // The other suites get the room this one leaves.
+    let left = ui.available_height() - foot - 24.0 * ids.len() as f32 - OTHERS_HEAD;
+    let fit = ((left / 24.0).floor().max(0.0) as usize).min(others.len());
+    let below = if fit > 0 { OTHERS_HEAD + 24.0 * fit as f32 } else { 0.0 };
+    let height = ui.available_height() - foot - below;
     ScrollArea::vertical().id_salt("suite-grid").auto_shrink([false, true]).max_height(height.max(60.0)).show_rows(
         ui,
         24.0,
@@ -62,6 +69,76 @@ pub(super) fn grid_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             }
         });
     });
+    if fit > 0 {
+        others_ui(ui, cx, &others[..fit], others.len(), columns);
+    }
+}
+
+/// The suites that are not in front: how each of their last evaluations went at its worst.
+fn others_ui(ui: &mut Ui, cx: &mut PageCx<'_>, others: &[&String], all: usize, columns: usize) {
+    let theme = cx.theme;
+    ui.allocate_ui_with_layout(vec2(ui.available_width(), OTHERS_HEAD), Layout::left_to_right(Align::Max), |ui| {
+        ui.label(theme.section("Other suites"));
+        let note = if others.len() < all {
+            format!("{} of {all}, the worst of each run", others.len())
+        } else {
+            "the worst of each run".to_owned()
+        };
+        ui.add(egui::Label::new(theme.small(note)).truncate());
+    });
+    ui.spacing_mut().item_spacing.y = 0.0;
+    for path in others {
+        other_row(ui, cx, path, columns);
+    }
+}
+
+fn other_row(ui: &mut Ui, cx: &mut PageCx<'_>, path: &str, columns: usize) {
+    let theme = cx.theme;
+    let q = &cx.state.quality;
+    let evaluations = q.history.evaluations(path, q.axis());
+    let shown = &evaluations[evaluations.len().saturating_sub(columns)..];
+    let name = q.suite_name(path);
+    let newest = q.history.newest_statuses(path);
+    let good = newest.iter().filter(|s| matches!(s, Status::Passed | Status::Info)).count();
+    let value = if newest.is_empty() { "not run yet".to_owned() } else { format!("{good} of {}", newest.len()) };
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Show suite {name}, {value}")));
+    let painter = ui.painter_at(rect);
+    if response.hovered() {
+        painter.rect_filled(rect, 2.0, theme.hover);
+    }
+    if response.has_focus() {
+        painter.rect_stroke(rect, 2.0, egui::Stroke::new(2.0, theme.focus), egui::StrokeKind::Inside);
+    }
+    let font = theme.font(12.0);
+    let words = elided(&painter, name, font.clone(), theme.text, NAME - 12.0);
+    painter.galley(pos2(rect.left() + 4.0, rect.center().y - words.size().y * 0.5), words, theme.text);
+    let left = rect.right() - VALUE - shown.len() as f32 * PITCH;
+    for (i, evaluation) in shown.iter().enumerate() {
+        let cell = Rect::from_center_size(pos2(left + (i as f32 + 0.5) * PITCH, rect.center().y), vec2(CELL, CELL));
+        let worst = q.history.statuses(path, &evaluation.id).into_iter().max();
+        paint_grid_mark(&painter, theme, worst.map_or(Mark::Skipped, mark_of), cell);
+        let area = Rect::from_center_size(cell.center(), vec2(PITCH, 24.0));
+        if let Some(pointer) = response.hover_pos().filter(|p| area.contains(*p)) {
+            let data =
+                evaluation.data_time.map(|d| format!(", data of {}", d.strftime("%-d %b %Y"))).unwrap_or_default();
+            let lines = [
+                format!("{name}: {}", worst.map_or("no result", Status::word)),
+                format!("{}{data}", time::day_hhmm(evaluation.at)),
+            ];
+            plot::tooltip(ui, theme, pointer, &lines);
+        }
+    }
+    let color = match newest.into_iter().max() {
+        Some(Status::Failed | Status::Error) => theme.fail,
+        Some(Status::Warning) => theme.warn,
+        _ => theme.muted,
+    };
+    let value = elided(&painter, &value, font, color, VALUE - 8.0);
+    painter.galley(pos2(rect.right() - 4.0 - value.size().x, rect.center().y - value.size().y * 0.5), value, color);
+    if response.clicked() {
+        cx.send(Command::SelectSuite(path.to_owned()));
+    }
 }
 
 fn head(ui: &mut Ui, cx: &mut PageCx<'_>, path: &str, paths: &[String], checks: usize, shown: &[&Evaluation]) {

@@ -3,7 +3,7 @@ use egui::{Align2, Color32, Mesh, Painter, Pos2, Rect, Role, ScrollArea, Sense, 
 
 use super::{
     View,
-    layout::{GAP, Item, Side},
+    layout::{GAP, Item, LINE, Side, Wrap},
     line, table,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
     ui::{
         PageCx,
-        theme::{CONTROL, SMALL, Theme, icon},
+        theme::{CONTROL, MONO, SMALL, Theme, icon},
         widgets::highlight::Spans,
     },
 };
@@ -32,11 +32,12 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
     let width = ui.available_width();
     let unified = cx.state.review.mode == Mode::Unified;
     let half = if unified { width - MARGIN * 2.0 } else { (width - MARGIN * 2.0) * 0.5 };
-    if view.layout.update(&cx.state.review, shown, half) {
+    let wrap = wrap(ui, cx, half, unified);
+    if view.layout.update(&cx.state.review, shown, half, wrap) {
         let keep: Vec<u64> = shown.pictures.keys().copied().collect();
         view.textures.retain(|hash, _| keep.contains(hash));
     }
-    scroll_sideways(ui, view, half);
+    let hidden = scroll_sideways(ui, view, half);
     let mut area = ScrollArea::vertical().id_salt(("review", &shown.path)).auto_shrink(false);
     if let Some(offset) = follow(cx, view, shown) {
         area = area.vertical_scroll_offset(offset);
@@ -61,6 +62,46 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
         }
     });
     send.into_iter().for_each(|c| cx.send(c));
+    if hidden > 0.0 {
+        sideways_bar(ui, cx.theme, view, half, hidden);
+    }
+}
+
+/// How many letters fit into a line, where lines are wrapped.
+fn wrap(ui: &Ui, cx: &PageCx<'_>, half: f32, unified: bool) -> Wrap {
+    if !cx.state.settings.values.wrap_lines {
+        return Wrap::default();
+    }
+    let letter = |font| ui.ctx().fonts_mut(|f| f.glyph_width(&font, 'm')).max(1.0);
+    let numbers = if unified { NUMBER * 2.0 } else { NUMBER };
+    let fit = |width: f32, letter: f32| Some((width / letter).floor().max(8.0) as usize);
+    let whole = if unified { half } else { half * 2.0 };
+    Wrap {
+        line: fit(half - numbers - SIGN - 10.0, letter(cx.theme.mono(MONO))),
+        value: fit(whole - 48.0, letter(cx.theme.mono(CONTROL))),
+    }
+}
+
+/// A bar at the foot of the comparison while something is cut at the right.
+fn sideways_bar(ui: &Ui, theme: &Theme, view: &mut View, half: f32, hidden: f32) {
+    let all = ui.max_rect();
+    let track = Rect::from_min_max(
+        pos2(all.left() + MARGIN, all.bottom() - 12.0),
+        pos2(all.right() - MARGIN, all.bottom() - 4.0),
+    );
+    let response = ui.interact(track, ui.scope_id().with("sideways"), Sense::click_and_drag());
+    response.widget_info(|| WidgetInfo::labeled(Role::ScrollBar, true, "Scroll what is cut at the right"));
+    let wide = (track.width() * half / (half + hidden)).max(32.0);
+    let room = (track.width() - wide).max(1.0);
+    if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged() || response.clicked()) {
+        view.shift = ((at.x - track.left() - wide * 0.5) / room * hidden).clamp(0.0, hidden);
+        ui.ctx().request_repaint();
+    }
+    let thumb = Rect::from_min_size(track.min + vec2(room * view.shift / hidden, 0.0), vec2(wide, track.height()));
+    let held = response.hovered() || response.dragged() || response.has_focus();
+    let color = if held { theme.muted } else { theme.border };
+    ui.painter().rect_filled(track, 4.0, theme.panel);
+    ui.painter().rect_filled(thumb, 4.0, color);
 }
 
 /// Where to scroll to, once, when another change comes to the front.
@@ -77,14 +118,17 @@ fn follow(cx: &PageCx<'_>, view: &mut View, shown: &Shown) -> Option<f32> {
     Some((top - GAP * 4.0).max(0.0))
 }
 
-fn scroll_sideways(ui: &Ui, view: &mut View, half: f32) {
-    let letters = view.layout.longest as f32 * 7.6;
+/// Follows the wheel; says how much is cut at the right.
+fn scroll_sideways(ui: &Ui, view: &mut View, half: f32) -> f32 {
+    let wrapped = view.layout.wrap().line.is_some();
+    let letters = if wrapped { 0.0 } else { view.layout.longest as f32 * 7.6 };
     let tables = view.layout.widths.iter().map(|w| table::total_width(w)).fold(0.0, f32::max);
-    let most = (letters + NUMBER + SIGN + 24.0).max(tables) - half;
+    let most = ((letters + NUMBER + SIGN + 24.0).max(tables) - half).max(0.0);
     if ui.rect_contains_pointer(ui.max_rect()) {
         view.shift -= ui.input(|i| i.smooth_scroll_delta().x);
     }
-    view.shift = view.shift.clamp(0.0, most.max(0.0));
+    view.shift = view.shift.clamp(0.0, most);
+    most
 }
 
 struct Pen<'a, 'b> {
@@ -111,7 +155,7 @@ impl Pen<'_, '_> {
             Item::Fold { key, same, rerun, open } => self.fold(ui, band, *key, (*same, *rerun), *open),
             Item::Head { row, until, folded } => self.head(ui, band, *row, *until, *folded),
             Item::FileHead => self.file_head(ui, band),
-            Item::Line { text, row, side } => {
+            Item::Line { text, row, side, .. } => {
                 self.walls(ui, band);
                 self.line(ui, band, (*text, *row), *side);
             }
@@ -124,7 +168,7 @@ impl Pen<'_, '_> {
                 let at = pos2(band.left() + 12.0, band.center().y);
                 ui.painter().text(at, Align2::LEFT_CENTER, text, self.theme().font(SMALL), self.theme().muted);
             }
-            Item::Value { added, text } => {
+            Item::Value { added, text, .. } => {
                 self.walls(ui, band);
                 self.value(ui, band, *added, text);
             }
@@ -360,7 +404,7 @@ impl Pen<'_, '_> {
         if differs {
             painter.rect_filled(rect, 0.0, tint);
         }
-        let y = rect.center().y;
+        let y = rect.top() + LINE * 0.5;
         let number = |n: u32, right: f32| {
             let at = pos2(right, y);
             painter.text(at, Align2::RIGHT_CENTER, (n + 1).to_string(), theme.mono(11.0), theme.faint);
@@ -378,9 +422,17 @@ impl Pen<'_, '_> {
         }
         x += SIGN;
         let body = Rect::from_min_max(pos2(x, rect.top()), rect.max);
-        let galley = line::galley(&painter, theme, text, colours, words, strong);
-        let at = pos2(x - self.shift, y - galley.size().y * 0.5);
-        painter.with_clip_rect(body.intersect(painter.clip_rect())).galley(at, galley, theme.text);
+        let painter = painter.with_clip_rect(body.intersect(painter.clip_rect()));
+        let (text, cols) = (line::drawn(text), self.layout.wrap().line);
+        // Tables may be scrolled while lines are wrapped.
+        let shift = if cols.is_some() { 0.0 } else { self.shift };
+        for (n, part) in line::wrap(&text, cols).into_iter().enumerate() {
+            let words = line::words_in(words, &part);
+            let colours = (colours.0 + part.start, colours.1);
+            let galley = line::galley(&painter, theme, text.get(part).unwrap_or_default(), colours, &words, strong);
+            let at = pos2(x - shift, y + LINE * n as f32 - galley.size().y * 0.5);
+            painter.galley(at, galley, theme.text);
+        }
     }
 
     fn value(&self, ui: &Ui, band: Rect, added: bool, text: &str) {
@@ -389,9 +441,13 @@ impl Pen<'_, '_> {
         let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
         painter.rect_filled(rect, 0.0, if added { theme.add } else { theme.del });
         let sign = if added { "+" } else { "\u{2212}" };
-        let y = rect.center().y;
+        let y = rect.top() + LINE * 0.5;
         painter.text(pos2(rect.left() + 20.0, y), Align2::CENTER_CENTER, sign, theme.mono(CONTROL), theme.muted);
-        painter.text(pos2(rect.left() + 36.0, y), Align2::LEFT_CENTER, text, theme.mono(CONTROL), theme.text);
+        for (n, part) in line::wrap(text, self.layout.wrap().value).into_iter().enumerate() {
+            let at = pos2(rect.left() + 36.0, y + LINE * n as f32);
+            let part = text.get(part).unwrap_or_default();
+            painter.text(at, Align2::LEFT_CENTER, part, theme.mono(CONTROL), theme.text);
+        }
     }
 
     fn output_head(&self, ui: &Ui, band: Rect, row: usize, output: usize) {

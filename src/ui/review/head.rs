@@ -6,6 +6,7 @@ use crate::{
     app::{
         git,
         review::{Command, Mode},
+        settings,
     },
     base::{text::count, time},
     model::{
@@ -74,6 +75,11 @@ fn right_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
         let choices = [(Mode::SideBySide, "Side by side"), (Mode::Unified, "Unified")];
         if let Some(mode) = segmented(ui, theme, review.mode, &choices) {
             cx.send(Command::SetMode(mode));
+        }
+        let wrap = cx.state.settings.values.wrap_lines;
+        let name = if wrap { "Cut long lines (W)" } else { "Wrap long lines (W)" };
+        if Btn::new("").icon("wrap-text").quiet().on(wrap).name(name).show(ui, theme).on_hover_text(name).clicked() {
+            cx.send(settings::Command::SetWrapLines(!wrap));
         }
     }
 }

@@ -47,6 +47,8 @@ pub(super) enum Item {
         text: usize,
         row: usize,
         side: Side,
+        /// Lines it takes on screen.
+        high: usize,
     },
     /// Lines that are the same on both sides and folded.
     Hidden {
@@ -59,6 +61,7 @@ pub(super) enum Item {
     Value {
         added: bool,
         text: String,
+        high: usize,
     },
     OutputHead {
         row: usize,
@@ -88,7 +91,8 @@ impl Item {
             Self::Note(_) | Self::Hidden { .. } | Self::TableHead { .. } | Self::TableRow { .. } => 24.0,
             Self::Fold { .. } => 28.0 + GAP,
             Self::Head { .. } | Self::FileHead => 36.0,
-            Self::Line { .. } | Self::Fact(_) | Self::Value { .. } => LINE,
+            Self::Fact(_) => LINE,
+            Self::Line { high, .. } | Self::Value { high, .. } => LINE * *high as f32,
             Self::OutputHead { .. } => 28.0,
             Self::Images { height, .. } => height + 40.0,
             Self::End { folded: true } => GAP,
@@ -115,6 +119,14 @@ struct Key {
     unfolded: BTreeSet<usize>,
     viewed: BTreeSet<usize>,
     half: u32,
+    wrap: Wrap,
+}
+
+/// Letters that fit into a line; none where lines are cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Wrap {
+    pub line: Option<usize>,
+    pub value: Option<usize>,
 }
 
 /// All rows, made anew only when what they come from changes.
@@ -139,13 +151,14 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Makes the rows if they are not those of this state; true when they were made.
-    pub fn update(&mut self, review: &State, shown: &Shown, half: f32) -> bool {
+    pub fn update(&mut self, review: &State, shown: &Shown, half: f32, wrap: Wrap) -> bool {
         let key = Key {
             revision: shown.revision,
             unified: review.mode == Mode::Unified,
             unfolded: review.unfolded.clone(),
             viewed: review.viewed_rows.clone(),
             half: half.max(0.0) as u32 / 16,
+            wrap,
         };
         if self.key.as_ref() == Some(&key) {
             return false;
@@ -162,6 +175,10 @@ impl Layout {
         out.key = Some(key);
         *self = out;
         true
+    }
+    /// Letters that fit into a line.
+    pub fn wrap(&self) -> Wrap {
+        self.key.as_ref().map(|k| k.wrap).unwrap_or_default()
     }
     /// Asks for the colours of the texts among these items that have none yet.
     pub fn colour(&mut self, ctx: &egui::Context, items: Range<usize>) {
@@ -365,8 +382,11 @@ impl Builder<'_> {
     fn value(&mut self, key: &str, old: Option<&str>, new: Option<&str>) {
         self.push(Item::Fact(key.to_owned()));
         let one_line = |v: &str| crate::base::text::shorten(&v.split_whitespace().collect::<Vec<_>>().join(" "), 400);
-        old.iter().for_each(|v| self.push(Item::Value { added: false, text: one_line(v) }));
-        new.iter().for_each(|v| self.push(Item::Value { added: true, text: one_line(v) }));
+        for (added, value) in [(false, old), (true, new)] {
+            let Some(text) = value.map(one_line) else { continue };
+            let high = line::rows(&text, self.key.wrap.value);
+            self.push(Item::Value { added, text, high });
+        }
     }
 
     fn text(&mut self, text: &Arc<TextDiff>, fold: bool, lang: Option<&'static str>) {
@@ -401,7 +421,7 @@ impl Builder<'_> {
                 self.out.starts.push((first, self.out.items.len()));
             }
             if !self.key.unified || !differs(first) {
-                (first..at).for_each(|row| self.push(Item::Line { text: id, row, side: Side::Both }));
+                (first..at).for_each(|row| self.line(id, text, row, Side::Both));
                 continue;
             }
             let rows = |old: bool| {
@@ -409,9 +429,18 @@ impl Builder<'_> {
                     text.rows.get(*i).is_some_and(|r| if old { r.old.is_some() } else { r.new.is_some() })
                 })
             };
-            rows(true).for_each(|row| self.push(Item::Line { text: id, row, side: Side::Old }));
-            rows(false).for_each(|row| self.push(Item::Line { text: id, row, side: Side::New }));
+            rows(true).for_each(|row| self.line(id, text, row, Side::Old));
+            rows(false).for_each(|row| self.line(id, text, row, Side::New));
         }
+    }
+
+    /// One line, as high as the longer of the sides it shows.
+    fn line(&mut self, id: usize, text: &TextDiff, row: usize, side: Side) {
+        let Some(r) = text.rows.get(row) else { return };
+        let cols = self.key.wrap.line;
+        let old = r.old.filter(|_| side != Side::New).map(|n| line::rows(text.old.line(n as usize), cols));
+        let new = r.new.filter(|_| side != Side::Old).map(|n| line::rows(text.new.line(n as usize), cols));
+        self.push(Item::Line { text: id, row, side, high: old.max(new).unwrap_or(1) });
     }
 
     fn table(&mut self, table: &Arc<TableDiff>) {

@@ -1,10 +1,12 @@
 //! One line of text: colours of the language, marks behind the words that differ.
-use std::{ops::Range, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use egui::{
     Color32, Galley, Painter,
     text::{LayoutJob, TextFormat},
 };
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 
 use crate::ui::{
     theme::{CLEAR, MONO, Theme},
@@ -53,16 +55,15 @@ pub(super) fn galley(
     words: &[Range<u32>],
     mark: Color32,
 ) -> Arc<Galley> {
-    let shown = crate::base::text::shorten(text.get(..boundary(text, MAX_DRAWN)).unwrap_or(text), MAX_DRAWN);
     let mut job = LayoutJob { wrap: egui::text::TextWrapping::no_max_width(), ..LayoutJob::default() };
     let font = theme.mono(MONO);
     let mut add = |part: Range<usize>, color: Color32, background: Color32| {
         // A tab would be drawn by the font's own idea of it.
-        let text = shown.get(part).unwrap_or_default().replace('\t', "    ");
+        let text = text.get(part).unwrap_or_default().replace('\t', "    ");
         let format = TextFormat { background, ..TextFormat::simple(font.clone(), color) };
         job.append(&text, 0.0, format);
     };
-    for (range, ink) in colours(&shown, start, spans) {
+    for (range, ink) in colours(text, start, spans) {
         let color = ink.color(theme);
         let mut at = range.start;
         for word in words {
@@ -78,6 +79,59 @@ pub(super) fn galley(
         add(at..range.end, color, CLEAR);
     }
     painter.layout_job(job)
+}
+
+/// What is drawn of a line: a very long one ends in an ellipsis.
+pub(super) fn drawn(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_DRAWN {
+        return Cow::Borrowed(text);
+    }
+    let start = text.get(..boundary(text, MAX_DRAWN)).unwrap_or_default();
+    Cow::Owned(format!("{start}\u{2026}"))
+}
+
+/// Lines a text takes on screen where `cols` letters fit.
+pub(super) fn rows(text: &str, cols: Option<usize>) -> usize {
+    match cols {
+        Some(cols) if text.len() > cols || text.contains('\t') => wrap(&drawn(text), Some(cols)).len(),
+        _ => 1,
+    }
+}
+
+/// The parts of a text that stand below each other where `cols` letters fit: broken behind a space if there is one in
+/// the second half, else anywhere.
+pub(super) fn wrap(text: &str, cols: Option<usize>) -> Vec<Range<usize>> {
+    let Some(cols) = cols.map(|c| c.max(4)) else { return vec![0..text.len()] };
+    let mut parts = Vec::new();
+    let (mut start, mut width) = (0, 0);
+    // End of the last space, and the width of the part up to there.
+    let mut space = (0, 0);
+    for (at, letter) in text.grapheme_indices(true) {
+        // A tab is drawn as four spaces.
+        let wide = if letter == "\t" { 4 } else { letter.width() };
+        if width + wide > cols {
+            let (end, used) = if space.1 * 2 > cols { space } else { (at, width) };
+            parts.push(start..end);
+            (start, width) = (end, width - used);
+            space = (end, 0);
+        }
+        width += wide;
+        if letter.trim().is_empty() {
+            space = (at + letter.len(), width);
+        }
+    }
+    parts.push(start..text.len());
+    parts
+}
+
+/// The words within a part of their line.
+pub(super) fn words_in(words: &[Range<u32>], part: &Range<usize>) -> Vec<Range<u32>> {
+    let (from, to) = (part.start as u32, part.end as u32);
+    words
+        .iter()
+        .filter(|w| w.start < to && w.end > from)
+        .map(|w| w.start.max(from) - from..w.end.min(to) - from)
+        .collect()
 }
 
 fn boundary(text: &str, limit: usize) -> usize {
@@ -102,6 +156,23 @@ mod tests {
         assert_eq!(all[1], (4..10, Ink::Keyword), "colours of the whole text lie where the line does");
         assert!(colours("", 9, Some(&spans)).iter().all(|(range, _)| range.is_empty()));
         assert_eq!(colours("after the end", 400, Some(&spans))[0].1, Ink::Plain);
+    }
+
+    #[test]
+    fn long_lines_go_on_below_broken_at_spaces() {
+        let parts = |text: &str, cols| -> Vec<String> {
+            wrap(text, Some(cols)).into_iter().map(|r| text[r].to_owned()).collect()
+        };
+        assert_eq!(parts("SELECT city, night FROM nights", 16), ["SELECT city, ", "night FROM ", "nights"]);
+        assert_eq!(parts("abcdefghijkl", 5), ["abcde", "fghij", "kl"], "nothing to break at");
+        assert_eq!(
+            parts("\u{6771}\u{4eac}\u{6771}\u{4eac}\u{6771}", 4),
+            ["\u{6771}\u{4eac}", "\u{6771}\u{4eac}", "\u{6771}"]
+        );
+        assert_eq!(parts("", 8), [""]);
+        assert_eq!((rows("abcdefghi", Some(5)), rows("abcdefghi", None), rows("\t\tab", Some(6))), (2, 1, 2));
+        assert!(rows(&"x".repeat(1_000_000), Some(80)) <= MAX_DRAWN / 80 + 1, "what is cut is not laid out");
+        assert_eq!(words_in(&[2..5, 6..20], &(4..10)), [0..1, 2..6]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::{
         git,
         keymap::review,
         review::{Command, Mode},
+        settings,
     },
     model::git::Rev,
     ui::{
@@ -137,6 +138,9 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if hit(ui, &review::LAYOUT).is_some() {
         let mode = if cx.state.review.mode == Mode::Unified { Mode::SideBySide } else { Mode::Unified };
         cx.send(Command::SetMode(mode));
+    }
+    if hit(ui, &review::WRAP).is_some() {
+        cx.send(settings::Command::SetWrapLines(!cx.state.settings.values.wrap_lines));
     }
     if hit(ui, &review::COMMIT).is_some() && cx.state.git.committable().next().is_some() {
         cx.send(git::Command::OpenCommit(Vec::new()));
