@@ -20,7 +20,6 @@ debian_packages() {
 git                 command -v git
 gcc                 command -v cc
 make                command -v make
-perl                command -v perl
 pkg-config          command -v pkg-config
 xvfb                command -v Xvfb
 xdotool             command -v xdotool

@@ -1,15 +1,9 @@
 //! Staging and committing chosen files, leaving everything else that is staged as it is.
-use std::{
-    fs,
-    io::{Read, Seek, Write},
-    path::Path,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, io::Write, path::Path};
 
 use git2::{ErrorCode, Index, IndexEntry};
 
-use super::{GitContext, Repo, wrap};
+use super::{GitContext, Repo, command, wrap};
 use crate::{
     base::{Error, Result, error::Context, job::JobCtx},
     model::git::{CommitInfo, Head, Underway},
@@ -163,49 +157,24 @@ impl Repo {
     /// safe. Gives what it printed.
     fn git_command(&self, words: &[&str], paths: &[String], cx: &JobCtx) -> Result<String> {
         let work = self.git.workdir().ok_or_else(bare)?;
-        let io = |e: &std::io::Error| Error::io("Could not start the git command").because(e);
-        let mut command = Command::new("git");
-        command.arg("--literal-pathspecs").arg("-C").arg(work).args(words);
-        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_EDITOR", "true");
-        let mut input = tempfile::tempfile().map_err(|e| io(&e))?;
+        let mut all = vec!["--literal-pathspecs"];
+        all.extend(words);
+        let mut list = Vec::new();
         if !paths.is_empty() {
-            command.args(["--pathspec-from-file=-", "--pathspec-file-nul"]);
-            let list: Vec<u8> = paths.iter().flat_map(|p| [self.inner(p).as_bytes(), b"\0"].concat()).collect();
-            input.write_all(&list).and_then(|()| input.rewind()).map_err(|e| io(&e))?;
+            all.extend(["--pathspec-from-file=-", "--pathspec-file-nul"]);
+            list.extend(paths.iter().flat_map(|p| [self.inner(p).as_bytes(), b"\0"].concat()));
         }
-        let mut output = tempfile::tempfile().map_err(|e| io(&e))?;
-        let copy = || output.try_clone().map_err(|e| io(&e));
-        command.stdin(input).stdout(Stdio::from(copy()?)).stderr(Stdio::from(copy()?));
-        let mut child = command.spawn().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::io("The git command is not installed")
-                .because_of("this commit has hooks, filters or a signature, which git itself must run")
-                .hint("Install git, then try again"),
-            _ => io(&e),
-        })?;
-        let status = loop {
-            if let Some(status) = child.try_wait().map_err(|e| io(&e))? {
-                break status;
-            }
-            if cx.cancel.is_cancelled() {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(Error::cancelled());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        let mut bytes = Vec::new();
-        output.rewind().and_then(|()| output.read_to_end(&mut bytes)).map_err(|e| io(&e))?;
-        let said = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if status.success() {
-            return Ok(said);
+        let because = "this commit has hooks, filters or a signature, which git itself must run";
+        let answer = command::run(work, &all, &list, because, cx)?;
+        if answer.ok {
+            return Ok(answer.out);
         }
+        let said = answer.last_words();
         if said.contains("nothing to commit") || said.contains("no changes added to commit") {
             return Err(nothing_to_commit());
         }
         let what = if words.first() == Some(&"commit") { "git refused the commit" } else { "git refused" };
-        let lines: Vec<&str> = said.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-        Err(Error::user(what).because_of(last).hint("Mend what it names, then try again"))
+        Err(Error::user(what).because_of(said).hint("Mend what it names, then try again"))
     }
 
     /// Files that take part in a rename bring their old name, so that the deletion is committed too.

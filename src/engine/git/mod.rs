@@ -2,8 +2,9 @@
 //!
 //! Reading goes through libgit2 and never starts a program, so that looking at a repository from elsewhere is
 //! safe. A commit that git itself would accompany with hooks, filters or a signature goes through the `git`
-//! command ([`commit`]), so that nothing is skipped in silence.
+//! command ([`commit`], [`command`]), so that nothing is skipped in silence.
 mod changes;
+pub(in crate::engine) mod command;
 mod commit;
 mod history;
 mod identity;

@@ -1,7 +1,10 @@
 //! Bringing two clones together: union of the logs, then the files of what it touched.
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use git2::{Commit, Cred, CredentialType, FetchOptions, Oid, PushOptions, RemoteCallbacks, Repository};
+use git2::{Commit, Oid, Repository};
 
 use super::{
     Home, Ledger,
@@ -9,6 +12,7 @@ use super::{
 };
 use crate::{
     base::{Error, Result, error::Context, job::JobCtx},
+    engine::git::command,
     model::ledger::merge_text,
 };
 
@@ -160,14 +164,14 @@ impl Ledger {
             return Ok(SyncReport { outcome: Synced::NoRemote, received: 0 });
         };
         let repo = branch::open(git_dir)?;
-        let Ok(mut far) = repo.find_remote(remote) else {
+        if repo.find_remote(remote).is_err() {
             return Ok(SyncReport { outcome: Synced::NoRemote, received: 0 });
-        };
+        }
         let mut received = 0;
         for attempt in 0..8 {
             cx.check()?;
             cx.progress(None, format!("Fetching the board from {remote}"));
-            fetch(&mut far, remote, branch, cx)?;
+            fetch(git_dir, remote, branch, cx)?;
             let merged = self.merge_remote(remote)?;
             received += merged.received;
             let ours = head(&repo, &reference(branch))?;
@@ -178,7 +182,7 @@ impl Ledger {
                 return Ok(SyncReport { outcome, received });
             }
             cx.check()?;
-            if push(&mut far, branch)? {
+            if push(git_dir, remote, branch, cx)? {
                 // The remote-tracking reference follows without another fetch.
                 let _ = repo.reference(&format!("refs/remotes/{remote}/{branch}"), ours, true, "board: pushed");
                 let outcome = if received > 0 { Synced::Merged } else { Synced::Sent };
@@ -191,67 +195,37 @@ impl Ledger {
     }
 }
 
-fn callbacks(cx: Option<&JobCtx>) -> RemoteCallbacks<'_> {
-    let mut callbacks = RemoteCallbacks::new();
-    let mut asked = 0;
-    callbacks.credentials(move |url, user, allowed| {
-        asked += 1;
-        if asked > 4 {
-            return Err(git2::Error::from_str("no credentials were accepted"));
-        }
-        if allowed.contains(CredentialType::SSH_KEY) {
-            return Cred::ssh_key_from_agent(user.unwrap_or("git"));
-        }
-        if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
-            let config = git2::Config::open_default()?;
-            return Cred::credential_helper(&config, url, user);
-        }
-        if allowed.contains(CredentialType::USERNAME) {
-            return Cred::username(user.unwrap_or("git"));
-        }
-        Cred::default()
-    });
-    if let Some(cx) = cx {
-        callbacks.transfer_progress(move |_| !cx.cancel.is_cancelled());
-    }
-    callbacks
-}
+/// Both directions go through the git command: it knows the person's keys, helpers and proxies.
+const NEEDS_GIT: &str = "the board is fetched and pushed by git, with your own keys";
+const KEPT: &str = "Your edits are kept here and go out with the next sync";
 
-fn fetch(far: &mut git2::Remote<'_>, remote: &str, branch: &str, cx: &JobCtx) -> Result<()> {
-    let mut options = FetchOptions::new();
-    options.remote_callbacks(callbacks(Some(cx)));
+fn fetch(git_dir: &Path, remote: &str, branch: &str, cx: &JobCtx) -> Result<()> {
     let spec = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
-    match far.fetch(&[spec.as_str()], Some(&mut options), None) {
-        Ok(()) => Ok(()),
-        Err(_) if cx.cancel.is_cancelled() => Err(Error::cancelled()),
-        Err(e) => Err(Error::remote(format!("Could not fetch the board from {remote}"))
-            .because(&e)
-            .hint("Your edits are kept here and go out with the next sync")),
+    let words =
+        ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", remote, &spec];
+    let answer = command::run(git_dir, &words, b"", NEEDS_GIT, cx)?;
+    // The remote has no board yet.
+    if answer.ok || answer.err.contains("couldn't find remote ref") {
+        return Ok(());
     }
+    let what = format!("Could not fetch the board from {remote}");
+    Err(Error::remote(what).because_of(answer.last_words()).hint(KEPT))
 }
 
 /// False when the remote's branch had moved on.
-fn push(far: &mut git2::Remote<'_>, branch: &str) -> Result<bool> {
-    let refused = std::cell::RefCell::new(None);
-    let mut callbacks = callbacks(None);
-    callbacks.push_update_reference(|_, status| {
-        *refused.borrow_mut() = status.map(str::to_owned);
-        Ok(())
-    });
-    let mut options = PushOptions::new();
-    options.remote_callbacks(callbacks);
+fn push(git_dir: &Path, remote: &str, branch: &str, cx: &JobCtx) -> Result<bool> {
     let spec = format!("refs/heads/{branch}:refs/heads/{branch}");
-    let pushed = far.push(&[spec.as_str()], Some(&mut options));
-    drop(options);
-    match (pushed, refused.into_inner()) {
-        (Ok(()), None) => Ok(true),
-        (Err(e), _) if e.code() == git2::ErrorCode::NotFastForward => Ok(false),
-        (Ok(()), Some(why)) if why.contains("non-fast-forward") || why.contains("fetch first") => Ok(false),
-        (Ok(()), Some(why)) => Err(Error::remote("Could not push the board")
-            .because_of(why)
-            .hint("Your edits are kept here and go out with the next sync")),
-        (Err(e), _) => Err(Error::remote("Could not push the board")
-            .because(&e)
-            .hint("Your edits are kept here and go out with the next sync")),
+    // Hooks before a push look at code; this branch holds none.
+    let words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", "--", remote, &spec];
+    let answer = command::run(git_dir, &words, b"", NEEDS_GIT, cx)?;
+    if answer.ok {
+        return Ok(true);
     }
+    // `!` stands before a reference that was refused; these three say that another was faster.
+    let busy = ["(fetch first)", "(non-fast-forward)", "(failed to update ref)", "cannot lock ref"];
+    let refused = answer.out.lines().any(|l| l.starts_with('!') && busy.iter().any(|why| l.contains(why)));
+    if refused {
+        return Ok(false);
+    }
+    Err(Error::remote("Could not push the board").because_of(answer.last_words()).hint(KEPT))
 }
