@@ -167,6 +167,7 @@ keys! {
         LAYOUT: "U" => "Side by side or unified";
         WRAP: "W" => "Wrap long lines, or cut them";
         SHIFT: "Right  Left" => "Scroll what is cut at the right";
+        PICTURES: "I" => "Next way to compare pictures";
         COMMIT: "C" => "Commit what is not committed";
     }
 }

@@ -1,17 +1,18 @@
 //! What differs between two sides of the repository, file by file and cell by cell.
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
-use super::{AppState, Cx, Effect, Env, Job, Out, action::Action, shell::Page};
+use serde::{Deserialize, Serialize};
+
+use super::{AppState, Cx, Effect, Env, Job, Out, action::Action, settings, shell::Page};
 use crate::{
     base::{Error, Result, job::JobCtx},
     engine::git::Repo,
     model::{
-        diff::{CellChange, FileDiff, FileShape, OutputDetail, Picture, Summary, compare_files, is_notebook},
+        diff::{FileDiff, FileShape, ImageView, OutputDetail, Picture, Summary, compare_files, is_notebook},
         git::{ChangedFile, ChangedFiles, CommitInfo, FileVersion, RefKind, Rev},
-        output::Pixels,
     },
 };
 
@@ -19,6 +20,79 @@ use crate::{
 const COUNTED_BYTES: usize = 20_000_000;
 /// Commits listed between the two sides.
 const COMMITS: usize = 200;
+
+/// Memory for pictures made ready for the screen.
+const PICTURE_BYTES: usize = 256 * 1024 * 1024;
+
+/// How two pictures are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    #[default]
+    SideBySide,
+    /// The new one is uncovered from the left.
+    Swipe,
+    /// The new one shines through.
+    Onion,
+    /// One after the other.
+    Blink,
+    /// Where pixels changed.
+    Heat,
+}
+
+impl Look {
+    /// All, with the words on their buttons.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::SideBySide, "Side by side"),
+        (Self::Swipe, "Swipe"),
+        (Self::Onion, "Onion skin"),
+        (Self::Blink, "Blink"),
+        (Self::Heat, "Heat map"),
+    ];
+
+    /// The one after it, around.
+    pub fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|l| l.0 == self).map_or(0, |n| n + 1);
+        Self::ALL.get(at).map_or(Self::SideBySide, |l| l.0)
+    }
+}
+
+/// Names two pictures by their contents.
+pub type PairKey = (Option<u64>, Option<u64>);
+
+/// Pictures made ready for the screen, by content: what was looked at last is kept, within limits.
+#[derive(Debug, Default)]
+pub struct Views {
+    ready: HashMap<PairKey, Arc<ImageView>>,
+    /// From the oldest.
+    order: VecDeque<PairKey>,
+    bytes: usize,
+    waiting: BTreeSet<PairKey>,
+}
+
+impl Views {
+    /// The pictures, once they are ready.
+    pub fn get(&self, key: PairKey) -> Option<&Arc<ImageView>> {
+        self.ready.get(&key)
+    }
+    /// True when nobody has asked for them.
+    pub fn is_wanted(&self, key: PairKey) -> bool {
+        !self.ready.contains_key(&key) && !self.waiting.contains(&key)
+    }
+    fn add(&mut self, key: PairKey, view: Arc<ImageView>) {
+        self.waiting.remove(&key);
+        self.bytes += view.bytes();
+        if let Some(old) = self.ready.insert(key, view) {
+            self.bytes -= old.bytes();
+            self.order.retain(|k| *k != key);
+        }
+        self.order.push_back(key);
+        while self.bytes > PICTURE_BYTES && self.order.len() > 1 {
+            let gone = self.order.pop_front().and_then(|k| self.ready.remove(&k));
+            self.bytes -= gone.map_or(0, |v| v.bytes());
+        }
+    }
+}
 
 /// How a comparison is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,10 +118,6 @@ pub struct Counts {
 pub struct Shown {
     pub path: String,
     pub diff: Arc<FileDiff>,
-    /// Decoded pictures by content.
-    pub pictures: Arc<HashMap<u64, Arc<Pixels>>>,
-    /// Share of pixels that differ, by the contents of both sides.
-    pub pixels: Arc<HashMap<(u64, u64), f32>>,
     /// Counts up with every new comparison.
     pub revision: u64,
 }
@@ -70,6 +140,7 @@ pub struct State {
     pub shown: Option<Shown>,
     pub file_error: Option<Error>,
     pub mode: Mode,
+    pub views: Views,
     /// The change in front, among [`State::changes`].
     pub focus: usize,
     /// Rows of the comparison that are unfolded though nothing differs, or folded though viewed.
@@ -107,6 +178,7 @@ impl Default for State {
             shown: None,
             file_error: None,
             mode: Mode::default(),
+            views: Views::default(),
             focus: 0,
             unfolded: BTreeSet::new(),
             viewed: BTreeMap::new(),
@@ -197,6 +269,10 @@ pub enum Command {
     /// Brings a file to the front.
     Select(String),
     SetMode(Mode),
+    /// How pictures are shown from now on; remembered.
+    SetLook(Look),
+    /// Makes two pictures of the file in front ready to be shown.
+    View(PairKey),
     /// The next change; from the last one of a file the first of the next file.
     Next,
     Previous,
@@ -237,6 +313,10 @@ pub enum Event {
         path: String,
         versions: Vec<FileVersion>,
     },
+    Viewed {
+        key: PairKey,
+        view: Arc<ImageView>,
+    },
     /// Sides worth a look while nothing on disk differs.
     Suggested(Option<(Rev, Rev)>),
 }
@@ -253,8 +333,6 @@ pub struct Listed {
 #[derive(Debug, Clone)]
 pub struct Fresh {
     pub diff: Arc<FileDiff>,
-    pub pictures: HashMap<u64, Arc<Pixels>>,
-    pub pixels: HashMap<(u64, u64), f32>,
     pub counts: Counts,
 }
 
@@ -265,6 +343,7 @@ pub enum Task {
     Counts { base: Rev, compare: Rev, from: Rev, files: Vec<ChangedFile> },
     Diff { base: Rev, compare: Rev, from: Rev, file: ChangedFile },
     History { path: String, rev: Rev },
+    View { old: Option<Arc<Picture>>, new: Option<Arc<Picture>> },
     Suggest,
 }
 
@@ -291,6 +370,8 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         }
         Command::Select(path) => return select(state, path),
         Command::SetMode(mode) => review.mode = mode,
+        Command::SetLook(look) => return settings::command(state, settings::Command::SetPictures(look), cx),
+        Command::View(key) => return view(review, key),
         Command::Next => return step(state, true),
         Command::Previous => return step(state, false),
         Command::Focus(index) => review.focus = index,
@@ -408,6 +489,22 @@ fn step(state: &mut AppState, forward: bool) -> Vec<Effect> {
     Vec::new()
 }
 
+fn key_of((old, new): Pair<'_>) -> PairKey {
+    (old.map(|p| p.hash), new.map(|p| p.hash))
+}
+
+fn view(review: &mut State, key: PairKey) -> Vec<Effect> {
+    if !review.views.is_wanted(key) {
+        return Vec::new();
+    }
+    let Some(shown) = &review.shown else { return Vec::new() };
+    let found = picture_pairs(&shown.diff).find(|(a, b)| key_of((a.map(|p| &**p), b.map(|p| &**p))) == key);
+    let Some((old, new)) = found.map(|(a, b)| (a.cloned(), b.cloned())) else { return Vec::new() };
+    review.views.waiting.insert(key);
+    let name = format!("review.view.{:x}.{:x}", key.0.unwrap_or(0), key.1.unwrap_or(0));
+    vec![Job::cpu(name, Task::View { old, new }).titled("Comparing pictures").start()]
+}
+
 fn neighbour(review: &State, forward: bool) -> Option<String> {
     let files = &review.files.files;
     let at = files.iter().position(|f| Some(f.path.as_str()) == review.path.as_deref())?;
@@ -495,6 +592,10 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Event::Viewed { key, view } => {
+            state.review.views.add(key, view);
+            Vec::new()
+        }
         Event::History { path, versions } => {
             if state.review.history_of.as_deref() == Some(path.as_str()) {
                 state.review.history = versions;
@@ -560,13 +661,7 @@ fn diff_event(review: &mut State, path: String, fresh: Fresh) {
         review.viewed_rows.clear();
     }
     review.revision += 1;
-    review.shown = Some(Shown {
-        path,
-        diff: fresh.diff,
-        pictures: Arc::new(fresh.pictures),
-        pixels: Arc::new(fresh.pixels),
-        revision: review.revision,
-    });
+    review.shown = Some(Shown { path, diff: fresh.diff, revision: review.revision });
     let changes = review.changes();
     review.focus = review.focus.min(changes.len().saturating_sub(1));
     if let Some(path) = review.path.clone().filter(|p| review.is_viewed(p) && review.viewed_rows.is_empty()) {
@@ -613,7 +708,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let result = Repo::open(&root).and_then(|repo| {
                 let (old, new) = sides(&repo, &from, &compare, &file)?;
                 cx.check()?;
-                fresh(&file.path, old, new, cx)
+                Ok(fresh(&file.path, old, new))
             });
             out.send(Event::Diff { path: file.path, base, compare, result: Box::new(result) });
         }
@@ -625,6 +720,11 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             };
             let versions = repo.file_history(&spec, &path, 100, cx)?;
             out.send(Event::History { path, versions });
+        }
+        Task::View { old, new } => {
+            let key = key_of((old.as_deref(), new.as_deref()));
+            let view = Arc::new(ImageView::new(old.as_deref(), new.as_deref()));
+            out.send(Event::Viewed { key, view });
         }
         Task::Suggest => out.send(Event::Suggested(Repo::open(&root).and_then(|repo| suggest(&repo, cx))?)),
     }
@@ -687,55 +787,28 @@ fn counts(diff: &FileDiff, mark: u64) -> Counts {
     Counts { added, removed, quiet: diff.is_quiet(), mark }
 }
 
-fn fresh(path: &str, old: Side, new: Side, cx: &JobCtx) -> Result<Fresh> {
+fn fresh(path: &str, old: Side, new: Side) -> Fresh {
     let mark = mark(old.as_deref(), new.as_deref());
     let diff = compare_files(path, old, new);
     let counts = counts(&diff, mark);
-    let (mut pictures, mut pixels) = (HashMap::new(), HashMap::new());
-    for (a, b) in picture_pairs(&diff) {
-        cx.check()?;
-        for picture in [a, b].into_iter().flatten() {
-            if let Ok(decoded) = picture.decode() {
-                pictures.insert(picture.hash, Arc::new(decoded));
-            }
-        }
-        if let (Some(a), Some(b)) = (a, b)
-            && let (Some(x), Some(y)) = (pictures.get(&a.hash), pictures.get(&b.hash))
-            && let Some(share) = share(x, y)
-        {
-            pixels.insert((a.hash, b.hash), share);
-        }
-    }
-    Ok(Fresh { diff: Arc::new(diff), pictures, pixels, counts })
+    Fresh { diff: Arc::new(diff), counts }
 }
 
 type Pair<'a> = (Option<&'a Picture>, Option<&'a Picture>);
+type ArcPair<'a> = (Option<&'a Arc<Picture>>, Option<&'a Arc<Picture>>);
 
 /// Pictures that are shown beside each other.
-fn picture_pairs(diff: &FileDiff) -> Vec<Pair<'_>> {
+fn picture_pairs(diff: &FileDiff) -> Box<dyn Iterator<Item = ArcPair<'_>> + '_> {
     match &diff.shape {
-        FileShape::Image { old, new } => vec![(old.as_deref(), new.as_deref())],
-        FileShape::Notebook(book) => book
-            .cells
-            .iter()
-            .filter(|c| !matches!(c.change, CellChange::Same | CellChange::Rerun))
-            .flat_map(|c| &c.outputs)
-            .filter_map(|o| match &o.detail {
-                OutputDetail::Image { old, new } => Some((old.as_deref(), new.as_deref())),
+        FileShape::Image { old, new } => Box::new(std::iter::once((old.as_ref(), new.as_ref()))),
+        FileShape::Notebook(book) => {
+            Box::new(book.cells.iter().flat_map(|c| &c.outputs).filter_map(|o| match &o.detail {
+                OutputDetail::Image { old, new } => Some((old.as_ref(), new.as_ref())),
                 _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
+            }))
+        }
+        _ => Box::new(std::iter::empty()),
     }
-}
-
-/// Share of pixels that differ; none for pictures of different sizes.
-fn share(a: &Pixels, b: &Pixels) -> Option<f32> {
-    if (a.width, a.height) != (b.width, b.height) || a.rgba.is_empty() {
-        return None;
-    }
-    let differ = a.rgba.chunks_exact(4).zip(b.rgba.chunks_exact(4)).filter(|(x, y)| x != y).count();
-    Some(differ as f32 / (a.rgba.len() / 4) as f32)
 }
 
 /// A workspace was opened: loads what the page needs.

@@ -43,7 +43,7 @@ fn loaded() -> AppState {
 }
 
 fn arrive(state: &mut AppState, path: &str, old: Vec<u8>, new: Vec<u8>) {
-    let result = fresh(path, Some(old), Some(new), &JobCtx::detached());
+    let result = Ok(fresh(path, Some(old), Some(new)));
     let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
     event(state, Event::Diff { path: path.into(), base, compare, result: Box::new(result) }, &Cx { clock: &cx() });
 }

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AppState, Cx, Effect, Env, Job, Out, Policy, action::Action, notify::Notice, shell::Page};
+use super::{AppState, Cx, Effect, Env, Job, Out, Policy, action::Action, notify::Notice, review::Look, shell::Page};
 use crate::{
     base::{Error, Result, fsx, job::JobCtx},
     model::kernel::Discovery,
@@ -21,6 +21,8 @@ pub struct Settings {
     pub desktop_notices: bool,
     /// Lines longer than their side of a comparison go on below instead of being cut.
     pub wrap_lines: bool,
+    /// How two pictures are compared on the review page.
+    pub review_pictures: Look,
     #[serde(flatten)]
     pub other: toml::Table,
 }
@@ -32,6 +34,7 @@ impl Default for Settings {
             reduced_motion: false,
             desktop_notices: true,
             wrap_lines: true,
+            review_pictures: Look::default(),
             other: toml::Table::new(),
         }
     }
@@ -108,6 +111,7 @@ pub enum Command {
     SetReducedMotion(bool),
     SetDesktopNotices(bool),
     SetWrapLines(bool),
+    SetPictures(Look),
     /// Looks at the store, the keyring and git again.
     Measure,
     /// Looks for kernels again, asking every interpreter anew.
@@ -154,6 +158,7 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
         Command::SetReducedMotion(on) => values.reduced_motion = on,
         Command::SetDesktopNotices(on) => values.desktop_notices = on,
         Command::SetWrapLines(on) => values.wrap_lines = on,
+        Command::SetPictures(look) => values.review_pictures = look,
     }
     vec![Job::io("settings.save", Task::Save(values.clone())).policy(Policy::Queue).start()]
 }

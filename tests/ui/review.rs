@@ -4,11 +4,11 @@ use std::sync::Arc;
 use andon::{
     app::{
         AppState, Command, Cx, git,
-        review::{self, Event, Listed},
+        review::{self, Event, Listed, Look},
     },
     base::time::FixedClock,
     model::{
-        diff::compare_files,
+        diff::{FileShape, ImageView, compare_files},
         git::{Change, ChangedFile, ChangedFiles, FileState, Head, Rev},
     },
     ui::{PageCx, review::View, theme::Theme},
@@ -55,7 +55,7 @@ fn comparing(path: &str, old: Vec<u8>, new: Vec<u8>) -> Page {
     review::event(&mut state, event, &cx);
     let diff = Arc::new(compare_files(path, Some(old), Some(new)));
     let counts = review::Counts { added: 1, removed: 1, quiet: false, mark: 7 };
-    let fresh = review::Fresh { diff, pictures: Default::default(), pixels: Default::default(), counts };
+    let fresh = review::Fresh { diff, counts };
     let event = Event::Diff { path: path.into(), base, compare, result: Box::new(Ok(fresh)) };
     review::event(&mut state, event, &cx);
     Page { state, theme: Theme::dark(), view: View::default(), sent: Vec::new(), dialog: false }
@@ -207,4 +207,105 @@ fn a_comparison_of_a_thousand_cells_scrolls_without_drawing_all_of_it() {
     let p95 = times[times.len() * 95 / 100];
     println!("frames of 1,000 changed cells: median {:?}, p95 {p95:?}", times[times.len() / 2]);
     assert!(p95.as_millis() < 120, "{p95:?}");
+}
+
+fn png(mark: Option<(u32, u32)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let picture = image::RgbaImage::from_fn(200, 120, |x, y| {
+        let on = mark.is_some_and(|(a, b)| (a..a + 30).contains(&x) && (b..b + 20).contains(&y));
+        if on { image::Rgba([200, 30, 30, 255]) } else { image::Rgba([250, 250, 250, 255]) }
+    });
+    picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
+    bytes
+}
+
+/// Two pictures as the page has them once the job has compared them.
+fn pictures(look: Look) -> Page {
+    let mut page = comparing("plot.png", png(Some((20, 20))), png(Some((120, 60))));
+    page.state.settings.values.review_pictures = look;
+    let shown = page.state.review.shown.as_ref().unwrap();
+    let FileShape::Image { old: Some(old), new: Some(new) } = &shown.diff.shape else { panic!("no picture") };
+    let view = Arc::new(ImageView::new(Some(old), Some(new)));
+    let key = (Some(old.hash), Some(new.hash));
+    review::event(&mut page.state, Event::Viewed { key, view }, &Cx { clock: &clock() });
+    page
+}
+
+#[test]
+fn pictures_are_asked_for_once_they_are_seen() {
+    let mut h = harness(comparing("plot.png", png(None), png(Some((1, 1)))));
+    h.run_steps(4);
+    assert!(h.state().sent.iter().any(|c| matches!(c, Command::Review(review::Command::View(_)))));
+}
+
+#[test]
+fn each_way_to_compare_pictures_can_be_chosen_and_says_how_much_changed() {
+    let mut h = harness(pictures(Look::SideBySide));
+    h.run_steps(4);
+    h.get_by_label_contains("Picture before  PNG, 200 \u{d7} 120");
+    for (look, name) in Look::ALL {
+        if look != Look::SideBySide {
+            h.get_by_label(name).click();
+            h.run_steps(2);
+            assert!(h.state().sent.contains(&review::Command::SetLook(look).into()), "{name}");
+        }
+    }
+    h.key_press(egui::Key::I);
+    h.run_steps(2);
+    let sent = h.state().sent.iter().filter(|c| **c == review::Command::SetLook(Look::Swipe).into()).count();
+    assert_eq!(sent, 2, "the key takes the next one");
+    let mut h = harness(pictures(Look::Heat));
+    h.run_steps(4);
+    h.get_by_label_contains("Heat map, 5.0 % of pixels changed, SSIM 0.");
+}
+
+#[test]
+fn swipe_and_onion_skin_move_by_mouse_and_by_keys() {
+    for (look, name) in [(Look::Swipe, "Swipe, how much"), (Look::Onion, "Onion skin, how much")] {
+        let mut h = harness(pictures(look));
+        h.run_steps(4);
+        let value = |h: &Harness<'_, Page>| {
+            use egui_kittest::kittest::NodeT;
+            h.get_by_label_contains(name).accesskit_node().numeric_value().unwrap()
+        };
+        assert_eq!(value(&h), 0.5);
+        let rect = h.get_by_label_contains(name).rect();
+        let at = egui::pos2(rect.left() + rect.width() * 0.25, rect.center().y);
+        h.event(egui::Event::PointerMoved(at));
+        for pressed in [true, false] {
+            let modifiers = egui::Modifiers::NONE;
+            h.event(egui::Event::PointerButton { pos: at, button: egui::PointerButton::Primary, pressed, modifiers });
+            h.run_steps(2);
+        }
+        assert!((value(&h) - 0.25).abs() < 0.02, "{name}: {}", value(&h));
+        h.get_by_label_contains(name).focus();
+        h.run_steps(2);
+        for _ in 0..5 {
+            h.key_press(egui::Key::ArrowRight);
+            h.run_steps(1);
+        }
+        h.run_steps(2);
+        assert!((value(&h) - 0.35).abs() < 0.02, "{name}: {}", value(&h));
+        assert!(h.get_by_label_contains(name).is_focused(), "arrows do not walk away from it");
+    }
+}
+
+/// Frames wanted at rest: none for still pictures, for blinking ones only until it is held.
+#[test]
+fn only_blinking_wakes_the_window() {
+    let wants = |h: &Harness<'_, Page>| {
+        let output = h.output().viewport_output.values().map(|v| v.repaint_delay).min();
+        output.is_some_and(|d| d < std::time::Duration::from_secs(5))
+    };
+    for (look, _) in Look::ALL {
+        let mut h = harness(pictures(look));
+        h.run_steps(12);
+        assert_eq!(wants(&h), look == Look::Blink, "{look:?}");
+        if look == Look::Blink {
+            h.get_by_label("Blink, press to hold").click();
+            h.run_steps(12);
+            h.get_by_label_contains("Blink held at");
+            assert!(!wants(&h), "held");
+        }
+    }
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use super::Compared;
 use crate::model::{
     diff::{
-        CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputDetail, OutputDiff, Picture, TableDiff,
+        CellChange, CellDiff, CellView, FileShape, ImageDiff, Link, NotebookDiff, OutputDetail, OutputDiff, Picture,
+        TableDiff,
     },
     patch::Patch,
     textdiff::{RowKind, Stretch, TextDiff},
@@ -24,7 +25,7 @@ pub(super) fn file(file: &Compared) -> Value {
         FileShape::Notebook(diff) => json!({ "kind": "notebook", "notebook": notebook(diff) }),
         FileShape::Text(diff) => json!({ "kind": "text", "text": text(diff) }),
         FileShape::Image { old, new } => {
-            json!({ "kind": "image", "image": { "old": picture(old.as_deref()), "new": picture(new.as_deref()) } })
+            json!({ "kind": "image", "image": image(old.as_deref(), new.as_deref()) })
         }
         FileShape::Binary { old, new, .. } => json!({ "kind": "binary", "bytes": { "old": old, "new": new } }),
         FileShape::Missing => json!({ "kind": "missing" }),
@@ -166,7 +167,7 @@ fn output(output: &OutputDiff) -> Value {
         OutputDetail::Text(diff) => json!({ "text": text(diff) }),
         OutputDetail::Table(diff) => json!({ "table": table(diff) }),
         OutputDetail::Image { old, new } => {
-            json!({ "image": { "old": picture(old.as_deref()), "new": picture(new.as_deref()) } })
+            json!({ "image": image(old.as_deref(), new.as_deref()) })
         }
     };
     json!({
@@ -190,6 +191,18 @@ fn table(diff: &TableDiff) -> Value {
         "columns": columns, "rows": rows, "changed": diff.changed, "added": diff.added, "removed": diff.removed,
         "total": diff.rows.len(),
     })
+}
+
+/// Both pictures and what the comparison of their pixels says; `compared` is null when a side cannot be decoded.
+fn image(old: Option<&Picture>, new: Option<&Picture>) -> Value {
+    let diff = old.zip(new).and_then(|(a, b)| ImageDiff::of(a, b).ok());
+    let compared = diff.map(|d| {
+        json!({
+            "words": d.words(), "share": d.share(), "changed": d.changed, "pixels": d.total, "tolerance": d.tolerance,
+            "ssim": d.ssim, "fit": d.fit, "same_picture": d.is_same_picture(), "regions": d.regions,
+        })
+    });
+    json!({ "old": picture(old), "new": picture(new), "compared": compared })
 }
 
 fn picture(picture: Option<&Picture>) -> Value {

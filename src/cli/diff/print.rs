@@ -6,8 +6,8 @@ use crate::{
     base::text::{count, shorten},
     model::{
         diff::{
-            CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputChange, OutputDetail, OutputDiff,
-            TableDiff,
+            CellChange, CellDiff, CellView, FileShape, ImageDiff, Link, NotebookDiff, OutputChange, OutputDetail,
+            OutputDiff, Picture, TableDiff,
         },
         textdiff::{Row, RowKind, Stretch, TextDiff},
     },
@@ -41,10 +41,7 @@ pub(super) fn file(file: &Compared, context: usize, colour: bool) -> Vec<String>
     match &file.diff.shape {
         FileShape::Notebook(diff) => pen.notebook(diff),
         FileShape::Text(diff) => pen.text(diff, true),
-        FileShape::Image { old, new } => {
-            old.iter().for_each(|p| pen.put(RED, &format!("- {}", p.words())));
-            new.iter().for_each(|p| pen.put(GREEN, &format!("+ {}", p.words())));
-        }
+        FileShape::Image { old, new } => pen.image(old.as_deref(), new.as_deref()),
         FileShape::Binary { old, new, .. } => {
             let size = |s: &Option<u64>| s.map_or("none".to_owned(), |s| format!("{s} bytes"));
             pen.put("", &format!("  binary: {} became {}", size(old), size(new)));
@@ -118,9 +115,17 @@ impl Pen {
             OutputDetail::Same => {}
             OutputDetail::Text(diff) => self.text(diff, false),
             OutputDetail::Table(diff) => self.table(diff),
-            OutputDetail::Image { old, new } => {
-                old.iter().for_each(|p| self.put(RED, &format!("- {}", p.words())));
-                new.iter().for_each(|p| self.put(GREEN, &format!("+ {}", p.words())));
+            OutputDetail::Image { old, new } => self.image(old.as_deref(), new.as_deref()),
+        }
+    }
+
+    fn image(&self, old: Option<&Picture>, new: Option<&Picture>) {
+        old.iter().for_each(|p| self.put(RED, &format!("- {}", p.words())));
+        new.iter().for_each(|p| self.put(GREEN, &format!("+ {}", p.words())));
+        if let (Some(old), Some(new)) = (old, new) {
+            match ImageDiff::of(old, new) {
+                Ok(diff) => self.put("", &format!("  {}", diff.words())),
+                Err(e) => self.put("", &format!("  not compared: {e}")),
             }
         }
     }

@@ -1,13 +1,11 @@
 //! Any file: a notebook by cells, text by lines, an image as a picture, the rest by size.
 use std::sync::Arc;
 
-use base64::Engine;
-
-use super::{Document, NotebookDiff};
+use super::{Document, NotebookDiff, image};
 use crate::{
     base::{Result, fsx::hash, text},
     model::{
-        output::{Image, Pixels},
+        output::{MAX_SIDE, Pixels, decode, size_of},
         textdiff::TextDiff,
     },
 };
@@ -29,13 +27,12 @@ pub struct Picture {
 impl Picture {
     /// An image of this mime type.
     pub fn new(mime: &str, bytes: Vec<u8>) -> Self {
-        let size = png_size(&bytes);
+        let size = size_of(mime, &bytes);
         Self { mime: mime.to_owned(), hash: hash(&bytes), bytes, size }
     }
     /// Decodes it, within limits. Takes milliseconds: not for the window's thread.
     pub fn decode(&self) -> Result<Pixels> {
-        let text = base64::engine::general_purpose::STANDARD.encode(&self.bytes);
-        Image::new(&self.mime, &text, None).decode()
+        decode(&self.mime, &self.bytes, MAX_SIDE)
     }
     /// `PNG, 640 × 480, 21 kB`.
     pub fn words(&self) -> String {
@@ -43,14 +40,6 @@ impl Picture {
         let size = self.size.map(|(w, h)| format!(", {w} \u{d7} {h}")).unwrap_or_default();
         format!("{kind}{size}, {}", text::bytes(self.bytes.len() as u64))
     }
-}
-
-fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
-    if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        return None;
-    }
-    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-    Some((number(16)?, number(20)?))
 }
 
 /// What is compared.
@@ -79,6 +68,8 @@ pub struct FileDiff {
     /// Why it is not shown as what its name says.
     pub note: Option<String>,
     pub same_bytes: bool,
+    /// An image of other bytes and the same pixels.
+    pub same_picture: bool,
 }
 
 impl FileDiff {
@@ -95,7 +86,7 @@ impl FileDiff {
         match &self.shape {
             FileShape::Notebook(n) => n.is_quiet(),
             FileShape::Text(t) => t.is_same(),
-            FileShape::Image { old, new } => old.as_ref().map(|p| p.hash) == new.as_ref().map(|p| p.hash),
+            FileShape::Image { .. } => self.same_bytes || self.same_picture,
             FileShape::Binary { same, .. } => *same,
             FileShape::Missing => true,
         }
@@ -119,7 +110,7 @@ pub fn compare_files(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> 
     if is_notebook(path) && (old.is_some() || new.is_some()) {
         match notebook(path, old.clone(), new.clone()) {
             Ok(diff) => {
-                return FileDiff { shape: FileShape::Notebook(Arc::new(diff)), note, same_bytes };
+                return FileDiff { shape: FileShape::Notebook(Arc::new(diff)), note, same_bytes, same_picture: false };
             }
             Err(e) => note = Some(format!("Shown as text: {e}")),
         }
@@ -133,12 +124,17 @@ pub fn compare_files(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> 
     };
     if let (Some(mime), true) = (mime, old.is_some() || new.is_some()) {
         let picture = |bytes: Option<Vec<u8>>| bytes.map(|b| Arc::new(Picture::new(mime, b)));
-        return FileDiff { shape: FileShape::Image { old: picture(old), new: picture(new) }, note, same_bytes };
+        let (old, new) = (picture(old), picture(new));
+        let same_picture = match (&old, &new) {
+            (Some(a), Some(b)) => !same_bytes && image::same_picture(a, b),
+            _ => false,
+        };
+        return FileDiff { shape: FileShape::Image { old, new }, note, same_bytes, same_picture };
     }
     let size = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|b| b.len() as u64);
     let sizes = (size(&old), size(&new));
     if sizes == (None, None) {
-        return FileDiff { shape: FileShape::Missing, note, same_bytes };
+        return FileDiff { shape: FileShape::Missing, note, same_bytes, same_picture: false };
     }
     let large = sizes.0.max(sizes.1).unwrap_or(0) > MAX_TEXT as u64;
     if large {
@@ -146,9 +142,14 @@ pub fn compare_files(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> 
     }
     match (large, as_text(old), as_text(new)) {
         (false, Some(a), Some(b)) => {
-            FileDiff { shape: FileShape::Text(Arc::new(TextDiff::new(a, b))), note, same_bytes }
+            FileDiff { shape: FileShape::Text(Arc::new(TextDiff::new(a, b))), note, same_bytes, same_picture: false }
         }
-        _ => FileDiff { shape: FileShape::Binary { old: sizes.0, new: sizes.1, same: same_bytes }, note, same_bytes },
+        _ => FileDiff {
+            shape: FileShape::Binary { old: sizes.0, new: sizes.1, same: same_bytes },
+            note,
+            same_bytes,
+            same_picture: false,
+        },
     }
 }
 

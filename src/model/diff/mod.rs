@@ -7,6 +7,7 @@ pub(in crate::model) mod align;
 mod document;
 mod file;
 mod fuzzy;
+mod image;
 pub(in crate::model) mod moves;
 mod order;
 mod output;
@@ -19,6 +20,7 @@ use serde::Serialize;
 pub use document::{CellType, CellView, Document, OutputView};
 pub(in crate::model) use document::{Form, VOLATILE_CELL, VOLATILE_NOTEBOOK, canonical};
 pub use file::{FileDiff, FileShape, Picture, compare_files, is_notebook};
+pub use image::{Fit, Heat, ImageDiff, ImageView, Region, SHOWN_SIDE, SSIM_PIXELS};
 pub use output::{OutputChange, OutputDetail, OutputDiff};
 pub use table::{TableData, TableDiff, TableRow};
 

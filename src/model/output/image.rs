@@ -84,21 +84,10 @@ impl Image {
         STANDARD.decode(self.base64.as_bytes()).config(|| "The picture's base64 text is broken".to_owned())
     }
 
-    fn format(&self) -> Option<ImageFormat> {
-        Some(match self.mime.as_str() {
-            "image/png" => ImageFormat::Png,
-            "image/jpeg" => ImageFormat::Jpeg,
-            "image/gif" => ImageFormat::Gif,
-            "image/webp" => ImageFormat::WebP,
-            _ => return None,
-        })
-    }
-
     fn read_size(&self) -> Option<(u32, u32)> {
         // The sizes stand near the beginning; metadata of a camera may come first in a JPEG.
         let head = self.base64.len().min(256 * 1024) / 4 * 4;
-        let bytes = STANDARD.decode(self.base64.get(..head)?).ok()?;
-        ImageReader::with_format(Cursor::new(bytes), self.format()?).into_dimensions().ok()
+        size_of(&self.mime, &STANDARD.decode(self.base64.get(..head)?).ok()?)
     }
 
     /// Decodes, within limits, and scales down what is larger than [`MAX_SIDE`]. Takes milliseconds: not for the
@@ -109,25 +98,60 @@ impl Image {
 
     /// As [`Image::decode`], for a screen that takes no more than `side` pixels in a row.
     pub fn decode_to(&self, side: u32) -> Result<Pixels> {
-        let side = side.min(MAX_SIDE);
-        let what = || format!("The {} picture could not be decoded", self.mime.trim_start_matches("image/"));
-        let bytes = self.bytes()?;
-        let format = self.format().ok_or_else(|| Error::user(what()))?;
-        if let Some((w, h)) = self.pixels
-            && u64::from(w) * u64::from(h) > MAX_PIXELS
-        {
-            return Err(Error::user(format!("The picture is too large to be drawn ({w} × {h} pixels)"))
-                .hint("Open it in another program"));
+        decode(&self.mime, self.bytes()?, side)
+    }
+}
+
+fn format_of(mime: &str) -> Option<ImageFormat> {
+    Some(match mime {
+        "image/png" => ImageFormat::Png,
+        "image/jpeg" => ImageFormat::Jpeg,
+        "image/gif" => ImageFormat::Gif,
+        "image/webp" => ImageFormat::WebP,
+        _ => return None,
+    })
+}
+
+/// Width and height as the head of a picture's file tells them.
+pub fn size_of(mime: &str, bytes: &[u8]) -> Option<(u32, u32)> {
+    ImageReader::with_format(Cursor::new(bytes), format_of(mime)?).into_dimensions().ok()
+}
+
+/// Decodes a picture's file, within limits, to no more than `side` pixels in a row, at most [`MAX_SIDE`].
+pub fn decode(mime: &str, bytes: impl AsRef<[u8]>, side: u32) -> Result<Pixels> {
+    let side = side.min(MAX_SIDE);
+    let bytes = bytes.as_ref();
+    let what = || format!("The {} picture could not be decoded", mime.trim_start_matches("image/"));
+    if bytes.len() > MAX_ENCODED {
+        return Err(Error::user(format!("The picture is too large to be drawn ({})", text::bytes(bytes.len() as u64)))
+            .hint("Open it in another program"));
+    }
+    let format = format_of(mime).ok_or_else(|| Error::user(what()))?;
+    if let Some((w, h)) = size_of(mime, bytes)
+        && u64::from(w) * u64::from(h) > MAX_PIXELS
+    {
+        return Err(Error::user(format!("The picture is too large to be drawn ({w} × {h} pixels)"))
+            .hint("Open it in another program"));
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_PIXELS * 8);
+    reader.limits(limits);
+    let decoded = reader.decode().config(what)?;
+    let decoded = if decoded.width().max(decoded.height()) > side { decoded.thumbnail(side, side) } else { decoded };
+    let rgba = decoded.into_rgba8();
+    Ok(Pixels { width: rgba.width(), height: rgba.height(), rgba: rgba.into_raw() })
+}
+
+/// The same picture at another size; meant for smaller ones, whose pixels are means.
+pub fn shrink(pixels: &Pixels, width: u32, height: u32) -> Pixels {
+    let view = image::ImageBuffer::<image::Rgba<u8>, &[u8]>::from_raw(pixels.width, pixels.height, &pixels.rgba);
+    match view {
+        Some(view) if (width, height) != (pixels.width, pixels.height) && width > 0 && height > 0 => {
+            let small = image::imageops::thumbnail(&view, width, height);
+            Pixels { width, height, rgba: small.into_raw() }
         }
-        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-        let mut limits = Limits::default();
-        limits.max_alloc = Some(MAX_PIXELS * 8);
-        reader.limits(limits);
-        let decoded = reader.decode().config(what)?;
-        let decoded =
-            if decoded.width().max(decoded.height()) > side { decoded.thumbnail(side, side) } else { decoded };
-        let rgba = decoded.into_rgba8();
-        Ok(Pixels { width: rgba.width(), height: rgba.height(), rgba: rgba.into_raw() })
+        _ => pixels.clone(),
     }
 }
 

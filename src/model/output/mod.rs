@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     collect::{Collector, error_json, stream_json},
-    image::{Image, MAX_SIDE, Pixels},
+    image::{Image, MAX_SIDE, Pixels, decode, shrink, size_of},
     table::{Table, table_json},
     text::{Ink, Line, Style, Text},
 };
@@ -139,7 +139,7 @@ impl Output {
             return Self::Text(Text::parse(&source));
         }
         match data.iter().next() {
-            Some((mime, value)) => Self::note(format!("Output of type {mime}, not drawn"), size_of(value), None),
+            Some((mime, value)) => Self::note(format!("Output of type {mime}, not drawn"), value_size(value), None),
             None => Self::note("An empty output".into(), 0, None),
         }
     }
@@ -261,7 +261,7 @@ fn joined(value: &Value) -> String {
     }
 }
 
-fn size_of(value: &Value) -> usize {
+fn value_size(value: &Value) -> usize {
     value.as_str().map_or_else(|| value.to_string().len(), str::len)
 }
 
@@ -289,10 +289,10 @@ fn undrawn(data: &Map<String, Value>) -> Option<(String, usize)> {
                 "HoloViews figure, which needs a browser".to_owned()
             }
             "application/javascript" if data.len() <= 2 => "JavaScript, which is not run".to_owned(),
-            "image/svg+xml" => format!("Vector picture ({}), not drawn", bytes(size_of(value) as u64)),
+            "image/svg+xml" => format!("Vector picture ({}), not drawn", bytes(value_size(value) as u64)),
             _ => return None,
         };
-        Some((what, size_of(value)))
+        Some((what, value_size(value)))
     })
 }
 

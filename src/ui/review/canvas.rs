@@ -1,5 +1,5 @@
 //! Draws what is on screen of a comparison.
-use egui::{Align2, Color32, Mesh, Painter, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, Mesh, Painter, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::{
     View,
@@ -10,7 +10,7 @@ use crate::{
     app::review::{Command, Mode, Shown},
     base::text::{count, shorten},
     model::{
-        diff::{CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputChange, OutputDetail, Picture},
+        diff::{CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputChange, OutputDetail},
         textdiff::{Row, RowKind},
     },
     ui::{
@@ -32,11 +32,8 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
     let width = ui.available_width();
     let unified = cx.state.review.mode == Mode::Unified;
     let half = if unified { width - MARGIN * 2.0 } else { (width - MARGIN * 2.0) * 0.5 };
-    let wrap = wrap(ui, cx, half, unified);
-    if view.layout.update(&cx.state.review, shown, half, wrap) {
-        let keep: Vec<u64> = shown.pictures.keys().copied().collect();
-        view.textures.retain(|hash, _| keep.contains(hash));
-    }
+    let (wrap, look) = (wrap(ui, cx, half, unified), cx.state.settings.values.review_pictures);
+    view.layout.update(&cx.state.review, shown, half, (wrap, look));
     let hidden = scroll_sideways(ui, view, half);
     let mut area = ScrollArea::vertical().id_salt(("review", &shown.path)).auto_shrink(false);
     if let Some(offset) = follow(cx, view, shown) {
@@ -45,10 +42,10 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
     let mut send = Vec::new();
     area.show_viewport(ui, |ui, viewport| {
         let (rect, _) = ui.allocate_exact_size(vec2(width, view.layout.height() + 40.0), Sense::hover());
-        let View { layout, textures, shift, .. } = view;
+        let View { layout, gallery, shift, .. } = view;
         let visible = layout.visible(viewport.top(), viewport.bottom());
         layout.colour(ui.ctx(), visible.clone());
-        let mut pen = Pen { cx, shown, textures, shift: *shift, unified, send: &mut send, layout };
+        let mut pen = Pen { cx, shown, gallery, shift: *shift, unified, send: &mut send, layout, index: 0 };
         for i in visible {
             let (Some(item), Some(top), Some(next)) = (layout.items.get(i), layout.tops.get(i), layout.tops.get(i + 1))
             else {
@@ -58,9 +55,11 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
                 pos2(rect.left() + MARGIN, rect.top() + top),
                 pos2(rect.right() - MARGIN, rect.top() + next),
             );
+            pen.index = i;
             pen.item(ui, item, band);
         }
     });
+    view.gallery.tidy();
     send.into_iter().for_each(|c| cx.send(c));
     if hidden > 0.0 {
         sideways_bar(ui, cx.theme, view, half, hidden);
@@ -131,14 +130,16 @@ fn scroll_sideways(ui: &Ui, view: &mut View, half: f32) -> f32 {
     most
 }
 
-struct Pen<'a, 'b> {
-    cx: &'a PageCx<'b>,
+pub(super) struct Pen<'a, 'b> {
+    pub(super) cx: &'a PageCx<'b>,
     shown: &'a Shown,
-    textures: &'a mut std::collections::HashMap<u64, egui::TextureHandle>,
+    pub(super) gallery: &'a mut super::image::Gallery,
     shift: f32,
     unified: bool,
-    send: &'a mut Vec<Command>,
+    pub(super) send: &'a mut Vec<Command>,
     layout: &'a super::layout::Layout,
+    /// The item being drawn, for names of widgets.
+    pub(super) index: usize,
 }
 
 impl Pen<'_, '_> {
@@ -180,6 +181,10 @@ impl Pen<'_, '_> {
                 self.walls(ui, band);
                 let row = if let Item::TableRow { row, .. } = item { Some(*row) } else { None };
                 self.table(ui, band, *table, row);
+            }
+            Item::ImageBar { old, new } => {
+                self.walls(ui, band);
+                self.image_bar(ui, band, (old.as_deref(), new.as_deref()));
             }
             Item::Images { old, new, .. } => {
                 self.walls(ui, band);
@@ -344,7 +349,7 @@ impl Pen<'_, '_> {
     }
 
     /// The middle between the two sides, and each side's part of a band.
-    fn halves(band: Rect) -> (Rect, Rect) {
+    pub(super) fn halves(band: Rect) -> (Rect, Rect) {
         let inner = band.shrink2(vec2(1.0, 0.0));
         let x = inner.center().x.round();
         (
@@ -492,20 +497,6 @@ impl Pen<'_, '_> {
         painter.text(pos2(rect.right() - 12.0, y), Align2::RIGHT_CENTER, note, theme.font(SMALL), theme.faint);
     }
 
-    /// `11.8 % of pixels`, or what is known of the sizes.
-    fn picture_words(&self, old: Option<&Picture>, new: Option<&Picture>) -> String {
-        match (old, new) {
-            (Some(a), Some(b)) => match self.shown.pixels.get(&(a.hash, b.hash)) {
-                Some(share) if *share < 0.001 => "fewer than 0.1 % of pixels".to_owned(),
-                Some(share) => format!("{:.1} % of pixels", share * 100.0),
-                None if a.size != b.size => "another size".to_owned(),
-                None => "other bytes".to_owned(),
-            },
-            (Some(one), None) | (None, Some(one)) => one.words(),
-            _ => String::new(),
-        }
-    }
-
     fn table(&self, ui: &Ui, band: Rect, id: usize, index: Option<usize>) {
         let theme = self.theme();
         let (Some(table), Some(widths)) = (self.layout.tables.get(id), self.layout.widths.get(id)) else { return };
@@ -523,39 +514,6 @@ impl Pen<'_, '_> {
         draw(right, false, index);
         ui.painter().vline(left.right() + 0.5, band.y_range(), theme.hairline());
     }
-
-    fn images(&mut self, ui: &Ui, band: Rect, (old, new): (Option<&Picture>, Option<&Picture>)) {
-        let theme = self.cx.theme;
-        let (left, right) = Self::halves(band);
-        for (rect, picture, label) in [(left, old, "before"), (right, new, "after")] {
-            let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
-            let Some(picture) = picture else {
-                hatch(&painter, theme, rect);
-                continue;
-            };
-            let at = pos2(rect.left() + 12.0, rect.top() + 14.0);
-            let words = format!("{label}  {}", picture.words());
-            painter.text(at, Align2::LEFT_CENTER, words, theme.font(SMALL), theme.faint);
-            let space = Rect::from_min_max(pos2(rect.left() + 12.0, rect.top() + 28.0), rect.max - vec2(12.0, 8.0));
-            let Some(pixels) = self.shown.pictures.get(&picture.hash) else {
-                let at = space.min + vec2(0.0, 8.0);
-                let text = "The picture could not be decoded";
-                painter.text(at, Align2::LEFT_CENTER, text, theme.font(CONTROL), theme.muted);
-                continue;
-            };
-            let texture = self.textures.entry(picture.hash).or_insert_with(|| {
-                let size = [pixels.width as usize, pixels.height as usize];
-                let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels.rgba);
-                ui.ctx().load_texture(format!("review-{:016x}", picture.hash), image, egui::TextureOptions::LINEAR)
-            });
-            let size = texture.size_vec2();
-            let scale = (space.width() / size.x).min(space.height() / size.y).min(1.0);
-            let place = Rect::from_min_size(space.min, size * scale);
-            let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
-            painter.image(texture.id(), place, whole, Color32::WHITE);
-        }
-        ui.painter().vline(left.right() + 0.5, band.y_range(), theme.hairline());
-    }
 }
 
 /// The rounded top of a box with its ground.
@@ -565,14 +523,14 @@ fn roof(painter: &Painter, theme: &Theme, band: Rect, fill: Color32, folded: boo
     painter.rect(band, radius, fill, theme.hairline(), egui::StrokeKind::Inside);
 }
 
-fn ring(painter: &Painter, theme: &Theme, rect: Rect, focused: bool) {
+pub(super) fn ring(painter: &Painter, theme: &Theme, rect: Rect, focused: bool) {
     if focused {
         painter.rect_stroke(rect, 4.0, Stroke::new(2.0, theme.focus), egui::StrokeKind::Inside);
     }
 }
 
 /// Slanted lines where a side has nothing, in one mesh; they go on from row to row.
-fn hatch(painter: &Painter, theme: &Theme, rect: Rect) {
+pub(super) fn hatch(painter: &Painter, theme: &Theme, rect: Rect) {
     const STEP: f32 = 8.0;
     let rect = rect.intersect(painter.clip_rect());
     if !rect.is_positive() {

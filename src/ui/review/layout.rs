@@ -1,9 +1,9 @@
 //! A comparison as a list of rows with known heights.
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
-use super::line;
+use super::{image, line};
 use crate::{
-    app::review::{Mode, Shown, State},
+    app::review::{Look, Mode, Shown, State},
     base::text::count,
     model::{
         diff::{
@@ -74,6 +74,11 @@ pub(super) enum Item {
         table: usize,
         row: usize,
     },
+    /// Ways to compare two pictures.
+    ImageBar {
+        old: Option<Arc<Picture>>,
+        new: Option<Arc<Picture>>,
+    },
     Images {
         old: Option<Arc<Picture>>,
         new: Option<Arc<Picture>>,
@@ -94,7 +99,8 @@ impl Item {
             Self::Fact(_) => LINE,
             Self::Line { high, .. } | Self::Value { high, .. } => LINE * *high as f32,
             Self::OutputHead { .. } => 28.0,
-            Self::Images { height, .. } => height + 40.0,
+            Self::ImageBar { .. } => image::BAR,
+            Self::Images { height, .. } => *height,
             Self::End { folded: true } => GAP,
             Self::End { folded: false } => 5.0 + GAP,
         }
@@ -110,7 +116,9 @@ const CONTEXT: usize = 3;
 /// Most rows of a table that are listed when it is new.
 const MAX_ROWS: usize = 500;
 /// Largest height of a picture.
-const MAX_IMAGE: f32 = 320.0;
+const MAX_IMAGE: f32 = 400.0;
+/// Largest height of pictures that lie over each other.
+const MAX_STACK: f32 = 520.0;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Key {
@@ -120,6 +128,7 @@ struct Key {
     viewed: BTreeSet<usize>,
     half: u32,
     wrap: Wrap,
+    look: Look,
 }
 
 /// Letters that fit into a line; none where lines are cut.
@@ -151,7 +160,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Makes the rows if they are not those of this state; true when they were made.
-    pub fn update(&mut self, review: &State, shown: &Shown, half: f32, wrap: Wrap) -> bool {
+    pub fn update(&mut self, review: &State, shown: &Shown, half: f32, (wrap, look): (Wrap, Look)) -> bool {
         let key = Key {
             revision: shown.revision,
             unified: review.mode == Mode::Unified,
@@ -159,11 +168,13 @@ impl Layout {
             viewed: review.viewed_rows.clone(),
             half: half.max(0.0) as u32 / 16,
             wrap,
+            look,
         };
         if self.key.as_ref() == Some(&key) {
             return false;
         }
-        let mut build = Builder { out: Self::default(), key: &key, half, in_file: false, path: &shown.path };
+        let mut build =
+            Builder { out: Self::default(), key: &key, half, unified: key.unified, in_file: false, path: &shown.path };
         build.file(shown);
         let mut out = build.out;
         let mut top = GAP;
@@ -221,6 +232,7 @@ struct Builder<'a> {
     out: Layout,
     key: &'a Key,
     half: f32,
+    unified: bool,
     /// Lines are those of a plain file.
     in_file: bool,
     path: &'a str,
@@ -467,12 +479,26 @@ impl Builder<'_> {
     }
 
     fn images(&mut self, old: Option<Arc<Picture>>, new: Option<Arc<Picture>>) {
-        let height = |p: &Option<Arc<Picture>>| {
-            let Some((w, h)) = p.as_ref().and_then(|p| p.size) else { return if p.is_some() { 160.0 } else { 0.0 } };
-            let scale = ((self.half - 32.0) / w.max(1) as f32).min(1.0);
-            (h as f32 * scale).min(MAX_IMAGE)
+        // Pictures stand beside each other in both layouts.
+        let half = if self.unified { self.half * 0.5 } else { self.half };
+        let size = |p: &Option<Arc<Picture>>| p.as_ref().and_then(|p| p.size);
+        let fit = |(w, h): (f32, f32), width: f32, most: f32| (h * (width / w.max(1.0)).min(1.0)).min(most).max(24.0);
+        let height = match (size(&old), size(&new)) {
+            (Some(a), Some(b)) if self.key.look != Look::SideBySide => {
+                fit(image::cover(a, b, None), half * 2.0 - 24.0, MAX_STACK) + 24.0
+            }
+            (a, b) => {
+                let one = |p: &Option<Arc<Picture>>, size: Option<(u32, u32)>| match size {
+                    Some((w, h)) => fit((w as f32, h as f32), half - 24.0, MAX_IMAGE),
+                    None if p.is_some() => 160.0,
+                    None => 0.0,
+                };
+                one(&old, a).max(one(&new, b)).max(24.0) + 40.0
+            }
         };
-        let height = height(&old).max(height(&new)).max(24.0);
+        if old.is_some() && new.is_some() {
+            self.push(Item::ImageBar { old: old.clone(), new: new.clone() });
+        }
         self.push(Item::Images { old, new, height });
     }
 }

@@ -4,14 +4,13 @@
 //! only what is on screen is drawn (`canvas`), and `line` draws one line of text with its marks.
 mod canvas;
 mod head;
+mod image;
 mod layout;
 mod line;
 mod navigator;
 mod table;
 
-use std::collections::HashMap;
-
-use egui::{TextureHandle, Ui};
+use egui::Ui;
 
 use super::PageCx;
 use crate::{
@@ -36,8 +35,7 @@ pub struct View {
     shift: f32,
     /// The change that was last scrolled to, of which comparison.
     followed: Option<(u64, usize)>,
-    /// Pictures on the graphics card, by content.
-    textures: HashMap<u64, TextureHandle>,
+    gallery: image::Gallery,
     /// What is typed into a picker.
     filter: String,
 }
@@ -141,6 +139,9 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     }
     if hit(ui, &review::WRAP).is_some() {
         cx.send(settings::Command::SetWrapLines(!cx.state.settings.values.wrap_lines));
+    }
+    if hit(ui, &review::PICTURES).is_some() {
+        cx.send(image::next_look(&cx.state.settings));
     }
     if hit(ui, &review::COMMIT).is_some() && cx.state.git.committable().next().is_some() {
         cx.send(git::Command::OpenCommit(Vec::new()));
