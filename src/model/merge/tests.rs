@@ -285,6 +285,40 @@ fn generated_triples_merge_as_their_truth_says() {
     assert!(wrong * 50 <= all, "{wrong} of {all} triples differ from the truth");
 }
 
+#[test]
+fn torn_and_twisted_notebooks_never_panic_and_never_make_a_broken_one() {
+    let mut rng = Rng(99);
+    let base: Vec<Gen> = (0..8).map(|n| made(&mut rng, n)).collect();
+    let sides = [deeds(&base, &mut rng, Ids::Kept, 1), deeds(&base, &mut rng, Ids::Kept, 2)];
+    let whole = [written(&base), written(&sides[0].cells), written(&sides[1].cells)];
+    let mut merged = 0;
+    for _ in 0..600 {
+        let mut three = whole.clone();
+        for bytes in &mut three {
+            for _ in 0..rng.below(3) {
+                let at = rng.below(bytes.len());
+                match rng.below(4) {
+                    0 => bytes[at] = b"\"\\{}[],:0n \xff"[rng.below(12)],
+                    1 => drop(bytes.remove(at)),
+                    2 => bytes.truncate(at.max(1)),
+                    _ => {
+                        let part = bytes[at..(at + rng.below(80)).min(bytes.len())].to_vec();
+                        bytes.splice(at..at, part);
+                    }
+                }
+            }
+        }
+        if let Ok(m) = merge(&three[0], &three[1], &three[2], NAMES) {
+            merged += 1;
+            Notebook::parse(m.bytes.as_slice()).unwrap();
+            if !m.conflicts.is_empty() {
+                assert!(take(&m.bytes, Take::Local).unwrap() == three[1]);
+            }
+        }
+    }
+    assert!(merged > 50, "{merged} of 600 could be merged");
+}
+
 struct Expected {
     /// Cells of the base that are true conflicts.
     conflicts: Vec<usize>,
