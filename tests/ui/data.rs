@@ -295,3 +295,15 @@ fn the_chart_follows_the_columns() {
     h.run_steps(2);
     assert!(sent(&h).iter().any(|c| matches!(c, data::Command::SetChart { .. })));
 }
+
+#[test]
+fn escape_gives_up_an_export() {
+    let mut h = stage(opened(18_732));
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(2);
+    h.get_by_label("Export 18,732 rows");
+    h.key_press(Key::Escape);
+    h.run_steps(2);
+    assert!(h.query_by_label("Export 18,732 rows").is_none());
+}

@@ -415,3 +415,15 @@ fn save_as_takes_a_path() {
     });
     assert!(path.is_some_and(|p| p.contains('2')));
 }
+
+#[test]
+fn escape_gives_up_saving_elsewhere() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    h.run_steps(2);
+    h.get_by_label("Path of the file");
+    press(&mut h, Modifiers::NONE, Key::Escape);
+    h.run_steps(2);
+    assert!(sent(&h, Command::AskPath(false)));
+    assert!(h.query_by_label("Path of the file").is_none());
+}

@@ -139,6 +139,8 @@ fn long_lines_are_wrapped_until_somebody_wants_them_cut() {
     h.state_mut().state.settings.values.wrap_lines = false;
     h.run_steps(3);
     h.get_by_label("Wrap long lines (W)");
+    // The lists at the left are not scrolled by it.
+    assert!(h.get_by_label(bar).rect().left() > 200.0);
     h.get_by_label(bar).click();
     h.run_steps(2);
 }

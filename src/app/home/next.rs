@@ -1,5 +1,5 @@
-//! Next on the line: what runs and waits now, then what a schedule names. Nothing starts by a schedule yet, and the rows
-//! say so.
+//! Next on the line: what runs and waits now, then what a schedule names. Nothing starts by a schedule yet, and the page
+//! says so.
 use jiff::Timestamp;
 
 use super::Next;
@@ -25,7 +25,7 @@ pub fn next(state: &AppState, now: Timestamp) -> Vec<Next> {
                 when,
                 state: None,
                 title: entry.name.clone(),
-                words: format!("start it by hand, schedules are not active yet{}", usually(usual)),
+                words: usual.map(|ms| format!("usually {}", time::duration_ms(ms))).unwrap_or_default(),
                 place: "local".to_owned(),
                 open: runs::Command::OpenPipeline(entry.name.clone()).into(),
             });
@@ -86,11 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_is_named_with_the_word_that_it_starts_nothing() {
+    fn what_a_schedule_names_is_planned_and_what_has_none_is_not() {
         let mut state = AppState::default();
         state.runs.entries = vec![entry("weekly", Some("weekly Mon 07:00")), entry("by_hand", None)];
         let all = next(&state, Timestamp::UNIX_EPOCH);
         let rows: Vec<_> = all.iter().map(|n| (n.when.as_str(), n.title.as_str(), n.words.as_str())).collect();
-        assert_eq!(rows, [("weekly Mon 07:00", "weekly", "start it by hand, schedules are not active yet")]);
+        assert!(all[0].state.is_none());
+        assert_eq!(rows, [("weekly Mon 07:00", "weekly", "")]);
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::{AppState, Cx, Effect, Job, Policy, data, git, notify::Notice, workspace},
-    base::Result,
+    base::{Error, Result},
     model::{
         kernel::{ExecEvent, Outcome, SessionEvent, SessionState},
         notebook::{Cell, CellKey, CellKind, OutputJson},
@@ -385,6 +385,18 @@ fn stored(run: &CellRun) -> Vec<OutputJson> {
     run.live.to_nbformat().into_iter().map(OutputJson::from).collect()
 }
 
+/// A result nobody has made yet is made by a cell of the document: the error names it.
+fn point_to_cell(doc: &Doc, failed: CellKey, error: Error) -> Error {
+    let missing = |c: &Cell| {
+        let name = sql_cell(&c.source)?.name.filter(|_| c.key != failed)?;
+        (error.what == format!("There is no table or result named {name}")).then_some(())
+    };
+    match doc.cells().iter().position(|c| missing(c).is_some()) {
+        Some(at) => error.hint(format!("Cell {} keeps it: run that one first", at + 1)),
+        None => error,
+    }
+}
+
 fn sql_done(
     state: &mut AppState,
     (id, key, number): (DocId, CellKey, u64),
@@ -407,7 +419,7 @@ fn sql_done(
             (RunEnd::Ok, Some(table), Some(answer.outputs))
         }
         Err(e) if e.is_cancelled() => (RunEnd::Interrupted, None, None),
-        Err(e) => (RunEnd::Error(e), None, Some(Vec::new())),
+        Err(e) => (RunEnd::Error(point_to_cell(doc, key, e)), None, Some(Vec::new())),
     };
     if current {
         if let Some(run) = doc.runs.get_mut(&key) {

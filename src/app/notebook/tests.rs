@@ -113,6 +113,27 @@ fn journal_timers(effects: &[Effect]) -> usize {
 }
 
 #[test]
+fn a_result_nobody_has_made_yet_leads_to_the_cell_that_makes_it() {
+    let mut rig = Rig::new();
+    let key = rig.key(2);
+    rig.send(Command::Type { key, text: "%%sql\nSELECT * FROM day".into() });
+    rig.select(2);
+    rig.send(Command::Run(Scope::Selected(After::Stay)));
+    let number = rig.run(2).number;
+    let failed = |name: &str| Err(Error::user(format!("There is no table or result named {name}")).hint("Name a file"));
+    rig.event(Event::Sql { doc: rig.id, key, number, result: failed("day"), ms: 5 });
+    let hint = |rig: &Rig| match &rig.run(2).end {
+        RunEnd::Error(e) => e.hint.clone(),
+        _ => None,
+    };
+    assert_eq!(hint(&rig).as_deref(), Some("Cell 2 keeps it: run that one first"));
+    rig.send(Command::Run(Scope::Selected(After::Stay)));
+    let number = rig.run(2).number;
+    rig.event(Event::Sql { doc: rig.id, key, number, result: failed("days"), ms: 5 });
+    assert_eq!(hint(&rig).as_deref(), Some("Name a file"), "no cell makes that");
+}
+
+#[test]
 fn opening_twice_gives_one_tab() {
     let mut rig = Rig::new();
     rig.send(Command::Open("a.ipynb".into()));

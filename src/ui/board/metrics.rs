@@ -329,9 +329,9 @@ fn age_plot(ui: &Ui, cx: &PageCx<'_>, rect: Rect) {
             p.text(pos2(left + width - 4.0, line - 3.0), Align2::RIGHT_BOTTOM, label, theme.font(SMALL), theme.muted);
         }
     }
-    for (i, column) in columns.iter().enumerate() {
+    for i in 0..columns.len() {
         let own: Vec<_> = dots.iter().filter(|d| d.0 == i).collect();
-        let _ = column;
+        let left = area.left() + width * i as f32;
         for (n, (_, card, age)) in own.iter().enumerate() {
             let share = (n as f32 + 0.5) / own.len() as f32;
             let at = pos2(area.left() + width * (i as f32 + 0.15 + 0.6 * share), y(*age));
@@ -346,7 +346,11 @@ fn age_plot(ui: &Ui, cx: &PageCx<'_>, rect: Rect) {
             dot(p, at, color, past || card.blocked.is_some());
             if own.len() <= 8 {
                 let words = if card.blocked.is_some() { format!("{} blocked", card.label) } else { card.label.clone() };
-                p.text(at + vec2(8.0, 0.0), Align2::LEFT_CENTER, words, theme.font(SMALL), theme.text);
+                let words = p.layout_no_wrap(words, theme.font(SMALL), theme.text);
+                // At the left of the dot where the next column would begin under the words.
+                let over = at.x + 8.0 + words.size().x > left + width - 2.0;
+                let x = if over { at.x - 8.0 - words.size().x } else { at.x + 8.0 };
+                p.galley(pos2(x, at.y - words.size().y * 0.5), words, theme.text);
             }
         }
     }

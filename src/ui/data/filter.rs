@@ -251,7 +251,7 @@ fn export_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &Tab) {
         }
         let label = format!("Export {}", crate::base::text::count(tab.shown_rows(), "row"));
         write |= Btn::new(&label).disabled(path.is_empty().then_some("Type a path")).show(ui, theme).clicked();
-        cancel = Btn::new("Cancel").quiet().show(ui, theme).clicked();
+        cancel = Btn::new("Cancel").quiet().show(ui, theme).clicked() || ui.input(|i| i.key_pressed(Key::Escape));
     });
     if write && !path.is_empty() {
         cx.send(Command::Export { tab: tab.id, path: path.clone() });

@@ -145,7 +145,9 @@ pub fn next_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         return;
     }
     ui.add_space(12.0);
-    section_head(ui, theme, "Next on the line", "", |_| {});
+    let planned = cx.state.home.next.iter().any(|n| n.state.is_none());
+    let note = if planned { "schedules start nothing yet: run these by hand" } else { "" };
+    section_head(ui, theme, "Next on the line", note, |_| {});
     let mut send = Vec::new();
     for next in &cx.state.home.next {
         let name = format!("{}, {}, {}", next.title, next.when, next.words);

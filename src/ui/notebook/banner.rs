@@ -95,6 +95,7 @@ fn save_as_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
     let Some((of, mut path)) = view.save_as.take().filter(|(of, _)| *of == doc.id) else { return };
     let theme = cx.theme;
     Frame::NONE.fill(theme.panel).inner_margin(Margin::symmetric(16, 8)).show(ui, |ui| {
+        ui.set_width(ui.available_width());
         ui.horizontal(|ui| {
             ui.label(theme.body("Save as"));
             let room = (ui.available_width() - 170.0).clamp(160.0, 420.0);

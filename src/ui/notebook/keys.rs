@@ -36,6 +36,10 @@ pub fn page_keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
             cx.send(Command::NextTab(right));
         }
     }
+    // Wherever the focus is by now: egui has taken it from the path that was being written.
+    if cx.state.notebook.saving_as == Some(id) && doc.mode == Mode::Command && taken(Modifiers::NONE, Key::Escape) {
+        cx.send(Command::AskPath(false));
+    }
     if !matches!(doc.body, Body::Notebook(_)) {
         return;
     }

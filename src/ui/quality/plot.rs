@@ -327,11 +327,20 @@ impl<'a> Seen<'a> {
         let galley = painter.layout_no_wrap(words, theme.font(11.0), theme.text);
         let place = self.at(dot);
         let others = self.within.clone().filter(|k| *k != i).map(|k| &self.chart.dots[k]);
-        let others: Vec<Pos2> = others.filter(|d| d.value.is_finite()).map(|d| self.at(d)).collect();
+        let mut others: Vec<Pos2> = others.filter(|d| d.value.is_finite()).map(|d| self.at(d)).collect();
+        others.extend(self.along());
         if let Some(back) = free_place(place, galley.size(), &others, self.plot.expand2(vec2(0.0, 4.0))) {
             painter.rect_filled(back, 2.0, theme.fade(theme.bg, 0.8));
             painter.galley(back.min + vec2(2.0, 2.0), galley, theme.text);
         }
+    }
+
+    /// Places along the line between the points, so that words keep clear of it.
+    fn along(&self) -> Vec<Pos2> {
+        let seen = &self.chart.dots[self.within.clone()];
+        let lines = seen.windows(2).filter(|w| w[0].value.is_finite() && w[1].value.is_finite());
+        let places = lines.take(400).map(|w| (self.at(&w[0]), self.at(&w[1])));
+        places.flat_map(|(a, b)| (1..16).map(move |i| a + (b - a) * (i as f32 / 16.0))).collect()
     }
 
     fn nearest(&self, pointer: Pos2) -> Option<usize> {

@@ -40,7 +40,7 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
         area = area.vertical_scroll_offset(offset);
     }
     let mut send = Vec::new();
-    area.show_viewport(ui, |ui, viewport| {
+    let seen = area.show_viewport(ui, |ui, viewport| {
         let (rect, _) = ui.allocate_exact_size(vec2(width, view.layout.height() + 40.0), Sense::hover());
         let View { layout, gallery, shift, .. } = view;
         let visible = layout.visible(viewport.top(), viewport.bottom());
@@ -62,7 +62,7 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
     view.gallery.tidy();
     send.into_iter().for_each(|c| cx.send(c));
     if hidden > 0.0 {
-        sideways_bar(ui, cx.theme, view, half, hidden);
+        sideways_bar(ui, cx.theme, view, seen.inner_rect, (half, hidden));
     }
 }
 
@@ -82,8 +82,7 @@ fn wrap(ui: &Ui, cx: &PageCx<'_>, half: f32, unified: bool) -> Wrap {
 }
 
 /// A bar at the foot of the comparison while something is cut at the right.
-fn sideways_bar(ui: &Ui, theme: &Theme, view: &mut View, half: f32, hidden: f32) {
-    let all = ui.max_rect();
+fn sideways_bar(ui: &Ui, theme: &Theme, view: &mut View, all: Rect, (half, hidden): (f32, f32)) {
     let track = Rect::from_min_max(
         pos2(all.left() + MARGIN, all.bottom() - 12.0),
         pos2(all.right() - MARGIN, all.bottom() - 4.0),

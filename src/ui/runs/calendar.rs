@@ -60,7 +60,7 @@ pub(super) fn calendar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     ui.horizontal(|ui| {
         ui.set_height(40.0);
         ui.add_space(16.0);
-        let span = format!("{} to {}", first.strftime("%-d %b"), last.strftime("%-d %b %Y"));
+        let span = span(first, last);
         ui.label(theme.strong(span));
         let counts = format!("{} on {}", text::count(runs.len() as u64, "run"), text::count(days.len() as u64, "day"));
         ui.label(theme.muted(if failed > 0 { format!("{counts}, {failed} failed") } else { counts }));
@@ -184,9 +184,27 @@ fn tip(run: &Run) -> String {
     format!("{} {}, ran {}{data}", run.title(), run.state.word().to_lowercase(), time::day_hhmm(run.queued_at))
 }
 
+/// `21 Nov 2026`, `28 Feb to 29 Mar 2010`, `30 Dec 2025 to 2 Jan 2026`.
+fn span(first: jiff::civil::Date, last: jiff::civil::Date) -> String {
+    let until = last.strftime("%-d %b %Y");
+    match first {
+        _ if first == last => until.to_string(),
+        _ if first.year() == last.year() => format!("{} to {until}", first.strftime("%-d %b")),
+        _ => format!("{} to {until}", first.strftime("%-d %b %Y")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_of_one_day_is_that_day() {
+        let day = jiff::civil::date;
+        assert_eq!(span(day(2026, 11, 21), day(2026, 11, 21)), "21 Nov 2026");
+        assert_eq!(span(day(2010, 2, 28), day(2010, 3, 29)), "28 Feb to 29 Mar 2010");
+        assert_eq!(span(day(2025, 12, 30), day(2026, 1, 2)), "30 Dec 2025 to 2 Jan 2026");
+    }
     use crate::model::run::{TaskState, tests::run};
 
     #[test]

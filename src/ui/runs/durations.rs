@@ -91,7 +91,7 @@ fn heads(ui: &mut Ui, theme: &Theme) {
             });
         }
         ui.add_space(16.0);
-        ui.add(Label::new(theme.small("Oldest to newest, with control limits")).truncate());
+        ui.add(Label::new(theme.small("Oldest to newest")).truncate());
     });
     hair_x(ui, theme);
 }
@@ -136,7 +136,7 @@ fn row_ui(ui: &mut Ui, cx: &PageCx<'_>, d: &Durations, selected: bool) -> bool {
         ui.add_space(16.0);
         let size = vec2(ui.available_width().max(24.0), 26.0);
         let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
-        chart(ui.painter(), theme, rect, d, None);
+        chart(ui.painter(), theme, &Scale::new(rect, d), d, None);
     });
     row.clicked()
 }
@@ -153,6 +153,12 @@ impl Scale {
         let most = d.all.iter().map(|l| l.ms as f64).fold(d.limits.map_or(0.0, |l| l[2]), f64::max);
         Self { rect, top: (most * 1.08).max(1.0), n: d.all.len() }
     }
+    /// With room up to a round value; returns the values to label too.
+    fn labelled(mut self) -> (Self, Vec<f64>) {
+        let (step, parts) = round_step(self.top);
+        self.top = step * f64::from(parts);
+        (self, (0..=parts).map(|i| step * f64::from(i)).collect())
+    }
     fn x(&self, i: usize) -> f32 {
         let step = self.rect.width() / self.n.max(1) as f32;
         self.rect.left() + step * (i as f32 + 0.5)
@@ -162,9 +168,21 @@ impl Scale {
     }
 }
 
+/// A round step in ms, as clocks count, and how many of it reach `top`: three to five.
+fn round_step(top: f64) -> (f64, u32) {
+    const SECOND: f64 = 1_000.0;
+    const HOUR: f64 = 3_600.0 * SECOND;
+    let clock = [15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0].map(|s| s * SECOND);
+    let tens = |unit: f64| (0..7).flat_map(move |n| [1.0, 2.0, 5.0].map(|k| k * unit * 10f64.powi(n)));
+    let mut steps: Vec<f64> = tens(1.0).filter(|s| *s <= 10.0 * SECOND).chain(clock).collect();
+    steps.extend(tens(HOUR).filter(|s| *s > HOUR));
+    let step = steps.into_iter().find(|s| s * 5.0 >= top).unwrap_or(top / 4.0);
+    (step, (top / step).ceil().max(1.0) as u32)
+}
+
 /// Line, points and limits. `large`: the run that is selected, on the chart at full size.
-fn chart(p: &Painter, theme: &Theme, rect: Rect, d: &Durations, large: Option<&str>) {
-    let scale = Scale::new(rect, d);
+fn chart(p: &Painter, theme: &Theme, scale: &Scale, d: &Durations, large: Option<&str>) {
+    let rect = scale.rect;
     if let Some([center, low, high]) = d.limits {
         let band = Rect::from_min_max(pos2(rect.left(), scale.y(high)), pos2(rect.right(), scale.y(low)));
         p.rect_filled(band, 0.0, theme.fade(theme.bar, 0.18));
@@ -223,16 +241,15 @@ fn large_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &Durations) {
         return;
     }
     let p = ui.painter().with_clip_rect(area.intersect(ui.clip_rect()));
-    let scale = Scale::new(rect, d);
-    for part in 0..=4 {
-        let ms = scale.top * f64::from(part) / 4.0;
+    let (scale, ticks) = Scale::new(rect, d).labelled();
+    for ms in ticks {
         let y = scale.y(ms);
         p.hline(rect.x_range(), y, Stroke::new(1.0, theme.fade(theme.hair, 0.7)));
-        let words = if part == 0 { "0".to_owned() } else { time::duration_ms(ms as u64) };
+        let words = if ms == 0.0 { "0".to_owned() } else { time::duration_ms(ms as u64) };
         p.text(pos2(rect.left() - 8.0, y), Align2::RIGHT_CENTER, words, theme.font(SMALL), theme.faint);
     }
     let run = cx.state.runs.run.as_ref().map(|r| r.0.clone()).unwrap_or_default();
-    chart(&p, theme, rect, d, Some(&run));
+    chart(&p, theme, &scale, d, Some(&run));
     let mut taken: Vec<f32> = Vec::new();
     let labels = d.limits.map_or(Vec::new(), |[c, low, high]| vec![("upper", high), ("centre", c), ("lower", low)]);
     for (words, ms) in labels {
@@ -264,5 +281,20 @@ fn large_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &Durations) {
     }
     if response.double_clicked() {
         cx.send(Command::Show(Tab::Grid));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_labelled_in_round_steps() {
+        assert_eq!(round_step(859.0), (200.0, 5));
+        assert_eq!(round_step(41.0), (10.0, 5));
+        assert_eq!(round_step(100_000.0), (30_000.0, 4));
+        assert_eq!(round_step(1.0), (1.0, 1));
+        let (step, parts) = round_step(9.0 * 3_600_000.0);
+        assert_eq!((step, parts), (7_200_000.0, 5));
     }
 }

@@ -101,7 +101,10 @@ fn keys_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
     ui.label(theme.heading("Keys"));
     let rows: Vec<KeyRow> = keymap::of_page(cx.state.shell.page);
-    egui::ScrollArea::vertical().max_height(480.0).show(ui, |ui| {
+    // As high as the window allows from the first frame on, so that the dialog does not move.
+    let high = (ui.ctx().content_rect().height() - 180.0).clamp(120.0, 480.0);
+    let area = egui::ScrollArea::vertical().auto_shrink([false, true]).max_height(high).min_scrolled_height(high);
+    area.show(ui, |ui| {
         let mut context = "";
         for row in rows {
             if row.context != context {

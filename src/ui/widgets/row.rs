@@ -124,10 +124,12 @@ pub fn nav_row(
 
 /// A key as it stands on the keyboard.
 pub fn kbd(ui: &mut Ui, theme: &Theme, key: &str) {
-    let galley = ui.painter().layout_no_wrap(key.to_owned(), theme.mono(10.5), theme.faint);
+    let galley = ui.painter().layout_no_wrap(key.to_owned(), theme.mono(10.5), theme.muted);
     let (rect, _) = ui.allocate_exact_size(galley.size() + vec2(8.0, 2.0), Sense::hover());
-    ui.painter().rect_stroke(rect, 3.0, theme.hairline(), StrokeKind::Inside);
-    ui.painter().galley(rect.center() - galley.size() * 0.5, galley, theme.faint);
+    // Seen on every ground it stands on: the hairline is lost on a dialog.
+    let edge = Stroke::new(1.0, theme.fade(theme.border, 0.7));
+    ui.painter().rect_stroke(rect, 3.0, edge, StrokeKind::Inside);
+    ui.painter().galley(rect.center() - galley.size() * 0.5, galley, theme.muted);
 }
 
 /// A one-line field 24 high. `name` is its accessible name, `hint` greyed inside while empty.
@@ -135,7 +137,7 @@ pub fn text_field(ui: &mut Ui, theme: &Theme, text: &mut String, name: &str, hin
     let edit = egui::TextEdit::singleline(text)
         .font(theme.font(CONTROL))
         .hint_text(egui::RichText::new(hint).color(theme.faint))
-        .desired_width(width - 18.0)
+        .desired_width(width)
         .margin(egui::Margin::symmetric(8, 3))
         .background_color(theme.bg);
     let frame = ui.scope(|ui| {
