@@ -153,6 +153,7 @@ keys! {
         HIT: "N  Shift+N" => "Next hit, hit before";
         TRY: "[  ]" => "Try before, next try";
         SCROLL: "Up  Down  PageUp  PageDown  Home  End" => "Scroll";
+        SHIFT: "Right  Left" => "Scroll long lines";
         BACK: "Esc" => "Back to the grid";
     }
 }

@@ -324,3 +324,42 @@ fn what_changed_leads_to_the_review() {
     let wanted = review::Command::Show { base: at(&last.record.commit), compare: at(&this.record.commit), path: None };
     assert!(h.state().sent.contains(&AnyCommand::Review(wanted)), "{:?}", h.state().sent);
 }
+
+#[test]
+fn a_long_line_of_a_log_can_be_read_to_its_end() {
+    let mut s = state();
+    let clock = FixedClock(morning());
+    runs::command(&mut s, Command::OpenLog { task: "clean".into(), attempt: None }, &Cx { clock: &clock });
+    let words = "a long line ".repeat(60);
+    let line = LogLine { at: Some(morning()), level: Level::Info, source: "stdout".into(), text: words.clone() };
+    let text = line.to_text() + "\n";
+    let mut index = LogIndex::default();
+    index.feed(text.as_bytes());
+    let id = s.runs.log.id().unwrap();
+    let pages = vec![(0, parse_lines(text.as_bytes()))];
+    apply(&mut s, Event::LogIndex { id: id.clone(), index: std::sync::Arc::new(index), complete: true });
+    apply(&mut s, Event::LogPages { id, pages });
+    let mut h = stage(s);
+    h.run_steps(2);
+    let left = |h: &Harness<'_, Stage>| h.get_by_label(words.as_str()).rect().left();
+    let before = left(&h);
+    h.key_press(Key::ArrowRight);
+    h.run_steps(2);
+    assert!(left(&h) < before, "the arrow scrolls it");
+    let bar = h.get_by_label("Scroll what is cut at the right").rect();
+    h.hover_at(bar.right_center() - egui::vec2(2.0, 0.0));
+    h.event(egui::Event::PointerButton {
+        pos: bar.right_center() - egui::vec2(2.0, 0.0),
+        button: egui::PointerButton::Primary,
+        pressed: true,
+        modifiers: egui::Modifiers::NONE,
+    });
+    h.event(egui::Event::PointerButton {
+        pos: bar.right_center() - egui::vec2(2.0, 0.0),
+        button: egui::PointerButton::Primary,
+        pressed: false,
+        modifiers: egui::Modifiers::NONE,
+    });
+    h.run_steps(3);
+    assert!(left(&h) < before - 500.0, "and the bar to its end");
+}

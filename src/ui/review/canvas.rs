@@ -16,7 +16,7 @@ use crate::{
     ui::{
         PageCx,
         theme::{CONTROL, MONO, SMALL, Theme, icon},
-        widgets::highlight::Spans,
+        widgets::{highlight::Spans, sideways_bar},
     },
 };
 
@@ -62,7 +62,8 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
     view.gallery.tidy();
     send.into_iter().for_each(|c| cx.send(c));
     if hidden > 0.0 {
-        sideways_bar(ui, cx.theme, view, seen.inner_rect, (half, hidden));
+        let foot = seen.inner_rect.shrink2(vec2(MARGIN, 0.0));
+        sideways_bar(ui, cx.theme, foot, &mut view.shift, (half, hidden));
     }
 }
 
@@ -79,27 +80,6 @@ fn wrap(ui: &Ui, cx: &PageCx<'_>, half: f32, unified: bool) -> Wrap {
         line: fit(half - numbers - SIGN - 10.0, letter(cx.theme.mono(MONO))),
         value: fit(whole - 48.0, letter(cx.theme.mono(CONTROL))),
     }
-}
-
-/// A bar at the foot of the comparison while something is cut at the right.
-fn sideways_bar(ui: &Ui, theme: &Theme, view: &mut View, all: Rect, (half, hidden): (f32, f32)) {
-    let track = Rect::from_min_max(
-        pos2(all.left() + MARGIN, all.bottom() - 12.0),
-        pos2(all.right() - MARGIN, all.bottom() - 4.0),
-    );
-    let response = ui.interact(track, ui.scope_id().with("sideways"), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::labeled(Role::ScrollBar, true, "Scroll what is cut at the right"));
-    let wide = (track.width() * half / (half + hidden)).max(32.0);
-    let room = (track.width() - wide).max(1.0);
-    if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged() || response.clicked()) {
-        view.shift = ((at.x - track.left() - wide * 0.5) / room * hidden).clamp(0.0, hidden);
-        ui.ctx().request_repaint();
-    }
-    let thumb = Rect::from_min_size(track.min + vec2(room * view.shift / hidden, 0.0), vec2(wide, track.height()));
-    let held = response.hovered() || response.dragged() || response.has_focus();
-    let color = if held { theme.muted } else { theme.border };
-    ui.painter().rect_filled(track, 4.0, theme.panel);
-    ui.painter().rect_filled(thumb, 4.0, color);
 }
 
 /// Where to scroll to, once, when another change comes to the front.

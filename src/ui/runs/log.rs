@@ -13,7 +13,10 @@ use crate::{
         PageCx,
         keys::hit,
         theme::{Mark, Theme},
-        widgets::{Btn, Row, error_box, hair_x, icon_button, mark, page_head, section_head, segmented, text_field},
+        widgets::{
+            Btn, Row, error_box, hair_x, icon_button, mark, page_head, section_head, segmented, sideways_bar,
+            text_field,
+        },
     },
 };
 
@@ -135,6 +138,11 @@ pub(super) fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         if *by < 0.0 && cx.state.runs.log.follow {
             cx.send(Command::Follow(false));
         }
+    }
+    match hit(ui, &keymap::log::SHIFT) {
+        Some(0) => view.left += 80.0,
+        Some(_) => view.left -= 80.0,
+        None => {}
     }
     let by = match hit(ui, &keymap::log::TRY) {
         Some(0) => -1,
@@ -300,7 +308,7 @@ fn foot_ui(ui: &mut Ui, cx: &PageCx<'_>, run: &Run) {
             ui.horizontal_centered(|ui| {
                 ui.add_space(12.0);
                 ui.label(theme.small(format!("Local time, {}", time::offset_label(cx.now))));
-                if !log.complete && log.loaded && log.attempt > 0 {
+                if !log.complete && log.loaded && log.attempt > 0 && ended.is_some() {
                     ui.label(theme.small("Reading\u{2026}"));
                 }
                 if log.only_from.is_some() && log.index.is_cut() {
@@ -326,7 +334,9 @@ fn place(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View, area: Rect) {
     if view.of != log.id() {
         (view.of, view.top, view.left, view.wide) = (log.id(), 0.0, 0.0, 0.0);
     }
-    view.fit = f64::from(area.height() / ROW);
+    // The bar at the foot lies over no line.
+    let bar = if view.wide > area.width() { 14.0 } else { 0.0 };
+    view.fit = f64::from((area.height() - bar) / ROW);
     let last = (rows - view.fit).max(0.0);
     if let Some((line, wish)) = log.goto
         && wish != view.fulfilled
@@ -371,6 +381,11 @@ fn lines_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         line_ui_.spacing_mut().item_spacing = vec2(0.0, 0.0);
         line_ui(&mut line_ui_, theme, log, at, log.line(at));
         wide = wide.max(line_ui_.min_rect().right() - row.left());
+    }
+    let hidden = view.wide.max(wide) - area.width();
+    if hidden > 0.0 {
+        let foot = area.shrink2(vec2(12.0, 0.0));
+        sideways_bar(ui, theme, foot, &mut view.left, (area.width(), hidden));
     }
     view.wide = if view.left > 0.0 { view.wide.max(wide) } else { wide };
     ui.advance_cursor_after_rect(area);

@@ -31,7 +31,8 @@ pub fn status_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             ui.label(theme.small(format!("{} ({})", time::hhmm(cx.now), time::offset_label(cx.now))));
             ui.add_space(4.0);
             right.iter().rev().for_each(|fact| fact_ui(ui, cx, fact));
-            problem_ui(ui, cx);
+            // The last run says it already when it is what failed.
+            problem_ui(ui, cx, &right);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 left.iter().for_each(|fact| fact_ui(ui, cx, fact));
             });
@@ -40,10 +41,11 @@ pub fn status_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
 }
 
 /// The newest failure among the notices still shown.
-fn problem_ui(ui: &mut Ui, cx: &PageCx<'_>) {
+fn problem_ui(ui: &mut Ui, cx: &PageCx<'_>, told: &[Fact]) {
     let theme = cx.theme;
     let failure = |n: &&crate::app::notify::Notice| n.tone == crate::app::notify::Tone::Failure;
-    if let Some(notice) = cx.state.notices.shown.iter().rev().find(failure) {
+    let newest = cx.state.notices.shown.iter().rev().find(failure);
+    if let Some(notice) = newest.filter(|n| !told.iter().any(|f| f.text.starts_with(&n.title))) {
         ui.scope(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(theme.small(text::shorten(&notice.title, 60)));
