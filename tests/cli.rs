@@ -10,6 +10,8 @@ mod check;
 mod contract;
 #[path = "cli/diff.rs"]
 mod diff;
+#[path = "cli/history.rs"]
+mod history;
 #[path = "cli/install.rs"]
 mod install;
 #[path = "cli/layering.rs"]

@@ -3,6 +3,7 @@ pub mod board;
 pub mod cat;
 pub mod check;
 pub mod diff;
+pub mod history;
 pub mod merge;
 #[cfg(feature = "gui")]
 pub mod open;
@@ -53,6 +54,10 @@ pub enum Sub {
     Patch(patch::Args),
     /// Merge three versions of a notebook
     Merge(merge::Args),
+    /// Say who wrote each cell and line of a notebook
+    Blame(history::Blame),
+    /// List the versions of a notebook, or what happened to one cell
+    Log(history::Log),
     /// Write a notebook as it is read, byte for byte, or with one source changed
     Cat(cat::Args),
     /// Show and change the board
@@ -81,6 +86,8 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Diff(args) => diff::run(&args),
         Sub::Patch(args) => patch::run(&args),
         Sub::Merge(args) => merge::run(&args),
+        Sub::Blame(args) => history::blame(&args),
+        Sub::Log(args) => history::log(&args),
         Sub::Cat(args) => cat::run(&args),
         Sub::Board(args) => board::run(&args),
         #[cfg(feature = "gui")]

@@ -1,4 +1,5 @@
 //! Pure data and rules: no files, no threads, no window, no engine.
+pub mod blame;
 pub mod board;
 pub mod diff;
 pub mod flow;

@@ -2,6 +2,7 @@
 use std::{
     collections::{BinaryHeap, HashMap},
     path::Path,
+    sync::Arc,
 };
 
 use git2::{BranchType, Commit, Oid, Sort};
@@ -10,8 +11,19 @@ use jiff::Timestamp;
 use super::{GitContext, OWN_BRANCHES, Repo};
 use crate::{
     base::{Result, job::JobCtx},
-    model::git::{Author, Change, CommitInfo, FileVersion, RefInfo, RefKind},
+    model::{
+        blame::Version,
+        diff::{Document, NotebookDiff, is_notebook},
+        git::{Author, Change, CommitInfo, FileVersion, RefInfo, RefKind, Rev},
+    },
 };
+
+/// A version of a notebook and the commit that made it.
+#[derive(Debug, Clone)]
+pub struct NotebookVersion {
+    pub file: FileVersion,
+    pub version: Version,
+}
 
 impl Repo {
     /// The commits that `rev` reaches, newest first; none before the first commit.
@@ -89,6 +101,31 @@ impl Repo {
         Ok(versions)
     }
 
+    /// The versions of a notebook that `rev` reaches, oldest first, each with those it was made from, and their commits.
+    /// Versions that are no notebook are passed over.
+    pub fn notebook_versions(&self, rev: &str, path: &str, limit: usize, cx: &JobCtx) -> Result<Vec<NotebookVersion>> {
+        let what = || format!("Could not read the history of {path}");
+        let mut all: Vec<NotebookVersion> = Vec::new();
+        let mut by_blob: HashMap<Oid, usize> = HashMap::new();
+        for file in self.file_history(rev, path, limit, cx)?.into_iter().rev() {
+            cx.check()?;
+            let commit = self.git.find_commit(Oid::from_str(&file.commit.id).git(what)?).git(what)?;
+            let Some(blob) = self.entry(&commit, &self.inner(&file.path)) else { continue };
+            let Some(bytes) = self.read(&Rev::At(file.commit.id.clone()), &file.path)? else { continue };
+            let Ok(doc) = Document::parse(&file.path, bytes) else { continue };
+            let before = file.old_path.as_deref().unwrap_or(&file.path);
+            let mut parents: Vec<usize> = commit
+                .parents()
+                .filter_map(|p| self.entry(&p, &self.inner(before)).or_else(|| self.entry(&p, &self.inner(&file.path))))
+                .filter_map(|blob| by_blob.get(&blob).copied())
+                .collect();
+            parents.dedup();
+            by_blob.insert(blob, all.len());
+            all.push(NotebookVersion { file, version: Version { doc: Arc::new(doc), parents } });
+        }
+        Ok(all)
+    }
+
     /// Notes what `commit` did to the file and says under which name each parent has it.
     fn version(
         &self,
@@ -139,12 +176,37 @@ impl Repo {
         if diff.deltas().len() > 1_000 {
             return Ok(None);
         }
+        if is_notebook(name) {
+            let gone: Vec<_> = diff
+                .deltas()
+                .filter(|d| d.status() == git2::Delta::Deleted)
+                .filter_map(|d| Some((text(d.old_file())?, d.old_file().id())))
+                .filter(|(path, _)| is_notebook(path))
+                .collect();
+            if let Some(old) = self.notebook_renamed(&gone, id) {
+                return Ok(Some(old));
+            }
+        }
         diff.find_similar(Some(git2::DiffFindOptions::new().renames(true).rename_limit(200))).git(what)?;
         let found = diff
             .deltas()
             .find(|d| d.status() == git2::Delta::Renamed && text(d.new_file()).as_deref() == Some(name))
             .and_then(|d| text(d.old_file()));
         Ok(found)
+    }
+
+    /// The deleted notebook of which most cells are in this one. Lines say little here: a notebook may be one line, or
+    /// its pictures outweigh its sources.
+    fn notebook_renamed(&self, gone: &[(String, Oid)], id: Oid) -> Option<String> {
+        let read = |id: Oid| Document::parse("", self.git.find_blob(id).ok()?.content().to_vec()).ok().map(Arc::new);
+        let new = read(id)?;
+        let likeness = |old: Arc<Document>| {
+            let diff = NotebookDiff::new(old, new.clone());
+            let kept = diff.cells.iter().filter(|c| c.old.is_some() && c.new.is_some()).count();
+            kept * 100 / diff.cells.len().max(1)
+        };
+        let all = gone.iter().take(20).filter_map(|(path, id)| Some((likeness(read(*id)?), path)));
+        all.filter(|(share, _)| *share >= 50).max().map(|(_, path)| path.clone())
     }
 
     /// Branches and tags, the current branch first, then by kind and age. Andon's own branches are left out.

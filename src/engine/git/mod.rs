@@ -12,6 +12,8 @@ mod status;
 
 use std::path::{Path, PathBuf};
 
+pub use history::NotebookVersion;
+
 use git2::{ErrorClass, ErrorCode, ObjectType, Repository};
 
 use crate::{
