@@ -10,6 +10,8 @@ mod check;
 mod contract;
 #[path = "cli/diff.rs"]
 mod diff;
+#[path = "cli/git.rs"]
+mod git;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/install.rs"]
@@ -24,6 +26,8 @@ mod query;
 mod runs;
 #[path = "cli/sample.rs"]
 mod sample;
+#[path = "cli/show.rs"]
+mod show;
 #[path = "cli/story.rs"]
 mod story;
 #[path = "cli/support.rs"]

@@ -45,6 +45,18 @@ pub fn shorten(text: &str, max: usize) -> String {
     out
 }
 
+/// Control characters as pictures, so that no text of a file can command the terminal.
+pub fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => '\t',
+            '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
+            '\u{7f}'..='\u{9f}' => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
 /// Edit distance with swaps of neighbours counted once (optimal string alignment), by characters.
 pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());

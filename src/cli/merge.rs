@@ -102,7 +102,7 @@ fn told(args: &Args, merged: &Merged, out: &Path) {
         say(&format!("{n} with an output of an older source: run again"));
     }
     for conflict in &merged.conflicts {
-        say(&words(conflict));
+        say(&conflict_words(conflict));
     }
     if !merged.conflicts.is_empty() {
         let n = count(merged.conflicts.len() as u64, "conflict");
@@ -111,7 +111,7 @@ fn told(args: &Args, merged: &Merged, out: &Path) {
 }
 
 /// One conflict, cells counted from 1.
-fn words(conflict: &Conflict) -> String {
+pub(super) fn conflict_words(conflict: &Conflict) -> String {
     let what = match (conflict.part, conflict.local, conflict.remote) {
         (Part::Cell, None, Some(_)) => "deleted locally, changed remotely",
         (Part::Cell, Some(_), None) => "changed locally, deleted remotely",

@@ -3,6 +3,7 @@ pub mod board;
 pub mod cat;
 pub mod check;
 pub mod diff;
+pub mod git;
 pub mod history;
 pub mod merge;
 #[cfg(feature = "gui")]
@@ -16,6 +17,7 @@ pub mod runs;
 pub mod sample;
 #[cfg(feature = "gui")]
 pub mod shot;
+pub mod show;
 pub mod sql;
 
 use clap::{Parser, Subcommand};
@@ -60,6 +62,10 @@ pub enum Sub {
     Log(history::Log),
     /// Write a notebook as it is read, byte for byte, or with one source changed
     Cat(cat::Args),
+    /// Show a notebook as text, from a file or a revision
+    Show(show::Args),
+    /// Let git itself show and merge notebooks by cells
+    Git(git::Args),
     /// Show and change the board
     Board(board::Args),
     /// Render a page to a PNG
@@ -89,6 +95,8 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Blame(args) => history::blame(&args),
         Sub::Log(args) => history::log(&args),
         Sub::Cat(args) => cat::run(&args),
+        Sub::Show(args) => show::run(&args),
+        Sub::Git(args) => git::run(&args),
         Sub::Board(args) => board::run(&args),
         #[cfg(feature = "gui")]
         Sub::Shot(args) => shot::run(&args),

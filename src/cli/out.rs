@@ -49,6 +49,14 @@ pub fn line(text: &str) {
     }
 }
 
+/// Prints a whole text at once; a closed pipe, as from a pager that was left, ends the program quietly.
+pub fn page(text: &str) {
+    let mut out = io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Prints words for people on stderr.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

@@ -37,6 +37,16 @@ impl Dirs {
             cache: pick("XDG_CACHE_HOME", ".cache"),
         }
     }
+    /// Where other programs keep the person's settings: `~/.config`, whatever ANDON_HOME says.
+    pub fn config_home() -> PathBuf {
+        let set = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+        set.unwrap_or_else(|| env::home_dir().unwrap_or_else(|| PathBuf::from(".")).join(".config"))
+    }
+    /// The first program called `name` on the search path.
+    pub fn on_path(name: &str) -> Option<PathBuf> {
+        let path = env::var_os("PATH")?;
+        env::split_paths(&path).map(|d| d.join(name)).find(|p| is_program(p))
+    }
     /// All three below one folder.
     pub fn below(home: &Path) -> Self {
         Self { data: home.join("data"), config: home.join("config"), cache: home.join("cache") }
@@ -48,4 +58,17 @@ impl Dirs {
         }
         Ok(())
     }
+}
+
+/// True for a file that may be run.
+#[cfg(unix)]
+pub fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+/// True for a file that may be run.
+#[cfg(not(unix))]
+pub fn is_program(path: &Path) -> bool {
+    path.is_file()
 }

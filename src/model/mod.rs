@@ -2,6 +2,7 @@
 pub mod blame;
 pub mod board;
 pub mod diff;
+pub mod entries;
 pub mod flow;
 pub mod git;
 pub mod json;
@@ -16,6 +17,7 @@ pub mod pipeline;
 pub mod quality;
 pub mod run;
 pub mod series;
+pub mod show;
 pub mod spc;
 pub mod table;
 pub mod textdiff;

@@ -98,7 +98,8 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
 }
 
 impl Answer {
-    fn of(Output { status, stdout, stderr }: Output) -> Self {
+    /// What a finished process answered.
+    pub fn of(Output { status, stdout, stderr }: Output) -> Self {
         Self {
             code: status.code().unwrap_or(-1),
             out: String::from_utf8(stdout).unwrap(),

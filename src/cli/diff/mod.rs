@@ -27,6 +27,17 @@ pub enum Colour {
     Never,
 }
 
+impl Colour {
+    /// Whether to colour what goes to a terminal, or does not.
+    pub fn is_on(self, terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => terminal && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+}
+
 /// Arguments of `andon diff`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -97,13 +108,7 @@ fn execute(args: &Args, cx: &JobCtx) -> Result<i32> {
         write(args, &json_text(&files, same, args.what.is_empty()))?;
         return Ok(code);
     }
-    let colour = match args.color {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => {
-            args.output.is_none() && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-        }
-    };
+    let colour = args.color.is_on(args.output.is_none() && std::io::stdout().is_terminal());
     let mut text = Vec::new();
     for file in &files {
         text.extend(print::file(file, args.context, colour));
@@ -216,6 +221,14 @@ fn two_files(here: &Path, a: &str, b: &str) -> Result<Compared> {
     let bytes = Some((old.clone(), new.clone()));
     let diff = compare_files(b, Some(old), Some(new));
     Ok(Compared { path: b.to_owned(), old: a.to_owned(), new: b.to_owned(), diff, bytes })
+}
+
+/// The comparison of two files in words, for those whom git hands files rather than revisions.
+pub(super) fn told(path: &str, sides: [&str; 2], old: Option<Vec<u8>>, new: Option<Vec<u8>>, colour: bool) -> String {
+    let diff = compare_files(path, old, new);
+    let [old, new] = sides.map(str::to_owned);
+    let file = Compared { path: path.to_owned(), old, new, diff, bytes: None };
+    print::file(&file, 3, colour).iter().map(|l| format!("{l}\n")).collect()
 }
 
 /// Forgets what differs in outputs alone.

@@ -3,7 +3,7 @@ use std::{cell::RefCell, ops::Range};
 
 use super::Compared;
 use crate::{
-    base::text::{count, shorten},
+    base::text::{count, shorten, visible},
     model::{
         diff::{
             CellChange, CellDiff, CellView, FileShape, ImageDiff, Link, NotebookDiff, OutputChange, OutputDetail,
@@ -227,16 +227,4 @@ fn place(rows: &[Row]) -> String {
         format!("{},{}", lines.first().map_or(0, |l| l + 1), lines.len())
     };
     format!("@@ -{} +{} @@", side(|r| r.old), side(|r| r.new))
-}
-
-/// Control characters as pictures, so that no text of a file can command the terminal.
-fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' => '\t',
-            '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
-            '\u{7f}'..='\u{9f}' => '\u{fffd}',
-            c => c,
-        })
-        .collect()
 }

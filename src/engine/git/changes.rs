@@ -103,7 +103,7 @@ impl Repo {
         }
     }
 
-    fn out_of_lfs(&self, path: &str, content: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn out_of_lfs(&self, path: &str, content: &[u8]) -> Result<Vec<u8>> {
         if content.len() > 1_024 || !content.starts_with(LFS_POINTER) {
             return Ok(content.to_vec());
         }

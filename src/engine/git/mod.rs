@@ -3,9 +3,11 @@
 //! Reading goes through libgit2 and never starts a program, so that looking at a repository from elsewhere is
 //! safe. A commit that git itself would accompany with hooks, filters or a signature goes through the `git`
 //! command ([`commit`], [`command`]), so that nothing is skipped in silence.
+mod blob;
 mod changes;
 pub(in crate::engine) mod command;
 mod commit;
+pub mod entries;
 mod history;
 mod identity;
 mod status;
