@@ -307,3 +307,12 @@ fn escape_gives_up_an_export() {
     h.run_steps(2);
     assert!(h.query_by_label("Export 18,732 rows").is_none());
 }
+
+#[test]
+fn the_foot_speaks_of_rows_in_sight_only_where_rows_are() {
+    let mut h = stage(opened(18_732));
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::RadioButton, "Profile").click();
+    h.run_steps(3);
+    h.get_by_label("18,732 rows, 3 columns");
+}

@@ -225,7 +225,7 @@ fn checks_one_by_one_say_what_they_ask_and_found() {
     let mut state = state();
     state.quality.view = View::Checks;
     let mut harness = stage(state);
-    harness.get_by_label("delays, 1 of 3 checks need a look");
+    harness.get_by_label("delays, 1 of 3 checks needs a look");
     harness.get_by_label_contains("dep_delay is between -60 and 1440");
     harness.get_by_label("2315");
     harness.get_by_label("temp_not_null, passed, temp_not_null found 0.99").click();

@@ -226,7 +226,8 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             let board = &mut state.board;
             // The first one chosen beside the focused card takes that along.
             if board.selected.is_empty() {
-                board.selected.extend(board.focus.clone().filter(|f| board.board.card(f).is_some()));
+                let beside = board.focus.clone().filter(|f| *f != card && board.board.card(f).is_some());
+                board.selected.extend(beside);
             }
             if !board.selected.remove(&card) {
                 board.selected.insert(card.clone());

@@ -224,6 +224,21 @@ fn the_filter_knows_people_labels_and_blocked_cards() {
 }
 
 #[test]
+fn the_focused_card_alone_is_chosen_and_others_are_added() {
+    let mut state = fresh();
+    send(&mut state, Command::Do(Edit::Defaults));
+    let all: Vec<CardId> = ["one", "two"].map(|t| add(&mut state, t, "ready")).to_vec();
+    send(&mut state, Command::Focus(Some(all[0].clone())));
+    send(&mut state, Command::Toggle(all[0].clone()));
+    assert!(state.board.selected.contains(&all[0]), "X on the card that has the focus");
+    send(&mut state, Command::Focus(Some(all[1].clone())));
+    send(&mut state, Command::Toggle(all[1].clone()));
+    assert_eq!(state.board.selected.len(), 2);
+    send(&mut state, Command::Toggle(all[1].clone()));
+    assert_eq!(state.board.selected.iter().collect::<Vec<_>>(), [&all[0]]);
+}
+
+#[test]
 fn cards_chosen_together_move_and_are_labelled_as_one_step() {
     let mut state = fresh();
     send(&mut state, Command::Do(Edit::Defaults));

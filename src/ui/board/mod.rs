@@ -198,7 +198,7 @@ fn filter_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         return;
     };
     let hint = "words, @person, #label, lane:, in:, is:red";
-    let field = text_field(ui, theme, text, "Filter cards", hint, 240.0);
+    let field = text_field(ui, theme, text, "Filter cards", hint, 288.0);
     if std::mem::take(&mut view.focus_filter) {
         field.request_focus();
     }

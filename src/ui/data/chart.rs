@@ -169,6 +169,20 @@ fn bars_ui(ui: &mut Ui, cx: &mut PageCx<'_>, tab: &Tab, chart: &Chart) {
     });
 }
 
+/// Round values over a height, five to ten of them: a grid of tens alone leaves a low chart with one.
+fn rungs((low, high): (f64, f64)) -> Vec<egui_plot::GridMark> {
+    let raw = (high - low) / 8.0;
+    if !raw.is_finite() || raw <= 0.0 {
+        return Vec::new();
+    }
+    let power = 10f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|k| k * power).into_iter().find(|s| *s >= raw).unwrap_or(raw);
+    let first = (low / step).ceil() as i64;
+    let marks = (first..).map(|n| n as f64 * step).take_while(|v| *v <= high).take(40);
+    // Thick enough to be labelled, however low the chart is.
+    marks.map(|value| egui_plot::GridMark { value, step_size: high - low }).collect()
+}
+
 fn plot_ui(ui: &mut Ui, theme: &Theme, tab: &Tab, chart: &Chart) {
     let x_column = tab.columns.iter().find(|c| c.name == chart.spec.x).cloned();
     let Some(x_column) = x_column else { return };
@@ -191,6 +205,7 @@ fn plot_ui(ui: &mut Ui, theme: &Theme, tab: &Tab, chart: &Chart) {
             .allow_scroll(false)
             .x_axis_formatter(axis)
             .y_axis_formatter(|mark, _| tick(mark.value))
+            .y_grid_spacer(|input| rungs(input.bounds))
             .grid_color(theme.fade(theme.hair, 0.8))
             .show_grid([false, true])
             .grid_spacing(egui::Rangef::new(40.0, 240.0))
@@ -237,5 +252,18 @@ fn axis_text(column: &Column, value: f64) -> String {
         Kind::Int if value.fract() != 0.0 => String::new(),
         Kind::Float => tick(value),
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_low_chart_has_more_than_one_rung() {
+        let values = |low, high| rungs((low, high)).into_iter().map(|m| m.value).collect::<Vec<_>>();
+        assert_eq!(values(-50.0, 1050.0), [0.0, 200.0, 400.0, 600.0, 800.0, 1000.0]);
+        assert_eq!(values(0.0, 1.0), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
+        assert!(values(1.0, 1.0).is_empty() && values(0.0, f64::INFINITY).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 use egui::{Sense, Ui, UiBuilder, vec2};
 
 use crate::{
-    app::data::Tab,
+    app::data::{Face, Tab},
     base::text::{count, thousands},
     ui::{PageCx, widgets::grid::GridView},
 };
@@ -21,6 +21,10 @@ pub(super) fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, grid: &GridView, tab: &T
     let known = tab.view_rows.or(tab.rows).is_some();
     let words = match (known, total) {
         (true, 0) => "No rows".to_owned(),
+        // Rows are in sight in the table alone.
+        (true, n) if tab.face != Face::Grid => {
+            format!("{}, {}", count(n, "row"), count(tab.columns.len() as u64, "column"))
+        }
         (true, n) => {
             let visible = grid.visible();
             format!("Rows {} to {} of {}", thousands(visible.start + 1), thousands(visible.end.min(n)), thousands(n))
@@ -28,7 +32,7 @@ pub(super) fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, grid: &GridView, tab: &T
         (false, n) => format!("More than {}, still counting", count(n.saturating_sub(1), "row")),
     };
     ui.label(theme.small(words));
-    if let Some(selection) = grid.selection() {
+    if let Some(selection) = grid.selection().filter(|_| tab.face == Face::Grid) {
         let cells = (selection.rows.end - selection.rows.start) * selection.columns.len() as u64;
         let name = tab.columns.get(selection.columns.start).map_or("", |c| c.name.as_str());
         let words = if cells == 1 {

@@ -29,11 +29,12 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let theme = cx.theme;
     let red = cx.state.home.rows.iter().filter(|r| r.level == Level::Red).count();
     let other = cx.state.home.rows.iter().filter(|r| matches!(r.level, Level::Amber | Level::Grey)).count();
+    let need = if other == 1 { "needs" } else { "need" };
     let note = match (red, other) {
         (0, 0) => "nothing needs you".to_owned(),
-        (0, n) => format!("{n} need attention"),
+        (0, n) => format!("{n} {need} attention"),
         (r, 0) => format!("{r} red"),
-        (r, n) => format!("{r} red, {n} need attention"),
+        (r, n) => format!("{r} red, {n} {need} attention"),
     };
     page_head(ui, theme, "Home", &note, |ui| {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
