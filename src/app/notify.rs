@@ -104,6 +104,15 @@ impl Notices {
         }
         any
     }
+    /// Takes off what offers a command that no longer means what its words say.
+    pub fn withdraw(&mut self, stale: impl Fn(&Command) -> bool) {
+        let offers = |n: &Notice| n.action.as_ref().is_some_and(|(_, c)| stale(c));
+        let (gone, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.shown).into_iter().partition(offers);
+        self.shown = stay;
+        for notice in gone {
+            self.archive(Notice { action: None, ..notice });
+        }
+    }
     fn archive(&mut self, notice: Notice) {
         self.history.push(notice);
         if self.history.len() > 100 {

@@ -327,6 +327,7 @@ fn do_edit(state: &mut AppState, edit: Edit, cx: &Cx) -> Vec<Effect> {
         board.undo.remove(0);
     }
     board.redo.clear();
+    withdraw(state);
     let mut effects = effects;
     if is_told(&edit) {
         effects.push(Effect::Notice(Notice::info(title).action("Undo", Command::Undo)));
@@ -395,6 +396,11 @@ fn log_row(board: &Board, all: &Projection, op: &Op) -> Option<LogRow> {
     })
 }
 
+/// Undo and Redo are about the last step: the notice of an older one would take back another than it names.
+fn withdraw(state: &mut AppState) {
+    state.notices.withdraw(|c| matches!(c, super::Command::Board(Command::Undo | Command::Redo)));
+}
+
 fn undo(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
     let board = &mut state.board;
     let Some(step) = board.undo.pop() else {
@@ -405,6 +411,7 @@ fn undo(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
     let title = format!("Undone: {}", step.title);
     board.redo.push(Step { title: step.title, inverse });
     let mut effects = apply(board, actions, cx);
+    withdraw(state);
     effects.push(Effect::Notice(Notice::info(title).action("Redo", Command::Redo)));
     effects
 }
@@ -419,6 +426,7 @@ fn redo(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
     let title = format!("Redone: {}", step.title);
     board.undo.push(Step { title: step.title, inverse });
     let mut effects = apply(board, actions, cx);
+    withdraw(state);
     effects.push(Effect::Notice(Notice::info(title).action("Undo", Command::Undo)));
     effects
 }

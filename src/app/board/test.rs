@@ -224,6 +224,28 @@ fn the_filter_knows_people_labels_and_blocked_cards() {
 }
 
 #[test]
+fn a_notice_offers_undo_only_while_it_is_about_the_last_step() {
+    let mut state = fresh();
+    send(&mut state, Command::Do(Edit::Defaults));
+    let card = add(&mut state, "one", "ready");
+    let show = |state: &mut AppState, effects: Vec<Effect>| {
+        for effect in effects {
+            if let Effect::Notice(notice) = effect {
+                state.notices.push(notice, at(0).0);
+            }
+        }
+    };
+    let effects = send(&mut state, shift(&card, "next"));
+    show(&mut state, effects);
+    assert_eq!(state.notices.shown.len(), 1);
+    let effects = send(&mut state, Command::Undo);
+    show(&mut state, effects);
+    let offered: Vec<_> = state.notices.shown.iter().filter_map(|n| n.action.as_ref()).map(|a| a.0.as_str()).collect();
+    assert_eq!(offered, ["Redo"]);
+    assert!(state.notices.history.iter().all(|n| n.action.is_none()));
+}
+
+#[test]
 fn the_focused_card_alone_is_chosen_and_others_are_added() {
     let mut state = fresh();
     send(&mut state, Command::Do(Edit::Defaults));

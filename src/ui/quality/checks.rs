@@ -75,7 +75,11 @@ fn suite_row(ui: &mut Ui, cx: &mut PageCx<'_>, path: &str) {
         Some(worst) => {
             let bad = statuses.iter().filter(|s| !matches!(s, Status::Passed | Status::Info)).count();
             let checks = text::count(statuses.len() as u64, "check");
-            let note = if bad == 0 { format!("{checks} passed") } else { format!("{bad} of {checks} {} a look", if bad == 1 { "needs" } else { "need" }) };
+            let note = if bad == 0 {
+                format!("{checks} passed")
+            } else {
+                format!("{bad} of {checks} {} a look", if bad == 1 { "needs" } else { "need" })
+            };
             (mark_of(*worst), note)
         }
     };
