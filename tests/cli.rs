@@ -22,6 +22,8 @@ mod layering;
 mod merge;
 #[path = "cli/query.rs"]
 mod query;
+#[path = "cli/review.rs"]
+mod review;
 #[path = "cli/runs.rs"]
 mod runs;
 #[path = "cli/sample.rs"]

@@ -12,6 +12,7 @@ pub mod out;
 pub mod patch;
 pub mod profile;
 pub mod rerun;
+pub mod review;
 pub mod run;
 pub mod runs;
 pub mod sample;
@@ -56,6 +57,8 @@ pub enum Sub {
     Patch(patch::Args),
     /// Merge three versions of a notebook
     Merge(merge::Args),
+    /// Comment on cells, suggest and approve, kept in git
+    Review(review::Args),
     /// Say who wrote each cell and line of a notebook
     Blame(history::Blame),
     /// List the versions of a notebook, or what happened to one cell
@@ -92,6 +95,7 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Diff(args) => diff::run(&args),
         Sub::Patch(args) => patch::run(&args),
         Sub::Merge(args) => merge::run(&args),
+        Sub::Review(args) => review::run(&args),
         Sub::Blame(args) => history::blame(&args),
         Sub::Log(args) => history::log(&args),
         Sub::Cat(args) => cat::run(&args),

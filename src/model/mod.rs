@@ -15,6 +15,7 @@ pub mod output;
 pub mod patch;
 pub mod pipeline;
 pub mod quality;
+pub mod review;
 pub mod run;
 pub mod series;
 pub mod show;

@@ -2,8 +2,8 @@
 use crate::support::Home;
 
 const SUBCOMMANDS: &[&str] = &[
-    "open", "run", "runs", "rerun", "check", "sql", "profile", "diff", "patch", "merge", "cat", "blame", "log", "show",
-    "git", "board", "shot", "sample",
+    "open", "run", "runs", "rerun", "check", "sql", "profile", "diff", "patch", "merge", "cat", "review", "blame",
+    "log", "show", "git", "board", "shot", "sample",
 ];
 
 #[test]

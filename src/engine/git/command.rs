@@ -34,9 +34,8 @@ pub(in crate::engine) fn run(dir: &Path, words: &[&str], input: &[u8], because: 
     command.arg("-C").arg(dir).args(words);
     // No prompt: a question on a terminal that nobody looks at would wait for ever.
     command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_EDITOR", "true").env("LC_ALL", "C");
-    if std::env::var_os("SSH_ASKPASS").is_some() {
-        command.env("SSH_ASKPASS_REQUIRE", "force");
-    }
+    // ssh asks in a window of its own, or not at all.
+    command.env("SSH_ASKPASS_REQUIRE", "force");
     let mut stdin = tempfile::tempfile().map_err(|e| io(&e))?;
     stdin.write_all(input).and_then(|()| stdin.rewind()).map_err(|e| io(&e))?;
     // Files, not pipes: whatever it prints, it never waits for a reader.

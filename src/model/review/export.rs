@@ -1,0 +1,173 @@
+//! Threads for a pull request: Markdown, and HTML without scripts.
+use super::{Approval, Place, Thread};
+use crate::{base::time, model::diff::Document};
+
+/// A thread with where it is now.
+pub struct Placed<'a> {
+    pub thread: &'a Thread,
+    pub place: Place,
+}
+
+/// All threads with their places; a notebook that is not there any more makes orphans.
+pub fn placed(threads: &[Thread], doc: impl Fn(&str) -> Option<std::sync::Arc<Document>>) -> Vec<Placed<'_>> {
+    threads
+        .iter()
+        .map(|thread| {
+            let place = doc(&thread.path).map_or(Place::Orphan, |d| thread.cell.find(&d, thread.line));
+            Placed { thread, place }
+        })
+        .collect()
+}
+
+/// `cell 3, line 2`, cells counted from 0 as on the command line, lines from 1.
+pub fn place_words(thread: &Thread, place: Place) -> String {
+    let mut words = match place.cell() {
+        Some(cell) => format!("cell {cell}"),
+        None => format!("a cell that is gone (it was cell {})", thread.cell.index),
+    };
+    let line = match place {
+        Place::Here { line, .. } | Place::Edited { line, .. } => line,
+        Place::Orphan => None,
+    };
+    if let Some(line) = line {
+        words.push_str(&format!(", line {}", line + 1));
+    } else if thread.line.is_some() && place != Place::Orphan {
+        words.push_str(", a line that is gone");
+    }
+    if let Some(output) = thread.output {
+        words.push_str(&format!(", output {output}"));
+    }
+    if matches!(place, Place::Edited { .. }) {
+        words.push_str(" (edited since)");
+    }
+    words
+}
+
+/// As Markdown.
+pub fn markdown(all: &[Placed<'_>], approvals: &[Approval]) -> String {
+    let mut out = String::from("# Review\n");
+    let mut path = "";
+    for Placed { thread, place } in all {
+        if thread.path != path {
+            path = &thread.path;
+            out.push_str(&format!("\n## {path}\n"));
+        }
+        let state = if thread.resolved { "resolved" } else { "open" };
+        out.push_str(&format!("\n### {} \u{b7} {state}\n\n", place_words(thread, *place)));
+        let quoted = thread.line.and_then(|n| thread.cell.source.lines().nth(n));
+        let shown = quoted.map_or_else(|| thread.cell.source.lines().take(6).collect::<Vec<_>>(), |l| vec![l]);
+        out.push_str(&fenced(&shown.join("\n"), ""));
+        for comment in &thread.comments {
+            out.push_str(&format!("**{}**, {}:\n\n{}\n\n", comment.by, time::day_hhmm(comment.at), comment.text));
+            if let Some(source) = &comment.suggestion {
+                out.push_str(&fenced(source, "suggestion"));
+            }
+        }
+    }
+    if !approvals.is_empty() {
+        out.push_str("\n## Approved\n\n");
+        for a in approvals {
+            out.push_str(&format!("- {} cell {} by {}, {}\n", a.path, a.cell.index, a.by, time::day_hhmm(a.at)));
+        }
+    }
+    out
+}
+
+/// A fence longer than any inside.
+fn fenced(text: &str, info: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{info}\n{text}\n{fence}\n\n")
+}
+
+/// As one HTML file without scripts; everything people wrote is escaped.
+pub fn html(all: &[Placed<'_>], approvals: &[Approval]) -> String {
+    let mut out = String::from(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Review</title>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <style>body{font:15px/1.5 sans-serif;max-width:52em;margin:2em auto;padding:0 1em}\
+         pre{background:#f4f4f2;padding:.6em;overflow-x:auto}h3{margin-bottom:.3em}.by{color:#666}\
+         .resolved{opacity:.65}</style></head><body>\n<h1>Review</h1>\n",
+    );
+    let mut path = "";
+    for Placed { thread, place } in all {
+        if thread.path != path {
+            path = &thread.path;
+            out.push_str(&format!("<h2>{}</h2>\n", escape(path)));
+        }
+        let state = if thread.resolved { "resolved" } else { "open" };
+        let title = escape(&place_words(thread, *place));
+        out.push_str(&format!("<section class=\"{state}\"><h3>{title} \u{b7} {state}</h3>\n"));
+        out.push_str(&format!("<pre>{}</pre>\n", escape(&thread.cell.source)));
+        for comment in &thread.comments {
+            let (by, at) = (escape(&comment.by), time::day_hhmm(comment.at));
+            out.push_str(&format!("<p class=\"by\">{by}, {at}</p>\n<p>{}</p>\n", escape(&comment.text)));
+            if let Some(source) = &comment.suggestion {
+                out.push_str(&format!("<pre>{}</pre>\n", escape(source)));
+            }
+        }
+        out.push_str("</section>\n");
+    }
+    if !approvals.is_empty() {
+        out.push_str("<h2>Approved</h2>\n<ul>\n");
+        for a in approvals {
+            let at = time::day_hhmm(a.at);
+            out.push_str(&format!("<li>{} cell {} by {}, {at}</li>\n", escape(&a.path), a.cell.index, escape(&a.by)));
+        }
+        out.push_str("</ul>\n");
+    }
+    out.push_str("</body></html>\n");
+    out
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::review::{CellAnchor, Comment};
+
+    #[test]
+    fn what_people_wrote_stays_text() {
+        let thread = Thread {
+            id: "x".into(),
+            path: "<a>.ipynb".into(),
+            cell: CellAnchor {
+                source: "print('</pre><script>')\n```".into(),
+                kind: "code".into(),
+                ..CellAnchor::default()
+            },
+            line: None,
+            output: None,
+            commit: None,
+            resolved: false,
+            comments: vec![Comment {
+                id: "c".into(),
+                by: "Mara".into(),
+                at: "2026-11-17T14:00:00Z".parse().unwrap(),
+                text: "<script>alert(1)</script>".into(),
+                suggestion: Some("````".into()),
+            }],
+        };
+        let all = [Placed { thread: &thread, place: Place::Orphan }];
+        let page = html(&all, &[]);
+        assert!(!page.contains("<script") && page.contains("&lt;script&gt;"), "{page}");
+        let text = markdown(&all, &[]);
+        assert!(text.contains("`````suggestion\n````\n`````"), "{text}");
+        assert!(text.contains("a cell that is gone"), "{text}");
+    }
+}
