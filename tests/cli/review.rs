@@ -84,10 +84,7 @@ fn threads_travel_with_the_repository() {
     mara.andon(&["review", "comment", "a.ipynb", "--cell", "one", "Which version?"]).code(0);
     mara.andon(&["review", "sync"]).code(0);
     std::fs::remove_dir(jonas.workspace()).unwrap();
-    git(
-        &std::env::temp_dir(),
-        &["clone", "-q", "-b", "main", far.to_str().unwrap(), jonas.workspace().to_str().unwrap()],
-    );
+    git(&mara.workspace(), &["clone", "-q", "-b", "main", far.to_str().unwrap(), jonas.workspace().to_str().unwrap()]);
     jonas.git(&["config", "user.name", "Jonas Lindqvist"]);
     jonas.git(&["config", "user.email", "jonas@example.org"]);
     jonas.andon(&["review", "sync"]).code(0);
