@@ -6,7 +6,10 @@ use serde_json::json;
 use super::out::{document, finish, say};
 use crate::{
     base::{Error, Result, fsx, text::count},
-    model::merge::{Conflict, Merged, Names, Part, Take, merge, take},
+    model::{
+        merge::{Conflict, Merged, Names, Part, Take, merge, take},
+        settle::settled,
+    },
 };
 
 /// A side of a conflict.
@@ -24,6 +27,7 @@ A conflict leaves a notebook that opens everywhere: a source that both sides cha
 and the notebook keeps the whole versions, so that one side can be taken later.
   andon merge base.ipynb mine.ipynb theirs.ipynb -o merged.ipynb
   andon merge --take local merged.ipynb       mine again, byte for byte
+  andon merge --done merged.ipynb             decided by hand: the kept versions go
 Exit code: 0 merged, 1 merged with conflicts, 2 trouble, nothing written.")]
 pub struct Args {
     /// The common version, the local one and the remote one; with --take the notebook with conflicts
@@ -35,6 +39,9 @@ pub struct Args {
     /// Resolve a notebook with conflicts as this side has it
     #[arg(long, value_enum, value_name = "SIDE")]
     pub take: Option<Side>,
+    /// Take out what a merge noted in a notebook whose conflicts were decided by hand
+    #[arg(long, conflicts_with = "take")]
+    pub done: bool,
     /// Print one JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -47,6 +54,8 @@ pub fn run(args: &Args) -> i32 {
 
 fn execute(args: &Args) -> Result<i32> {
     match (args.files.as_slice(), args.take, &args.output) {
+        ([file], None, out) if args.done => settle(args, file, out.as_deref().unwrap_or(file)),
+        _ if args.done => Err(Error::user("--done wants one notebook").hint("andon merge --done NOTEBOOK")),
         ([base, local, remote], side, Some(out)) => three(args, [base, local, remote], side, out),
         ([_, _, _], _, None) => Err(Error::user("Where the merged notebook goes is not said").hint("Add -o OUT.ipynb")),
         ([file], Some(side), out) => resolve(args, file, side, out.as_deref().unwrap_or(file)),
@@ -84,6 +93,16 @@ fn resolve(args: &Args, file: &Path, side: Side, out: &Path) -> Result<i32> {
         document("andon.merge/1", json!({ "output": out, "conflicts": [], "stale": [], "notes": [] }));
     } else {
         say(&format!("{} is the {} version again", out.display(), format!("{side:?}").to_lowercase()));
+    }
+    Ok(0)
+}
+
+fn settle(args: &Args, file: &Path, out: &Path) -> Result<i32> {
+    fsx::write_atomic(out, &settled(&fsx::read(file)?)?)?;
+    if args.json {
+        document("andon.merge/1", json!({ "output": out, "conflicts": [], "stale": [], "notes": [] }));
+    } else {
+        say(&format!("{} is settled", out.display()));
     }
     Ok(0)
 }

@@ -18,6 +18,7 @@ pub mod quality;
 pub mod review;
 pub mod run;
 pub mod series;
+pub mod settle;
 pub mod show;
 pub mod spc;
 pub mod table;

@@ -380,7 +380,7 @@ mod tests {
             {"output_type": "execute_result", "execution_count": 7, "metadata": {},
              "data": {"text/plain": "<A at 0x7f00aa11bb22> 0xff"}},
             {"output_type": "display_data", "metadata": {},
-             "data": {"image/png": "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAF\n", "text/plain": "<Figure size 5x5>"}},
+             "data": {"image/png": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==\n", "text/plain": "<Figure size 1x1>"}},
             {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": ["\u001b[31mTrace\u001b[0m"]}
          ], "source": "print(1)\n"}],
         "metadata": {"kernelspec": {"name": "p", "language": "python"}, "language_info": {"name": "python", "version": "3"}},
@@ -390,7 +390,7 @@ mod tests {
     fn people_see_numbers_sources_and_outputs() {
         let expected = "n.ipynb \u{b7} 2 cells \u{b7} python \u{b7} nbformat 4.5\n\n=== cell 1 \u{b7} Markdown ===\n# Delays\n\
                         Per day\n\n=== cell 2 \u{b7} code ===\nprint(1)\n> stdout\n| 20 %\n| done\u{2407}\n> result\n\
-                        | <A at 0x7f00aa11bb22> 0xff\n> image PNG, 5 \u{d7} 5, 24 B\n> error ValueError: no\n| Trace\n";
+                        | <A at 0x7f00aa11bb22> 0xff\n> image PNG, 1 \u{d7} 1, 70 B\n> error ValueError: no\n| Trace\n";
         assert_eq!(text(NOTEBOOK, &Look::person()), expected);
         let look =
             Look { sources: false, outputs: false, ids: true, counts: true, cells: vec![2..=9], ..Look::person() };
@@ -405,7 +405,7 @@ mod tests {
             "{before}"
         );
         assert!(before.contains("=== code ===\n@ tags: [\"parameters\"]\nprint(1)\n"), "{before}");
-        assert!(before.contains("| <A at 0x\u{2026}> 0xff\n> image PNG, 5 \u{d7} 5, 24 B, "), "{before}");
+        assert!(before.contains("| <A at 0x\u{2026}> 0xff\n> image PNG, 1 \u{d7} 1, 70 B, "), "{before}");
         let again = NOTEBOOK
             .replace("\"execution_count\": 7", "\"execution_count\": 12")
             .replace("7f00aa11bb22", "7fffaa11bb00")
@@ -413,13 +413,13 @@ mod tests {
             .replace("\"scrolled\": true", "\"scrolled\": false")
             .replace("\"id\": \"c\"", "\"id\": \"d\"");
         assert_eq!(text(&again, &Look::stable()), before);
-        let picture = NOTEBOOK.replace("AAAAUAAAAF", "AAAAUAAAAE");
+        let picture = NOTEBOOK.replace("mNk+M9QDwAD", "mNk+A9QDwAD");
         assert_ne!(text(&picture, &Look::stable()), before, "another picture");
     }
 
     #[test]
     fn what_a_merge_left_is_always_told() {
-        let mark = r#"{"andon": {"conflict": {"parts": ["source", "outputs"], "base": 1}, "stale": "0f"}, "tags""#;
+        let mark = r#"{"andon": {"conflict": {"parts": ["source", "outputs"], "base": 1}, "stale": "0f"}, "tags"#;
         let marked =
             NOTEBOOK.replace("{\"tags", mark).replace("{\"kernelspec", "{\"andon\": {\"merge\": {}}, \"kernelspec");
         for look in [Look::person(), Look::stable()] {

@@ -652,4 +652,43 @@ fn difftool_shows_and_mergetool_asks() {
     assert!(taken.err.contains("CONFLICT cell 2"), "{}", taken.err);
     assert_eq!(desk.read("a.ipynb"), theirs);
     assert_eq!(desk.git(&["status", "--porcelain"]).out, "M  a.ipynb\n");
+    // Decided by hand: refused while marks are left, then without a trace of the merge.
+    desk.git(&["reset", "-q", "--hard"]).code(0);
+    desk.git(&["merge", "other"]).code(1);
+    let undecided = tool("m\\nq");
+    assert_eq!(undecided.code, 1);
+    assert!(undecided.err.contains("Cell 2 still holds conflict marks"), "{}", undecided.err);
+    let marks = "    \"<<<<<<< HEAD\\n\",\n    \"limit = 4\\n\",\n    \"=======\\n\",\n    \"limit = 5\\n\",\n    \">>>>>>> other\"\n";
+    let marked = desk.read("a.ipynb");
+    assert!(marked.contains(marks), "{marked}");
+    desk.write("a.ipynb", &marked.replace(marks, "    \"limit = 45\"\n"));
+    tool("m").code(0);
+    let text = desk.read("a.ipynb");
+    assert!(!text.contains("\"versions\"") && !text.contains("\"conflict\""), "{text}");
+    assert_eq!(sources(&text)[1], "limit = 45");
+    assert_eq!(desk.git(&["status", "--porcelain"]).out, "M  a.ipynb\n");
+}
+
+#[test]
+fn a_file_with_marks_from_elsewhere_is_merged_anew_by_the_tool_and_a_decided_one_is_not() {
+    let desk = Desk::enabled();
+    let ours = notebook(&[BASE[0], ("limit = 4\nkeep = limit", "4\n", 12), ("print(limit)", "3\n", 13)]);
+    let theirs = notebook(&[BASE[0], ("limit = 3\nkeep = limit", "3\n", 22), ("print(limit + 1)", "4\n", 23)]);
+    desk.two_sides(&ours, &theirs);
+    desk.git(&["config", "mergetool.keepBackup", "false"]).code(0);
+    // Merged while Andon was missing: lines, and no notebook.
+    let text = |answer: &str| {
+        desk.git(&["reset", "-q", "--hard"]).code(0);
+        desk.git(&["-c", "merge.andon.driver=git merge-file %A %O %B", "merge", "other"]).code(1);
+        if !answer.is_empty() {
+            desk.write("a.ipynb", &with(&[(0, ("precious = 1", "", 1))]));
+        }
+        let pipe = format!("printf '{answer}\\n' | git mergetool -y -t andon");
+        Answer::of(desk.command("sh", &["-c", &pipe]).output().unwrap()).code(0);
+        sources(&desk.read("a.ipynb"))
+    };
+    let both = ["import polars as pl", "limit = 4\nkeep = limit", "print(limit + 1)"];
+    assert_eq!(text(""), both);
+    assert_eq!(text("merged")[0], "precious = 1");
+    assert_eq!(text("cells"), both);
 }

@@ -228,7 +228,8 @@ impl Call<'_> {
         }
         merged.conflicts.iter().for_each(|c| say(&format!("{path}: {}", conflict_words(c))));
         if !merged.conflicts.is_empty() {
-            say(&format!("{path}: decide it in any notebook program, or: andon merge --take local|remote {path}"));
+            say(&format!("{path}: one side as a whole: andon merge --take local|remote {path}"));
+            say(&format!("{path}: decided by hand, in any notebook program: andon merge --done {path}"));
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
     model::{
         merge::{Names, merge},
         notebook::Notebook,
+        settle::{is_noted, open_cells, settled},
     },
 };
 
@@ -45,49 +46,109 @@ pub(super) fn mergetool(words: &[OsString]) -> Result<i32> {
     let (mine, theirs) = (read(local)?, read(remote)?);
     let out = Path::new(merged);
     let result = merge(&base, &mine, &theirs, Names { local: "local", remote: "remote" });
-    match &result {
-        Ok(result) if result.conflicts.is_empty() => {
-            fsx::write_atomic(out, &result.bytes)?;
-            say(&format!("{}: merged without conflicts", out.display()));
-            return Ok(0);
+    let clean = match result {
+        Ok(result) if result.conflicts.is_empty() => Some(result.bytes),
+        Ok(result) => {
+            result.conflicts.iter().for_each(|c| say(&conflict_words(c)));
+            None
         }
-        Ok(result) => result.conflicts.iter().for_each(|c| say(&conflict_words(c))),
-        Err(error) => say(&format!("{error}")),
-    }
-    match question(out)? {
-        Answer::Local => fsx::write_atomic(out, &mine).map(|()| 0),
-        Answer::Remote => fsx::write_atomic(out, &theirs).map(|()| 0),
-        Answer::Neither => {
-            say(&format!("{} stays as it is", out.display()));
-            Ok(1)
+        Err(error) => {
+            say(&format!("{error}"));
+            None
         }
+    };
+    // What lies there is replaced unasked only where it is no notebook, or nobody's work but git's.
+    let now = fsx::read(out).unwrap_or_default();
+    if let (Some(bytes), true) = (&clean, now == mine || Notebook::parse(now.as_slice()).is_err()) {
+        fsx::write_atomic(out, bytes)?;
+        say(&format!("{}: merged without conflicts", out.display()));
+        return Ok(0);
     }
+    for _ in 0..100 {
+        let bytes = match question(out, clean.is_some())? {
+            Answer::Local => &mine,
+            Answer::Remote => &theirs,
+            Answer::Cells => clean.as_ref().unwrap_or(&mine),
+            Answer::Merged => match as_it_stands(out) {
+                Ok(()) => return Ok(0),
+                Err(error) => {
+                    say(&format!("{error}"));
+                    error.hint.iter().for_each(|h| say(&format!("  {h}")));
+                    continue;
+                }
+            },
+            Answer::Window => {
+                window(out)?;
+                continue;
+            }
+            Answer::Quit => break,
+        };
+        return fsx::write_atomic(out, bytes).map(|()| 0);
+    }
+    say(&format!("{} stays as it is", out.display()));
+    Ok(1)
 }
 
+/// Accepts the file that a person decided, without the merge's notes.
+fn as_it_stands(file: &Path) -> Result<()> {
+    let bytes = fsx::read(file)?;
+    Notebook::parse(bytes.as_slice())?;
+    if is_noted(&bytes) || !open_cells(&bytes)?.is_empty() {
+        fsx::write_atomic(file, &settled(&bytes)?)?;
+    }
+    Ok(())
+}
+
+/// The notebook in the window; comes back when it is closed.
+fn window(file: &Path) -> Result<()> {
+    let me = std::env::current_exe().map_err(|e| Error::io("Could not find this program's own file").because(&e))?;
+    let ended = std::process::Command::new(me).arg("open").arg(file).status();
+    ended.map(drop).map_err(|e| Error::io("Could not open the window").because(&e))
+}
+
+fn has_window() -> bool {
+    let set = |key| std::env::var_os(key).is_some_and(|v| !v.is_empty());
+    cfg!(feature = "gui") && (set("DISPLAY") || set("WAYLAND_DISPLAY"))
+}
+
+#[derive(Debug, Clone, Copy)]
 enum Answer {
     Local,
     Remote,
-    Neither,
+    Merged,
+    Cells,
+    Window,
+    Quit,
 }
 
-fn question(file: &Path) -> Result<Answer> {
+/// Asks until it understands; the end of input is a quit.
+fn question(file: &Path, clean: bool) -> Result<Answer> {
+    let mut choices = vec![
+        ("local", "the whole local version", Answer::Local),
+        ("remote", "the whole remote version", Answer::Remote),
+        ("merged", "the file as it stands, decided by hand", Answer::Merged),
+    ];
+    if clean {
+        choices.push(("cells", "merged by cells, without conflicts", Answer::Cells));
+    }
+    if has_window() {
+        choices.push(("window", "open it in the window first", Answer::Window));
+    }
+    choices.push(("quit", "leave it undecided", Answer::Quit));
+    say(&format!("{}:", file.display()));
+    choices.iter().for_each(|(word, what, _)| say(&format!("  {word:<7} {what}")));
     let mut line = String::new();
-    for _ in 0..5 {
-        let ask =
-            format!("{}: take the whole (l)ocal or (r)emote version, or (q)uit and decide by hand? ", file.display());
-        let _ = std::io::stderr().write_all(ask.as_bytes());
+    loop {
+        let _ = std::io::stderr().write_all(b"Which (the first letter will do)? ");
         line.clear();
         let read = std::io::stdin().lock().read_line(&mut line);
         if read.map_err(|e| Error::io("Could not read the answer").because(&e))? == 0 {
             say("");
-            break;
+            return Ok(Answer::Quit);
         }
-        match line.trim() {
-            "l" | "local" => return Ok(Answer::Local),
-            "r" | "remote" => return Ok(Answer::Remote),
-            "q" | "quit" => break,
-            _ => {}
+        let word = line.trim();
+        if let Some(choice) = choices.iter().find(|c| !word.is_empty() && c.0.starts_with(word)) {
+            return Ok(choice.2);
         }
     }
-    Ok(Answer::Neither)
 }
