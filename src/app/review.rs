@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{AppState, Cx, Effect, Env, Job, Out, action::Action, settings, shell::Page};
 use crate::{
     base::{Error, Result, job::JobCtx},
-    engine::git::Repo,
+    engine::{git::Repo, workspace::diff_rules},
     model::{
-        diff::{FileDiff, FileShape, ImageView, OutputDetail, Picture, Summary, compare_files, is_notebook},
+        diff::{FileDiff, FileShape, ImageView, OutputDetail, Picture, Rules, Summary, compare_files_by, is_notebook},
         git::{ChangedFile, ChangedFiles, CommitInfo, FileVersion, RefKind, Rev},
     },
 };
@@ -690,6 +690,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         }
         Task::Counts { base, compare, from, files } => {
             let repo = Repo::open(&root)?;
+            let rules = diff_rules(&root).unwrap_or_default();
             for file in files {
                 cx.check()?;
                 // A file that cannot be read says so when it is opened.
@@ -699,7 +700,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                     continue;
                 }
                 let mark = mark(old.as_deref(), new.as_deref());
-                let diff = compare_files(&file.path, old, new);
+                let diff = compare_files_by(&file.path, old, new, &rules);
                 let counts = counts(&diff, mark);
                 out.send(Event::Counts { path: file.path, counts, base: base.clone(), compare: compare.clone() });
             }
@@ -708,7 +709,15 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let result = Repo::open(&root).and_then(|repo| {
                 let (old, new) = sides(&repo, &from, &compare, &file)?;
                 cx.check()?;
-                Ok(fresh(&file.path, old, new))
+                let (rules, wrong) = match diff_rules(&root) {
+                    Ok(rules) => (rules, None),
+                    Err(e) => (Rules::default(), Some(e)),
+                };
+                let mut made = compare_files_by(&file.path, old.clone(), new.clone(), &rules);
+                if let Some(e) = wrong {
+                    made.note.get_or_insert_with(|| format!("{e}; compared by the rules Andon comes with"));
+                }
+                Ok(fresh(made, mark(old.as_deref(), new.as_deref())))
             });
             out.send(Event::Diff { path: file.path, base, compare, result: Box::new(result) });
         }
@@ -787,9 +796,7 @@ fn counts(diff: &FileDiff, mark: u64) -> Counts {
     Counts { added, removed, quiet: diff.is_quiet(), mark }
 }
 
-fn fresh(path: &str, old: Side, new: Side) -> Fresh {
-    let mark = mark(old.as_deref(), new.as_deref());
-    let diff = compare_files(path, old, new);
+fn fresh(diff: FileDiff, mark: u64) -> Fresh {
     let counts = counts(&diff, mark);
     Fresh { diff: Arc::new(diff), counts }
 }

@@ -5,6 +5,7 @@ use crate::{
     app::{Task as AnyTask, dispatch::dispatch, env::NoWaker, git, host::Host, shell::Dialog, workspace},
     base::time::{FixedClock, SystemClock},
     engine::dirs::Dirs,
+    model::diff::compare_files,
 };
 
 fn cx() -> FixedClock {
@@ -43,7 +44,8 @@ fn loaded() -> AppState {
 }
 
 fn arrive(state: &mut AppState, path: &str, old: Vec<u8>, new: Vec<u8>) {
-    let result = Ok(fresh(path, Some(old), Some(new)));
+    let mark = mark(Some(&old), Some(&new));
+    let result = Ok(fresh(compare_files(path, Some(old), Some(new)), mark));
     let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
     event(state, Event::Diff { path: path.into(), base, compare, result: Box::new(result) }, &Cx { clock: &cx() });
 }

@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::{dirs::Dirs, sample};
 use crate::{
     base::{Error, Result, error::Context, fsx, job::JobCtx},
-    model::workspace::{Config, Entry, FileKind, Recent},
+    model::{
+        diff::Rules,
+        workspace::{Config, Entry, FileKind, Recent},
+    },
 };
 
 /// Folders that are never listed: tools' own, and what can be made again.
@@ -100,6 +103,15 @@ fn read_config(root: &Path) -> Result<Config> {
         return Ok(Config::default());
     }
     Config::parse(&fsx::read_text(&path)?)
+}
+
+/// What counts for nothing when results are compared, as the table `[diff]` of andon.toml says.
+pub fn diff_rules(root: &Path) -> Result<Rules> {
+    let path = root.join("andon.toml");
+    if fs::symlink_metadata(&path).is_err() {
+        return Ok(Rules::default());
+    }
+    Rules::parse(&fsx::read_text(&path)?)
 }
 
 /// The files below `root`, folders first, and whether the list was cut.

@@ -3,7 +3,7 @@
 //! Lines end at `\n` only: other separators (U+2028, form feed) are letters of a line, as in git. A `\r` before the
 //! `\n` belongs to the line's end, so that a file with other line ends does not differ in every line; that it does
 //! is noted once.
-use std::{ops::Range, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use imara_diff::{Algorithm, Diff, InternedInput, TokenSource};
 use serde::Serialize;
@@ -123,9 +123,17 @@ impl<'a, 'b> TokenSource for Slice<'a, 'b> {
 impl TextDiff {
     /// Compares two texts.
     pub fn new(old: impl Into<Arc<str>>, new: impl Into<Arc<str>>) -> Self {
+        Self::masked(old, new, |_| Vec::new())
+    }
+    /// Compares two texts in which parts of lines count for nothing: `noise` gives their byte ranges, in order. Lines
+    /// that differ in nothing else are the same.
+    pub fn masked(old: impl Into<Arc<str>>, new: impl Into<Arc<str>>, noise: impl Fn(&str) -> Vec<Range<u32>>) -> Self {
         let (old, new) = (Lines::new(old), Lines::new(new));
-        let before: Vec<&str> = old.iter().collect();
-        let after: Vec<&str> = new.iter().collect();
+        let (noise_old, noise_new): (Vec<_>, Vec<_>) =
+            (old.iter().map(&noise).collect(), new.iter().map(&noise).collect());
+        let (keys_old, keys_new) = (keys(&old, &noise_old), keys(&new, &noise_new));
+        let before: Vec<&str> = keys_old.iter().map(|k| &**k).collect();
+        let after: Vec<&str> = keys_new.iter().map(|k| &**k).collect();
         let input = InternedInput::new(Slice(&before), Slice(&after));
         let mut diff = Diff::compute(Algorithm::Histogram, &input);
         diff.postprocess_lines(&input);
@@ -139,7 +147,18 @@ impl TextDiff {
             out.hunk(hunk.before, hunk.after);
         }
         out.same(at_old, at_new, before.len() as u32 - at_old);
-        let rows = out.rows;
+        let mut rows = out.rows;
+        // Words of lines that hold noise are those of the lines themselves, without it.
+        for row in rows.iter_mut().filter(|r| r.kind == RowKind::Changed) {
+            let (Some(i), Some(j)) = (row.old, row.new) else { continue };
+            let (Some(x), Some(y)) = (noise_old.get(i as usize), noise_new.get(j as usize)) else { continue };
+            if !x.is_empty() || !y.is_empty() {
+                let (mut a, mut b) = words(old.line(i as usize), new.line(j as usize));
+                a.retain(|w| !inside(w, x));
+                b.retain(|w| !inside(w, y));
+                (row.old_words, row.new_words) = (a, b);
+            }
+        }
         let notes = notes(&old, &new);
         Self { old, new, rows, added, removed, notes }
     }
@@ -180,6 +199,29 @@ pub fn stretches(len: usize, is_same: impl Fn(usize) -> bool, context: usize) ->
         start = end;
     }
     all
+}
+
+/// Lines as they are compared: noise is one letter no text holds.
+fn keys<'a>(lines: &'a Lines, noise: &[Vec<Range<u32>>]) -> Vec<Cow<'a, str>> {
+    let key = |(line, noise): (&'a str, &Vec<Range<u32>>)| {
+        if noise.is_empty() {
+            return Cow::Borrowed(line);
+        }
+        let mut out = String::with_capacity(line.len());
+        let mut at = 0;
+        for range in noise {
+            out.push_str(line.get(at..range.start as usize).unwrap_or_default());
+            out.push('\0');
+            at = range.end as usize;
+        }
+        out.push_str(line.get(at..).unwrap_or_default());
+        Cow::Owned(out)
+    };
+    lines.iter().zip(noise).map(key).collect()
+}
+
+fn inside(word: &Range<u32>, noise: &[Range<u32>]) -> bool {
+    noise.iter().any(|n| n.start <= word.start && word.end <= n.end)
 }
 
 fn notes(old: &Lines, new: &Lines) -> Vec<&'static str> {

@@ -21,7 +21,7 @@ struct Raw {
 
 /// Tables of andon.toml that other parts read.
 const TABLES: &[&str] =
-    &["name", "default_page", "connections", "policies", "board", "alerts", "python", "description"];
+    &["name", "default_page", "connections", "policies", "board", "alerts", "python", "description", "diff"];
 
 impl Config {
     /// Reads andon.toml.

@@ -49,6 +49,7 @@ fn a_changed_cell_is_shown_by_lines_and_outputs() {
 +delay = day.median()
  print(delay)
    output changed: stream:stdout
+  134.2 \u{2192} 11.8 (\u{2212}91.2 %)
 -134.2
 +11.8
 
@@ -112,4 +113,81 @@ fn text_cannot_command_the_terminal() {
     home.write("notes.txt", "one\n\u{1b}]0;title\u{7}two\n");
     let answer = home.andon(&["diff", "notes.txt"]).code(1);
     assert!(!answer.out.contains('\u{1b}'), "{:?}", answer.out);
+}
+
+fn with_output(output: &serde_json::Value) -> String {
+    let cell = serde_json::json!({"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": [output], "source": ["show()"]});
+    serde_json::json!({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).to_string()
+}
+
+fn printed(text: &str) -> String {
+    with_output(&serde_json::json!({"output_type": "stream", "name": "stdout", "text": text}))
+}
+
+fn shown(mime: &str, value: &serde_json::Value) -> String {
+    with_output(
+        &serde_json::json!({"output_type": "display_data", "metadata": {}, "data": {mime: value, "text/plain": "x"}}),
+    )
+}
+
+#[test]
+fn what_differs_in_every_run_is_hidden_and_counted() {
+    let home = Home::new();
+    let (a, b) = ("2026-11-20 08:00:01 start\nfit took 3.2 s\n", "2026-11-21 09:30:00 start\nfit took 4.9 s\n");
+    home.write("a.ipynb", &printed(a));
+    home.write("b.ipynb", &printed(b));
+    let answer = home.andon(&["diff", "a.ipynb", "b.ipynb"]).code(0);
+    assert!(answer.out.contains("1 cell only re-run: hidden; hidden in outputs: 1 duration, 1 time"), "{}", answer.out);
+    home.write("andon.toml", "[diff]\noff = ['duration']\n");
+    let answer = home.andon(&["diff", "a.ipynb", "b.ipynb"]).code(1);
+    assert!(answer.out.contains("fit took 3.2 \u{2192} 4.9 (+53.1 %)"), "{}", answer.out);
+    home.write("andon.toml", "[diff]\noff = ['durations']\n");
+    let answer = home.andon(&["diff", "a.ipynb", "b.ipynb"]).code(0);
+    assert!(answer.err.contains("Did you mean duration?"), "{}", answer.err);
+}
+
+#[test]
+fn tables_charts_and_pictures_are_told_in_figures() {
+    let home = Home::new();
+    let table = |mean: &str, city: &str| {
+        let html = format!(
+            "<table><thead><tr><th></th><th>{city}</th><th>delay</th></tr></thead><tbody><tr><th>mean</th><td>Oslo</td><td>{mean}</td></tr><tr><th>max</th><td>Rome</td><td>9</td></tr></tbody></table>"
+        );
+        shown("text/html", &html.into())
+    };
+    home.write("a.ipynb", &table("134.2", "city"));
+    home.write("b.ipynb", &table("11.8", "town"));
+    let answer = home.andon(&["diff", "a.ipynb", "b.ipynb"]).code(1);
+    for line in ["1 of 2 rows, 1 column renamed", "city \u{2192} town", "delay \u{2212}122.4 (\u{2212}91.2 %)"] {
+        assert!(answer.out.contains(line), "{line}: {}", answer.out);
+    }
+    let document = home.andon(&["diff", "--json", "a.ipynb", "b.ipynb"]).code(1).json("andon.diff/1");
+    let told = &document["notebook"]["cells"][0]["outputs"][0]["detail"]["table"];
+    assert_eq!((&told["cells"], &told["columns"][1]["was"]), (&1.into(), &"city".into()));
+
+    let chart = |y: &[i32]| {
+        shown(
+            "application/vnd.plotly.v1+json",
+            &serde_json::json!({"data": [{"type": "bar", "name": "delay", "y": y}], "layout": {}}),
+        )
+    };
+    home.write("a.ipynb", &chart(&[1, 2, 3]));
+    home.write("b.ipynb", &chart(&[1, 5, 3]));
+    let answer = home.andon(&["diff", "a.ipynb", "b.ipynb"]).code(1);
+    assert!(answer.out.contains("~ Trace delay (bar)\n    y: 1 of 3 points changed"), "{}", answer.out);
+
+    let png = |mark: bool| {
+        let picture = image::RgbaImage::from_fn(40, 30, |x, y| {
+            image::Rgba([if mark && x < 20 && y < 3 { 0 } else { 250 }, 9, 9, 255])
+        });
+        let mut bytes = Vec::new();
+        picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
+        bytes
+    };
+    std::fs::write(home.workspace().join("a.png"), png(false)).unwrap();
+    std::fs::write(home.workspace().join("b.png"), png(true)).unwrap();
+    let answer = home.andon(&["diff", "a.png", "b.png"]).code(1);
+    assert!(answer.out.contains("5.0 % of pixels changed, SSIM 0."), "{}", answer.out);
+    let document = home.andon(&["diff", "--json", "a.png", "b.png"]).code(1).json("andon.diff/1");
+    assert_eq!(document["image"]["compared"]["changed"], 60);
 }

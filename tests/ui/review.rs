@@ -311,3 +311,18 @@ fn only_blinking_wakes_the_window() {
         }
     }
 }
+
+fn with_output(output: &serde_json::Value) -> Vec<u8> {
+    let cell = serde_json::json!({"cell_type": "code", "source": "show()", "metadata": {}, "outputs": [output], "execution_count": 1});
+    serde_json::json!({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).to_string().into_bytes()
+}
+
+#[test]
+fn numbers_are_listed_before_and_after() {
+    let printed =
+        |text: &str| with_output(&serde_json::json!({"output_type": "stream", "name": "stdout", "text": text}));
+    let (old, new) = (printed("accuracy 0.914\nfit took 3 s\n"), printed("accuracy 0.921\nfit took 4 s\n"));
+    let mut h = harness(comparing("a.ipynb", old, new));
+    h.run_steps(4);
+    h.get_by_label("accuracy 0.914 \u{2192} 0.921 (+0.8 %)");
+}

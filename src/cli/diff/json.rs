@@ -111,7 +111,7 @@ fn noise(diff: &NotebookDiff, row: &CellDiff) -> Vec<&'static str> {
 fn notebook(diff: &NotebookDiff) -> Value {
     let cells: Vec<Value> =
         diff.cells.iter().filter(|c| c.change != CellChange::Same || c.moved).map(|c| cell(diff, c)).collect();
-    json!({ "summary": diff.summary, "notes": diff.notes, "metadata": diff.metadata, "cells": cells })
+    json!({ "summary": diff.summary, "notes": diff.notes, "hidden": diff.hidden(), "metadata": diff.metadata, "cells": cells })
 }
 
 fn cell(diff: &NotebookDiff, row: &CellDiff) -> Value {
@@ -166,6 +166,7 @@ fn output(output: &OutputDiff) -> Value {
         OutputDetail::Same => Value::Null,
         OutputDetail::Text(diff) => json!({ "text": text(diff) }),
         OutputDetail::Table(diff) => json!({ "table": table(diff) }),
+        OutputDetail::Chart(chart) => json!({ "chart": &**chart }),
         OutputDetail::Image { old, new } => {
             json!({ "image": image(old.as_deref(), new.as_deref()) })
         }
@@ -176,6 +177,8 @@ fn output(output: &OutputDiff) -> Value {
         "change": output.change,
         "class": output.class,
         "detail": detail,
+        "numbers": output.metrics,
+        "noise": output.noise,
     })
 }
 
@@ -183,13 +186,23 @@ fn table(diff: &TableDiff) -> Value {
     let rows: Vec<Value> = diff
         .rows
         .iter()
-        .filter(|r| r.kind != RowKind::Same)
-        .map(|r| json!({ "kind": r.kind, "old": r.old, "new": r.new, "changed": r.changed }))
+        .filter(|r| !r.is_same())
+        .map(|r| {
+            let deltas: Vec<Value> = (0..r.changed.len())
+                .filter_map(|c| Some((c, r.delta(c)?)))
+                .map(|(c, d)| json!({ "column": c, "absolute": d.absolute(), "share": d.share() }))
+                .collect();
+            json!({
+                "kind": r.kind, "old": r.old, "new": r.new, "changed": r.changed, "moved": r.moved, "deltas": deltas,
+            })
+        })
         .collect();
-    let columns: Vec<Value> = diff.columns.iter().map(|(n, k)| json!({ "name": n, "kind": k })).collect();
+    let pairs = diff.columns.iter().zip(&diff.renamed);
+    let columns: Vec<Value> = pairs.map(|((n, k), was)| json!({ "name": n, "kind": k, "was": was })).collect();
     json!({
         "columns": columns, "rows": rows, "changed": diff.changed, "added": diff.added, "removed": diff.removed,
-        "total": diff.rows.len(),
+        "total": diff.rows.len(), "moved": diff.moved, "cells": diff.cells, "within_tolerance": diff.within,
+        "key": diff.key, "notes": diff.notes,
     })
 }
 

@@ -12,9 +12,9 @@ use serde_json::json;
 use super::out::{Common, context, document_text, finish, say};
 use crate::{
     base::{Error, Result, fsx, job::JobCtx},
-    engine::git::Repo,
+    engine::{git::Repo, workspace::diff_rules},
     model::{
-        diff::{FileDiff, FileShape, compare_files, is_notebook},
+        diff::{FileDiff, FileShape, Rules, compare_files_by, is_notebook},
         git::Rev,
     },
 };
@@ -47,6 +47,8 @@ Without revisions the last commit is compared with the files on disk; without a 
   andon diff main fix/units analysis.ipynb  two branches
   andon diff old.ipynb new.ipynb            two files
   andon diff --git HEAD~2..HEAD a.ipynb     revisions that could also be names of files
+What differs in every run and says nothing (times, addresses, progress bars and more) is hidden and counted; the table
+[diff] of andon.toml adds to that list or takes from it.
 Exit code: 0 the same (cells that were only run again do not count, unless --strict), 1 different, 2 trouble.")]
 pub struct Args {
     /// One revision or two and the file, or two files
@@ -193,7 +195,7 @@ fn below_root(root: &Path, full: &Path, given: &str, from_root: bool) -> Result<
 fn one(repo: &Repo, base: &Rev, compare: &Rev, before: &str, path: &str) -> Result<Compared> {
     let (old, new) = (repo.read(base, before)?, repo.read(compare, path)?);
     let bytes = Some((old.clone().unwrap_or_default(), new.clone().unwrap_or_default()));
-    let diff = compare_files(path, old, new);
+    let diff = compare_files_by(path, old, new, &rules(repo.root()));
     if matches!(diff.shape, FileShape::Missing) {
         return Err(Error::user(format!("There is no {path}, neither at {base} nor in the {compare}"))
             .hint("Revisions come first, the path last: andon diff HEAD~1 PATH"));
@@ -216,16 +218,29 @@ fn all(args: &Args, cx: &JobCtx) -> Result<Vec<Compared>> {
     Ok(files)
 }
 
+/// What counts for nothing; a list that cannot be read is said and does not stand in the way.
+fn rules(root: &Path) -> Rules {
+    diff_rules(root).unwrap_or_else(|e| {
+        let hint = e.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
+        say(&format!("andon: {e}{hint}; compared by the rules Andon comes with"));
+        Rules::default()
+    })
+}
+
 fn two_files(here: &Path, a: &str, b: &str) -> Result<Compared> {
     let (old, new) = (fsx::read(&here.join(a))?, fsx::read(&here.join(b))?);
     let bytes = Some((old.clone(), new.clone()));
-    let diff = compare_files(b, Some(old), Some(new));
+    let rules = super::out::workspace_above(here).map_or_else(Rules::default, |root| rules(&root));
+    let diff = compare_files_by(b, Some(old), Some(new), &rules);
     Ok(Compared { path: b.to_owned(), old: a.to_owned(), new: b.to_owned(), diff, bytes })
 }
 
 /// The comparison of two files in words, for those whom git hands files rather than revisions.
 pub(super) fn told(path: &str, sides: [&str; 2], old: Option<Vec<u8>>, new: Option<Vec<u8>>, colour: bool) -> String {
-    let diff = compare_files(path, old, new);
+    let diff = {
+        let here = std::env::current_dir().ok().and_then(|d| super::out::workspace_above(&d));
+        compare_files_by(path, old, new, &here.map_or_else(Rules::default, |root| rules(&root)))
+    };
     let [old, new] = sides.map(str::to_owned);
     let file = Compared { path: path.to_owned(), old, new, diff, bytes: None };
     print::file(&file, 3, colour).iter().map(|l| format!("{l}\n")).collect()

@@ -69,6 +69,10 @@ impl Pen {
         if diff.summary.rerun > 0 {
             words.push_str(&format!("; {} only re-run: hidden", count(diff.summary.rerun as u64, "cell")));
         }
+        let hidden = diff.hidden();
+        if !hidden.is_empty() {
+            words.push_str(&format!("; hidden in outputs: {}", hidden.words()));
+        }
         self.put("", &format!("  {words}"));
         diff.notes.iter().for_each(|n| self.put("", &format!("  {n}")));
         for key in &diff.metadata {
@@ -111,8 +115,20 @@ impl Pen {
             _ => "output changed",
         };
         self.put(CYAN, &format!("   {word}: {}", output.class));
+        output.metrics.iter().for_each(|m| self.put("", &format!("  {}", m.words())));
         match &output.detail {
             OutputDetail::Same => {}
+            OutputDetail::Chart(chart) => {
+                for part in &chart.parts {
+                    let (sign, colour) = match part.change {
+                        OutputChange::Added => ('+', GREEN),
+                        OutputChange::Removed => ('-', RED),
+                        _ => ('~', ""),
+                    };
+                    self.put(colour, &format!("{sign} {}", part.name));
+                    part.facts.iter().for_each(|f| self.put("", &format!("    {f}")));
+                }
+            }
             OutputDetail::Text(diff) => self.text(diff, false),
             OutputDetail::Table(diff) => self.table(diff),
             OutputDetail::Image { old, new } => self.image(old.as_deref(), new.as_deref()),
@@ -132,11 +148,32 @@ impl Pen {
 
     fn table(&self, diff: &TableDiff) {
         self.put("", &format!("  {}", diff.words()));
-        let names: Vec<_> = diff.columns.iter().map(|c| c.0.as_str()).collect();
+        diff.notes.iter().for_each(|n| self.put("", &format!("  {n}")));
+        let name = |(c, was): (&(String, RowKind), &Option<String>)| match (was, c.1) {
+            (Some(was), _) => format!("{was} \u{2192} {}", c.0),
+            (_, RowKind::Added) => format!("+{}", c.0),
+            (_, RowKind::Removed) => format!("-{}", c.0),
+            _ => c.0.clone(),
+        };
+        let names: Vec<_> = diff.columns.iter().zip(&diff.renamed).map(name).collect();
         self.put("", &format!("  {}", names.join(" | ")));
-        for row in diff.rows.iter().filter(|r| r.kind != RowKind::Same).take(200) {
+        for row in diff.rows.iter().filter(|r| !r.is_same()).take(200) {
+            if let (RowKind::Same, Some(cells)) = (row.kind, &row.new) {
+                self.put("", &format!("~ moved: {}", cells.join(" | ")));
+                continue;
+            }
             row.old.iter().for_each(|r| self.put(RED, &format!("- {}", r.join(" | "))));
             row.new.iter().for_each(|r| self.put(GREEN, &format!("+ {}", r.join(" | "))));
+            let by = |(n, c): (usize, &(String, RowKind))| {
+                let delta = row.delta(n)?;
+                let percent = delta.percent();
+                let percent = if percent.is_empty() { percent } else { format!(" ({percent})") };
+                Some(format!("{} {}{percent}", c.0, delta.words()))
+            };
+            let deltas: Vec<_> = diff.columns.iter().enumerate().filter_map(by).collect();
+            if !deltas.is_empty() {
+                self.put("", &format!("    {}", deltas.join(", ")));
+            }
         }
     }
 

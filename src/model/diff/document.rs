@@ -254,8 +254,11 @@ fn richest(data: Value<'_>) -> String {
     let keys: Vec<_> = data.members().filter_map(|m| m.key.as_str()).collect();
     let own = keys.iter().find(|k| k.ends_with("+json") || k.as_ref() == "application/json");
     let has = |mime: &&&str| keys.iter().any(|k| k == **mime);
-    // A picture or page beats the data it was made from; that data beats plain words.
-    let best = RICHEST.iter().take(6).find(has).map(|m| (*m).to_owned());
+    // A picture beats the data it was made from; a chart's description beats the page that draws it, any page beats
+    // other data, and those beat plain words.
+    let picture = RICHEST.iter().take(5).find(has).map(|m| (*m).to_owned());
+    let chart = || keys.iter().find(|k| super::chart::is_chart(k)).map(|k| k.to_string());
+    let best = picture.or_else(chart).or_else(|| RICHEST.iter().take(6).find(has).map(|m| (*m).to_owned()));
     best.or_else(|| own.map(|k| k.to_string()))
         .or_else(|| RICHEST.iter().find(has).map(|m| (*m).to_owned()))
         .or_else(|| keys.iter().min().map(|k| k.to_string()))
@@ -275,7 +278,8 @@ pub(in crate::model) enum Form {
 
 /// How the content of a mime type is meant.
 pub(super) fn form_of(mime: &str) -> Form {
-    if mime == "application/json" || mime.ends_with("+json") {
+    // Altair writes `application/vnd.vegalite.v6.json`, with a dot.
+    if mime == "application/json" || mime.ends_with("+json") || mime.ends_with(".json") {
         Form::Tree
     } else if mime.starts_with("text/") || mime.ends_with("+xml") || mime == "application/javascript" {
         Form::Text

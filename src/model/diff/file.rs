@@ -1,7 +1,7 @@
 //! Any file: a notebook by cells, text by lines, an image as a picture, the rest by size.
 use std::sync::Arc;
 
-use super::{Document, NotebookDiff, image};
+use super::{Document, NotebookDiff, Rules, image};
 use crate::{
     base::{Result, fsx::hash, text},
     model::{
@@ -105,10 +105,15 @@ fn extension(path: &str) -> String {
 
 /// Compares a file; none is a side on which it does not exist.
 pub fn compare_files(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> FileDiff {
+    compare_files_by(path, old, new, &Rules::default())
+}
+
+/// Compares a file by the rules of its workspace.
+pub fn compare_files_by(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>, rules: &Rules) -> FileDiff {
     let same_bytes = old == new;
     let mut note = None;
     if is_notebook(path) && (old.is_some() || new.is_some()) {
-        match notebook(path, old.clone(), new.clone()) {
+        match notebook(path, old.clone(), new.clone(), rules) {
             Ok(diff) => {
                 return FileDiff { shape: FileShape::Notebook(Arc::new(diff)), note, same_bytes, same_picture: false };
             }
@@ -153,13 +158,13 @@ pub fn compare_files(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> 
     }
 }
 
-fn notebook(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> Result<NotebookDiff> {
+fn notebook(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>, rules: &Rules) -> Result<NotebookDiff> {
     let parse = |bytes: Option<Vec<u8>>| match bytes {
         // An empty file is a notebook that nobody has begun.
         Some(bytes) if !bytes.iter().all(u8::is_ascii_whitespace) => Document::parse(path, bytes),
         _ => Ok(Document::empty()),
     };
-    Ok(NotebookDiff::new(Arc::new(parse(old)?), Arc::new(parse(new)?)))
+    Ok(NotebookDiff::by(Arc::new(parse(old)?), Arc::new(parse(new)?), rules))
 }
 
 /// UTF-8 without NUL, byte order mark taken off; none for anything else.

@@ -1,26 +1,35 @@
 //! The meaning of a change: notebooks by cells, outputs as what they are, anything else by lines.
 //!
 //! [`document`] reads both sides into cells with fingerprints, [`align`] says which cell is which (with [`fuzzy`]
-//! for edited ones), [`moves`] which of them moved, [`output`] and [`table`] compare results. What tools write at
-//! every run (execution counts, timing, widget state, memory addresses) is counted and hidden, never lost.
+//! for edited ones), [`moves`] which of them moved, [`output`] compares results with the help of [`table`], [`image`],
+//! [`chart`] and [`number`]. What tools write at every run (execution counts, timing, widget state, and what [`noise`]
+//! lists) is counted and hidden, never lost.
 pub(in crate::model) mod align;
+mod chart;
+mod content;
 mod document;
 mod file;
 mod fuzzy;
 mod image;
 pub(in crate::model) mod moves;
+mod noise;
+mod number;
 mod order;
 mod output;
 mod table;
+mod tabletext;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use chart::{ChartDiff, ChartPart};
 pub use document::{CellType, CellView, Document, OutputView};
 pub(in crate::model) use document::{Form, VOLATILE_CELL, VOLATILE_NOTEBOOK, canonical};
-pub use file::{FileDiff, FileShape, Picture, compare_files, is_notebook};
+pub use file::{FileDiff, FileShape, Picture, compare_files, compare_files_by, is_notebook};
 pub use image::{Fit, Heat, ImageDiff, ImageView, Region, SHOWN_SIDE, SSIM_PIXELS};
+pub use noise::{Noise, Rules};
+pub use number::{Delta, Metric};
 pub use output::{OutputChange, OutputDetail, OutputDiff};
 pub use table::{TableData, TableDiff, TableRow};
 
@@ -80,6 +89,8 @@ pub struct CellDiff {
     pub link: Option<Link>,
     /// Something that only a run writes differs.
     pub noise: bool,
+    /// What of it was found in outputs.
+    pub hidden: Noise,
 }
 
 impl CellDiff {
@@ -147,16 +158,27 @@ pub struct NotebookDiff {
 impl NotebookDiff {
     /// Compares two notebooks.
     pub fn new(old: Arc<Document>, new: Arc<Document>) -> Self {
+        Self::by(old, new, &Rules::default())
+    }
+    /// Compares two notebooks by the rules of a workspace.
+    pub fn by(old: Arc<Document>, new: Arc<Document>, rules: &Rules) -> Self {
+        let judge = output::Judge::new(rules);
         let matching = align::align(&old, &new);
         let mut cells = order::rows(&old, &new, &matching);
         for row in &mut cells {
-            fill(row, &old, &new);
+            fill(row, &old, &new, &judge);
         }
         order::links(&mut cells, &old, &new);
         let metadata = key_changes(&old.metadata, &new.metadata);
         let summary = summarise(&cells, &old, &new);
         let notes = notes(&old, &new, &matching, &cells);
         Self { old, new, cells, summary, metadata, notes }
+    }
+    /// What differs in outputs and counts for nothing: hidden, not lost.
+    pub fn hidden(&self) -> Noise {
+        let mut all = Noise::default();
+        self.cells.iter().for_each(|c| all.join(&c.hidden));
+        all
     }
     /// The same comparison with outputs taken as noise.
     pub fn without_outputs(&self) -> Self {
@@ -191,17 +213,17 @@ impl NotebookDiff {
 
 /// True when two runs' outputs differ in nothing but what is masked: addresses, times.
 pub(in crate::model) fn outputs_differ_in_noise_only(a: &[OutputView], b: &[OutputView]) -> bool {
-    output::compare(a, b).0.is_empty()
+    output::compare(a, b, &output::Judge::new(&Rules::default())).0.is_empty()
 }
 
 /// Compares the two cells of a matched row field by field.
-fn fill(row: &mut CellDiff, old: &Document, new: &Document) {
+fn fill(row: &mut CellDiff, old: &Document, new: &Document, judge: &output::Judge<'_>) {
     let (a, b) = match (row.old.and_then(|i| old.cells.get(i)), row.new.and_then(|j| new.cells.get(j))) {
         (Some(a), Some(b)) => (a, b),
         // What a cell shows comes and goes with it.
         (a, b) => {
             let outputs = |c: Option<&CellView>| c.map(|c| c.outputs.clone()).unwrap_or_default();
-            row.outputs = output::compare(&outputs(a), &outputs(b)).0;
+            row.outputs = output::compare(&outputs(a), &outputs(b), judge).0;
             return;
         }
     };
@@ -213,8 +235,11 @@ fn fill(row: &mut CellDiff, old: &Document, new: &Document) {
     }
     row.metadata = key_changes(&a.metadata, &b.metadata);
     row.attachments = attachments(a, b);
-    let (outputs, masked) = output::compare(&a.outputs, &b.outputs);
+    let (outputs, hidden) = output::compare(&a.outputs, &b.outputs, judge);
     row.outputs = outputs;
+    // Outputs that differ in nothing a reader sees are a re-run as well.
+    let masked = !hidden.is_empty() || (row.outputs.is_empty() && a.outputs_hash != b.outputs_hash);
+    row.hidden = hidden;
     row.noise = masked || a.count != b.count || a.volatile != b.volatile;
     row.change = if row.edited() || !row.outputs.is_empty() {
         CellChange::Changed

@@ -60,6 +60,7 @@ fn row(old: Option<usize>, new: Option<usize>, moved: bool) -> CellDiff {
         attachments: Vec::new(),
         link: None,
         noise: false,
+        hidden: super::Noise::default(),
     }
 }
 

@@ -1,19 +1,23 @@
-//! Outputs compared as what they are: streams and errors as text, tables by rows, images by bytes, JSON as trees.
-use std::sync::Arc;
+//! Outputs compared as what they are: streams and errors as text, tables by rows, images by pixels, charts by trace,
+//! anything else as a tree.
+use std::{cell::Cell, sync::Arc};
 
-use base64::Engine;
 use imara_diff::{Algorithm, Diff, InternedInput, TokenSource};
 use serde::Serialize;
 
 use super::{
+    chart::ChartDiff,
+    content::{Content, content, raw_text},
     document::{Form, OutputView, canonical, canonical_output, form_of},
     file::Picture,
+    image,
+    noise::{Noise, OVERWRITTEN, REENCODED, Rules, Scope, WITHIN},
+    number::{self, Metric},
     table::{TableData, TableDiff},
 };
 use crate::model::{
-    json::{Bytes, Json, Kind, Style, Value, format_value},
-    output::Output,
-    textdiff::TextDiff,
+    json::{Bytes, Json},
+    textdiff::{RowKind, TextDiff},
 };
 
 /// What happened to an output.
@@ -34,6 +38,7 @@ pub enum OutputDetail {
     /// Text of any kind: streams, tracebacks, pretty JSON, markup.
     Text(Arc<TextDiff>),
     Table(Arc<TableDiff>),
+    Chart(Arc<ChartDiff>),
     Image {
         old: Option<Arc<Picture>>,
         new: Option<Arc<Picture>>,
@@ -50,6 +55,44 @@ pub struct OutputDiff {
     /// `stream:stdout`, `error`, or the mime type that is compared.
     pub class: String,
     pub detail: OutputDetail,
+    /// What differs beside and counts for nothing.
+    pub noise: Noise,
+    /// Numbers before and after, where the words around them stayed.
+    pub metrics: Vec<Metric>,
+}
+
+/// What is decided while outputs are compared: by which rules, and how many pixels may still be decoded only to find
+/// out that a picture is the same after all.
+pub(super) struct Judge<'a> {
+    rules: &'a Rules,
+    pixels: Cell<u64>,
+}
+
+/// Pixels of pictures that are decoded for one comparison of notebooks.
+const MAX_PIXELS: u64 = 64 * 1024 * 1024;
+
+impl<'a> Judge<'a> {
+    pub fn new(rules: &'a Rules) -> Self {
+        Self { rules, pixels: Cell::new(MAX_PIXELS) }
+    }
+
+    /// The same picture in another file; what is beyond the budget is not known to be.
+    fn same_picture(&self, old: &Picture, new: &Picture) -> bool {
+        let size = |p: &Picture| p.size.map_or(0, |(w, h)| u64::from(w) * u64::from(h));
+        match self.pixels.get().checked_sub(size(old) + size(new)) {
+            Some(left) if old.size == new.size => {
+                self.pixels.set(left);
+                image::same_picture(old, new)
+            }
+            _ => false,
+        }
+    }
+}
+
+struct Told {
+    detail: OutputDetail,
+    noise: Noise,
+    metrics: Vec<Metric>,
 }
 
 struct Hashes<'a>(&'a [OutputView]);
@@ -65,36 +108,68 @@ impl<'a> TokenSource for Hashes<'a> {
     }
 }
 
-/// Compares the outputs of one cell; empty when they show the same. The flag says that only addresses differ.
-pub(super) fn compare(old: &[OutputView], new: &[OutputView]) -> (Vec<OutputDiff>, bool) {
+/// Compares the outputs of one cell; empty when they show the same, but for the noise that comes with them.
+pub(super) fn compare(old: &[OutputView], new: &[OutputView], judge: &Judge<'_>) -> (Vec<OutputDiff>, Noise) {
+    let mut all = Noise::default();
     let mut rows = Vec::new();
-    let mut masked = false;
     for (i, j) in pair(old, new) {
         let (a, b) = (i.and_then(|i| old.get(i)), j.and_then(|j| new.get(j)));
         let class = b.or(a).map_or_else(String::new, |o| o.class.clone());
+        let mut noise = Noise::default();
+        let mut told = None;
         let change = match (a, b) {
             (Some(a), Some(b)) if same(a, b) => OutputChange::Same,
-            (Some(a), Some(b)) if same_but_addresses(a, b) => {
-                masked = true;
-                OutputChange::Same
-            }
-            (Some(_), Some(_)) => OutputChange::Changed,
+            (Some(a), Some(b)) => match only_noise(a, b, judge) {
+                Some(found) => {
+                    noise = found;
+                    OutputChange::Same
+                }
+                None => {
+                    let made = detail(&class, (Some(a), Some(b)), judge);
+                    let same = says_the_same(&made, a, b);
+                    told = Some(made);
+                    if same { OutputChange::Same } else { OutputChange::Changed }
+                }
+            },
             (None, _) => OutputChange::Added,
             (_, None) => OutputChange::Removed,
         };
-        rows.push((i, j, change, class, a, b));
+        let told = match told {
+            Some(told) if change == OutputChange::Same => {
+                noise.join(&told.noise);
+                Told { detail: OutputDetail::Same, noise, metrics: Vec::new() }
+            }
+            Some(told) => told,
+            None if change == OutputChange::Same => Told { detail: OutputDetail::Same, noise, metrics: Vec::new() },
+            None => detail(&class, (a, b), judge),
+        };
+        all.join(&told.noise);
+        let Told { detail, noise, metrics } = told;
+        rows.push(OutputDiff { old: i, new: j, change, class, detail, noise, metrics });
     }
-    if rows.iter().all(|r| r.2 == OutputChange::Same) {
-        return (Vec::new(), masked);
+    if rows.iter().all(|r| r.change == OutputChange::Same) {
+        rows.clear();
     }
-    let rows = rows
-        .into_iter()
-        .map(|(old, new, change, class, a, b)| {
-            let detail = if change == OutputChange::Same { OutputDetail::Same } else { detail(&class, a, b) };
-            OutputDiff { old, new, change, class, detail }
-        })
-        .collect();
-    (rows, masked)
+    (rows, all)
+}
+
+/// What is told of two outputs has nothing in it, and nothing else differs between them than what was compared.
+fn says_the_same(told: &Told, a: &OutputView, b: &OutputView) -> bool {
+    let empty = match &told.detail {
+        OutputDetail::Table(t) => t.is_same(),
+        OutputDetail::Chart(c) => c.parts.is_empty(),
+        _ => false,
+    };
+    // The words beside a table or chart are made from it; other types of the bundle are not.
+    empty && rest(a, &["text/plain"]) == rest(b, &["text/plain"])
+}
+
+/// The family of a class: pictures of any encoding may be one picture.
+fn family(class: &str) -> &str {
+    match class {
+        "image/png" | "image/jpeg" | "image/gif" | "image/webp" => "image",
+        other => other,
+    }
 }
 
 /// Equal outputs in order; between them, outputs of one class in order.
@@ -110,8 +185,8 @@ fn pair(old: &[OutputView], new: &[OutputView]) -> Vec<(Option<usize>, Option<us
         (i, j) = (before.end, after.end);
         let mut from = after.start;
         for x in before {
-            let class = old.get(x).map(|o| &o.class);
-            let partner = (from..after.end).find(|y| new.get(*y).map(|o| &o.class) == class);
+            let class = old.get(x).map(|o| family(&o.class));
+            let partner = (from..after.end).find(|y| new.get(*y).map(|o| family(&o.class)) == class);
             if let Some(y) = partner {
                 all.extend((from..y).map(|y| (None, Some(y))));
                 from = y + 1;
@@ -163,212 +238,122 @@ pub(super) fn same_json(a: &Bytes, b: &Bytes) -> bool {
     form(a) == form(b)
 }
 
-/// Memory addresses (`0x7f...`) differ in every run and mean nothing.
-fn same_but_addresses(a: &OutputView, b: &OutputView) -> bool {
-    const LIMIT: usize = 200_000;
-    let size = |o: &OutputView| o.parts.iter().map(|p| p.len()).sum::<usize>();
-    if a.class != b.class || size(a) > LIMIT || size(b) > LIMIT {
-        return false;
+/// Longest output that is searched for noise.
+const MAX_SEARCHED: usize = 2_000_000;
+
+/// The noise two outputs differ in, when they differ in nothing else.
+fn only_noise(a: &OutputView, b: &OutputView, judge: &Judge<'_>) -> Option<Noise> {
+    if family(&a.class) == "image" && family(&b.class) == "image" {
+        return same_image(a, b, judge);
     }
-    let (a, b) = (form(a), form(b));
-    memchr::memmem::find(&a, b"0x").is_some() && mask(&a) == mask(&b)
+    let size = |o: &OutputView| o.parts.iter().map(|p| p.len()).sum::<usize>();
+    if a.class != b.class || size(a) > MAX_SEARCHED || size(b) > MAX_SEARCHED {
+        return None;
+    }
+    let scope = Scope::of(&a.class);
+    if matches!(scope, Scope::Stream | Scope::Error) {
+        let (x, y) = (raw_text(a), raw_text(b));
+        if x == y {
+            let mut noise = Noise::default();
+            noise.add(OVERWRITTEN, u64::from(scope == Scope::Stream));
+            return Some(noise);
+        }
+        return judge.rules.only_noise(x.as_bytes(), y.as_bytes(), scope);
+    }
+    judge.rules.only_noise(&form(a), &form(b), scope)
 }
 
-fn mask(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = memchr::memmem::find(rest, b"0x") {
-        let (head, tail) = rest.split_at(at + 2);
-        out.extend_from_slice(head);
-        let digits = tail.iter().take_while(|c| c.is_ascii_hexdigit()).count();
-        // Short ones are numbers somebody wrote, such as 0xff.
-        if digits < 6 {
-            out.extend_from_slice(tail.get(..digits).unwrap_or_default());
+fn same_image(a: &OutputView, b: &OutputView, judge: &Judge<'_>) -> Option<Noise> {
+    let (Content::Image(old), Content::Image(new)) = (content(a), content(b)) else { return None };
+    let (x, y) = (rest(a, &[&a.class]), rest(b, &[&b.class]));
+    let mut noise = if x == y { Noise::default() } else { judge.rules.only_noise(&x, &y, Scope::Result)? };
+    if old.hash != new.hash {
+        if !judge.same_picture(&old, &new) {
+            return None;
         }
-        rest = tail.get(digits..).unwrap_or_default();
+        noise.add(REENCODED, 1);
     }
-    out.extend_from_slice(rest);
+    Some(noise)
+}
+
+/// All of an output but some types of its bundle, in a form that is equal for equal values.
+fn rest(o: &OutputView, without: &[&str]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let Some(json) = o.parts.first().and_then(|p| Json::parse(p.clone()).ok()) else { return out };
+    let data = json.root().get("data");
+    let mut members: Vec<_> = data
+        .iter()
+        .flat_map(|d| d.members())
+        .map(|m| (m.key.as_str().unwrap_or_default().into_owned(), m.value))
+        .filter(|(mime, _)| *mime != o.class && !without.contains(&mime.as_str()))
+        .collect();
+    members.sort_by(|a, b| a.0.cmp(&b.0));
+    for (mime, value) in members {
+        out.extend_from_slice(mime.as_bytes());
+        out.push(b'=');
+        canonical(value, form_of(&mime), &mut out);
+    }
     out
 }
 
-/// What an output holds, for showing and for comparing.
-enum Content {
-    Text(String),
-    Table(TableData, String),
-    Image(Picture),
-}
-
-fn detail(class: &str, a: Option<&OutputView>, b: Option<&OutputView>) -> OutputDetail {
+fn detail(class: &str, (a, b): (Option<&OutputView>, Option<&OutputView>), judge: &Judge<'_>) -> Told {
     let (x, y) = (a.map(content), b.map(content));
+    let plain = |detail| Told { detail, noise: Noise::default(), metrics: Vec::new() };
     match (x, y) {
         (Some(Content::Table(x, _)), Some(Content::Table(y, _))) => {
-            OutputDetail::Table(Arc::new(TableDiff::new(&x, &y)))
+            let table = TableDiff::within(&x, &y, judge.rules.tolerance);
+            let mut told = plain(OutputDetail::Same);
+            told.noise.add(WITHIN, table.within);
+            told.detail = OutputDetail::Table(Arc::new(table));
+            told
         }
-        (Some(Content::Table(x, _)), None) => OutputDetail::Table(Arc::new(TableDiff::new(&x, &TableData::default()))),
-        (None, Some(Content::Table(y, _))) => OutputDetail::Table(Arc::new(TableDiff::new(&TableData::default(), &y))),
+        (Some(Content::Table(x, _)), None) => {
+            plain(OutputDetail::Table(Arc::new(TableDiff::new(&x, &TableData::default()))))
+        }
+        (None, Some(Content::Table(y, _))) => {
+            plain(OutputDetail::Table(Arc::new(TableDiff::new(&TableData::default(), &y))))
+        }
+        (Some(Content::Chart(x, s)), Some(Content::Chart(y, t))) => match ChartDiff::new(&x, &y) {
+            Some(chart) => plain(OutputDetail::Chart(Arc::new(chart))),
+            None => text_detail((s, t), class, judge),
+        },
         (x, y) if class.starts_with("image/") => {
             let picture = |c| match c {
                 Some(Content::Image(p)) => Some(Arc::new(p)),
                 _ => None,
             };
             let (old, new) = (picture(x), picture(y));
-            if old.is_none() && new.is_none() { text_detail(a, b) } else { OutputDetail::Image { old, new } }
+            if old.is_none() && new.is_none() {
+                let text = |o: Option<&OutputView>| o.map(raw_text).unwrap_or_default();
+                return text_detail((text(a), text(b)), class, judge);
+            }
+            plain(OutputDetail::Image { old, new })
         }
         (x, y) => {
             let text = |c: Option<Content>| match c {
-                Some(Content::Text(t) | Content::Table(_, t)) => t,
+                Some(Content::Text(t) | Content::Table(_, t) | Content::Chart(_, t)) => t,
                 Some(Content::Image(p)) => p.words(),
                 None => String::new(),
             };
-            OutputDetail::Text(Arc::new(TextDiff::new(text(x), text(y))))
+            text_detail((text(x), text(y)), class, judge)
         }
     }
 }
 
-fn text_detail(a: Option<&OutputView>, b: Option<&OutputView>) -> OutputDetail {
-    let text = |o: Option<&OutputView>| o.map(raw_text).unwrap_or_default();
-    OutputDetail::Text(Arc::new(TextDiff::new(text(a), text(b))))
-}
-
-/// An output in words: what its class shows, decoded.
-fn content(o: &OutputView) -> Content {
-    let Some(json) = o.parts.first().and_then(|p| Json::parse(p.clone()).ok()) else {
-        return Content::Text(String::new());
-    };
-    let root = json.root();
-    if o.class.starts_with("stream:") || o.class == "error" {
-        return Content::Text(raw_text(o));
-    }
-    let Some(value) = root.get("data").and_then(|d| d.get(&o.class)) else {
-        return Content::Text(pretty(root));
-    };
-    let plain = || {
-        let text = root.get("data").and_then(|d| d.get("text/plain")).and_then(|v| v.joined());
-        text.map(|t| t.into_owned())
-    };
-    match form_of(&o.class) {
-        Form::Tree => Content::Text(pretty(value)),
-        Form::Text => {
-            let text = value.joined().unwrap_or_default().into_owned();
-            match (o.class == "text/html").then(|| table(&text)).flatten() {
-                Some(table) => Content::Table(table, plain().unwrap_or(text)),
-                // Markup says less to a reader than the words beside it, unless those only name an object.
-                None if o.class == "text/html" => {
-                    Content::Text(plain().filter(|p| !p.starts_with('<')).unwrap_or(text))
-                }
-                None => Content::Text(text),
-            }
-        }
-        Form::Base64 => {
-            let text = value.joined().unwrap_or_default();
-            let clean: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-            match base64::engine::general_purpose::STANDARD.decode(&clean) {
-                Ok(bytes) => Content::Image(Picture::new(&o.class, bytes)),
-                Err(_) => Content::Text(plain().unwrap_or_default()),
-            }
+fn text_detail((old, new): (String, String), class: &str, judge: &Judge<'_>) -> Told {
+    let (scope, rules) = (Scope::of(class), judge.rules);
+    let both = !old.is_empty() && !new.is_empty();
+    let text = TextDiff::masked(old, new, |line| if both { rules.ranges(line, scope) } else { Vec::new() });
+    let mut noise = Noise::default();
+    for row in text.rows.iter().filter(|r| r.kind == RowKind::Same) {
+        let (Some(i), Some(j)) = (row.old, row.new) else { continue };
+        let (a, b) = (text.old.line(i as usize), text.new.line(j as usize));
+        if a != b {
+            rules.only_noise(a.as_bytes(), b.as_bytes(), scope).iter().for_each(|n| noise.join(n));
         }
     }
-}
-
-/// The table that a piece of HTML is; none when it is more or something else.
-fn table(html: &str) -> Option<TableData> {
-    let bundle = serde_json::Map::from_iter([("text/html".to_owned(), serde_json::Value::from(html))]);
-    match Output::from_bundle(&bundle, &serde_json::Map::new()) {
-        Output::Table(table) => TableData::from_output(&table),
-        _ => None,
-    }
-}
-
-/// Streams, tracebacks without colours, and anything else as it is written.
-fn raw_text(o: &OutputView) -> String {
-    let mut text = String::new();
-    for part in &o.parts {
-        let Ok(json) = Json::parse(part.clone()) else { continue };
-        let root = json.root();
-        if o.class == "error" {
-            let get = |key: &str| root.get(key).and_then(|v| v.as_str()).unwrap_or_default().into_owned();
-            text.push_str(&format!("{}: {}", get("ename"), get("evalue")));
-            for line in root.get("traceback").iter().flat_map(Value::items) {
-                text.push('\n');
-                text.push_str(&line.as_str().unwrap_or_default());
-            }
-        } else if let Some(stream) = root.get("text").and_then(|v| v.joined()) {
-            text.push_str(&stream);
-        } else {
-            text.push_str(&pretty(root));
-        }
-    }
-    without_ansi(&text)
-}
-
-/// Takes out colour codes and applies carriage returns, as a terminal shows it.
-fn without_ansi(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    let mut line = 0;
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => {
-                if chars.next_if_eq(&'[').is_some() {
-                    for c in chars.by_ref() {
-                        if ('@'..='~').contains(&c) {
-                            break;
-                        }
-                    }
-                }
-            }
-            '\r' if chars.peek() != Some(&'\n') => out.truncate(line),
-            '\n' => {
-                out.push('\n');
-                line = out.len();
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// JSON over several lines with sorted keys, so that only values differ.
-fn pretty(value: Value<'_>) -> String {
-    let style = Style { indent: Some("  ".to_owned()), ..Style::default() };
-    let mut out = Vec::new();
-    sorted(value, &style, 0, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn sorted(value: Value<'_>, style: &Style, level: usize, out: &mut Vec<u8>) {
-    let (open, close) = match value.kind() {
-        Kind::Object => (b'{', b'}'),
-        Kind::Array => (b'[', b']'),
-        _ => return format_value(value, style, level, out),
-    };
-    let mut parts: Vec<(Option<Value<'_>>, Value<'_>)> = if value.is_object() {
-        value.members().map(|m| (Some(m.key), m.value)).collect()
-    } else {
-        value.items().map(|v| (None, v)).collect()
-    };
-    if value.is_object() {
-        parts.sort_by(|a, b| a.0.map(|k| k.raw()).cmp(&b.0.map(|k| k.raw())));
-    }
-    out.push(open);
-    let count = parts.len();
-    for (n, (key, value)) in parts.into_iter().enumerate() {
-        out.push(b'\n');
-        out.extend(std::iter::repeat_n(b' ', (level + 1) * 2));
-        if let Some(key) = key {
-            out.extend_from_slice(key.raw());
-            out.extend_from_slice(b": ");
-        }
-        sorted(value, style, level + 1, out);
-        if n + 1 < count {
-            out.push(b',');
-        }
-    }
-    if count > 0 {
-        out.push(b'\n');
-        out.extend(std::iter::repeat_n(b' ', level * 2));
-    }
-    out.push(close);
+    let metrics = if both { number::metrics(&text) } else { Vec::new() };
+    Told { detail: OutputDetail::Text(Arc::new(text)), noise, metrics }
 }
 
 #[cfg(test)]
@@ -376,13 +361,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terminals_show_the_last_of_what_was_overwritten() {
-        assert_eq!(without_ansi("\u{1b}[31mred\u{1b}[0m 10 %\r 20 %\ndone\r\n"), " 20 %\ndone\r\n");
-    }
-
-    #[test]
-    fn addresses_are_masked_and_numbers_are_not() {
-        assert_eq!(mask(b"<A at 0x7f00aa11bb22>"), mask(b"<A at 0x7f99aa11bb00>"));
-        assert_ne!(mask(b"flags 0xff"), mask(b"flags 0xfe"));
+    fn an_address_is_noise_and_a_number_is_not() {
+        let view = |text: &str| {
+            let json = format!("{{\"output_type\":\"stream\",\"name\":\"stdout\",\"text\":\"{text}\"}}");
+            OutputView {
+                class: "stream:stdout".into(),
+                parts: vec![Bytes::from(json.clone().into_bytes())],
+                hash: crate::base::fsx::hash(json.as_bytes()),
+            }
+        };
+        let compare = |a: &str, b: &str| super::compare(&[view(a)], &[view(b)], &Judge::new(&Rules::default()));
+        let (rows, noise) = compare("<A at 0x7f00aa11bb22>", "<A at 0x7f99aa11bb00>");
+        assert_eq!((rows.len(), noise.words().as_str()), (0, "1 memory address"));
+        assert_eq!(compare("flags 0xff", "flags 0xfe").0.len(), 1);
+        let (rows, _) =
+            compare("2026-11-20 08:00:01 start\\naccuracy 0.914\\n", "2026-11-21 08:00:07 start\\naccuracy 0.921\\n");
+        assert_eq!(rows[0].metrics[0].words(), "accuracy 0.914 \u{2192} 0.921 (+0.8 %)");
+        assert_eq!(rows[0].noise.words(), "1 time");
+        assert!(matches!(&rows[0].detail, OutputDetail::Text(t) if (t.added, t.removed) == (1, 1)));
+        let (rows, noise) = compare("5%\\r50%\\r100%\\n", "7%\\r100%\\n");
+        assert_eq!((rows.len(), noise.words().as_str()), (0, "1 overwritten progress line"));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     app::review::{Command, Mode, Shown},
     base::text::{count, shorten},
     model::{
-        diff::{CellChange, CellDiff, CellView, FileShape, Link, NotebookDiff, OutputChange, OutputDetail},
+        diff::{CellChange, CellDiff, CellView, FileShape, Link, Metric, NotebookDiff, OutputChange, OutputDetail},
         textdiff::{Row, RowKind},
     },
     ui::{
@@ -151,6 +151,14 @@ impl Pen<'_, '_> {
             Item::Value { added, text, .. } => {
                 self.walls(ui, band);
                 self.value(ui, band, *added, text);
+            }
+            Item::Metric(metric) => {
+                self.walls(ui, band);
+                self.metric(ui, band, metric);
+            }
+            Item::Part { change, name } => {
+                self.walls(ui, band);
+                self.part(ui, band, *change, name);
             }
             Item::OutputHead { row, output } => {
                 self.walls(ui, band);
@@ -448,16 +456,12 @@ impl Pen<'_, '_> {
         painter.rect_filled(rect, 0.0, theme.panel);
         painter.hline(rect.x_range(), rect.top() + 0.5, theme.hairline());
         let what = match output.class.as_str() {
+            _ if matches!(output.detail, OutputDetail::Table(_)) => "table",
+            _ if matches!(output.detail, OutputDetail::Chart(_)) => "chart",
             "stream:stdout" => "printed text",
             "stream:stderr" => "warnings and errors",
             "error" => "error",
-            "text/html" => {
-                if matches!(output.detail, OutputDetail::Table(_)) {
-                    "table"
-                } else {
-                    "HTML"
-                }
-            }
+            "text/html" => "HTML",
             c if c.starts_with("image/") => "image",
             "text/plain" => "text",
             "text/markdown" => "Markdown",
@@ -467,13 +471,63 @@ impl Pen<'_, '_> {
         let number = output.new.or(output.old).map_or(0, |n| n + 1);
         let text = format!("Output {number}: {what} {verb}");
         painter.text(pos2(rect.left() + 12.0, y), Align2::LEFT_CENTER, text, theme.medium(SMALL), theme.muted);
-        let note = match &output.detail {
+        let mut note = match &output.detail {
             OutputDetail::Table(t) => t.words(),
+            OutputDetail::Chart(c) => c.words(),
             OutputDetail::Image { old, new } => self.picture_words(old.as_deref(), new.as_deref()),
             OutputDetail::Text(t) => format!("+{} \u{2212}{}", t.added, t.removed),
             OutputDetail::Same => String::new(),
         };
+        if !output.noise.is_empty() {
+            note.push_str(&format!("  \u{b7}  hidden: {}", output.noise.words()));
+        }
         painter.text(pos2(rect.right() - 12.0, y), Align2::RIGHT_CENTER, note, theme.font(SMALL), theme.faint);
+    }
+
+    /// A number before and after, and by how much.
+    fn metric(&self, ui: &Ui, band: Rect, metric: &Metric) {
+        let theme = self.theme();
+        let rect = band.shrink2(vec2(1.0, 0.0));
+        let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+        let y = rect.center().y;
+        let mut x = rect.left() + 12.0;
+        let mut put = |text: &str, font, ink: Color32, ground: Option<Color32>| {
+            let galley = painter.layout_no_wrap(text.to_owned(), font, ink);
+            let pad = if ground.is_some() { 6.0 } else { 0.0 };
+            let size = galley.size();
+            if let Some(ground) = ground {
+                let plate = Rect::from_min_size(pos2(x, y - 9.0), vec2(size.x + pad * 2.0, 18.0));
+                painter.rect_filled(plate, 3.0, ground);
+            }
+            painter.galley(pos2(x + pad, y - size.y * 0.5), galley, ink);
+            x += size.x + pad * 2.0 + 8.0;
+        };
+        put(&metric.label, theme.font(CONTROL), theme.text, None);
+        put(&metric.old, theme.mono(CONTROL), theme.text, Some(theme.del));
+        put("\u{2192}", theme.font(CONTROL), theme.muted, None);
+        put(&metric.new, theme.mono(CONTROL), theme.text, Some(theme.add));
+        let percent = metric.delta.percent();
+        let by =
+            if percent.is_empty() { metric.delta.words() } else { format!("{}  ({percent})", metric.delta.words()) };
+        put(&by, theme.font(SMALL), theme.muted, None);
+        let response = ui.interact(rect, ui.scope_id().with(("metric", self.index)), Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, metric.words()));
+    }
+
+    /// A part of a chart and what became of it.
+    fn part(&self, ui: &Ui, band: Rect, change: OutputChange, name: &str) {
+        let theme = self.theme();
+        let rect = band.shrink2(vec2(1.0, 0.0));
+        let (sign, ground) = match change {
+            OutputChange::Added => ("+", theme.add),
+            OutputChange::Removed => ("\u{2212}", theme.del),
+            _ => ("~", theme.mov),
+        };
+        let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+        painter.rect_filled(rect, 0.0, ground);
+        let y = rect.center().y;
+        painter.text(pos2(rect.left() + 16.0, y), Align2::CENTER_CENTER, sign, theme.mono(CONTROL), theme.muted);
+        painter.text(pos2(rect.left() + 28.0, y), Align2::LEFT_CENTER, name, theme.medium(CONTROL), theme.text);
     }
 
     fn table(&self, ui: &Ui, band: Rect, id: usize, index: Option<usize>) {

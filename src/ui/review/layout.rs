@@ -7,7 +7,8 @@ use crate::{
     base::text::count,
     model::{
         diff::{
-            CellChange, CellDiff, CellType, FileShape, NotebookDiff, OutputChange, OutputDetail, Picture, TableDiff,
+            CellChange, CellDiff, CellType, FileShape, Metric, NotebookDiff, OutputChange, OutputDetail, Picture,
+            TableDiff, TableRow,
         },
         textdiff::{RowKind, Stretch, TextDiff, stretches},
     },
@@ -67,6 +68,13 @@ pub(super) enum Item {
         row: usize,
         output: usize,
     },
+    /// A number before and after.
+    Metric(Metric),
+    /// A part of a chart.
+    Part {
+        change: OutputChange,
+        name: String,
+    },
     TableHead {
         table: usize,
     },
@@ -99,6 +107,7 @@ impl Item {
             Self::Fact(_) => LINE,
             Self::Line { high, .. } | Self::Value { high, .. } => LINE * *high as f32,
             Self::OutputHead { .. } => 28.0,
+            Self::Metric(_) | Self::Part { .. } => 24.0,
             Self::ImageBar { .. } => image::BAR,
             Self::Images { height, .. } => *height,
             Self::End { folded: true } => GAP,
@@ -115,6 +124,8 @@ pub(super) const GAP: f32 = 8.0;
 const CONTEXT: usize = 3;
 /// Most rows of a table that are listed when it is new.
 const MAX_ROWS: usize = 500;
+/// Most numbers before and after that are listed above a text.
+const MAX_METRICS: usize = 24;
 /// Largest height of a picture.
 const MAX_IMAGE: f32 = 400.0;
 /// Largest height of pictures that lie over each other.
@@ -284,6 +295,10 @@ impl Builder<'_> {
 
     fn notebook(&mut self, diff: &NotebookDiff) {
         diff.notes.iter().for_each(|n| self.push(Item::Note(n.clone())));
+        let hidden = diff.hidden();
+        if !hidden.is_empty() {
+            self.push(Item::Note(format!("Hidden in outputs: {}", hidden.words())));
+        }
         if !diff.metadata.is_empty() {
             self.push(Item::Note("Metadata of the notebook changed".to_owned()));
             for key in &diff.metadata {
@@ -379,8 +394,19 @@ impl Builder<'_> {
         }
         for (n, output) in row.outputs.iter().enumerate().filter(|(_, o)| o.change != OutputChange::Same) {
             self.push(Item::OutputHead { row: number, output: n });
+            let more = output.metrics.len().saturating_sub(MAX_METRICS);
+            output.metrics.iter().take(MAX_METRICS).for_each(|m| self.push(Item::Metric(m.clone())));
+            if more > 0 {
+                self.push(Item::Fact(format!("{} more below", count(more as u64, "number"))));
+            }
             match &output.detail {
                 OutputDetail::Same => {}
+                OutputDetail::Chart(chart) => {
+                    for part in &chart.parts {
+                        self.push(Item::Part { change: part.change, name: part.name.clone() });
+                        part.facts.iter().for_each(|f| self.push(Item::Fact(format!("   {f}"))));
+                    }
+                }
                 OutputDetail::Text(text) => {
                     text.notes.iter().for_each(|n| self.push(Item::Fact((*n).to_owned())));
                     self.text(text, true, None);
@@ -460,7 +486,8 @@ impl Builder<'_> {
         self.out.tables.push(table.clone());
         self.out.widths.push(super::table::widths(table));
         self.push(Item::TableHead { table: id });
-        let same = |i: usize| table.rows.get(i).is_some_and(|r| r.kind == RowKind::Same);
+        table.notes.iter().for_each(|n| self.push(Item::Fact(n.clone())));
+        let same = |i: usize| table.rows.get(i).is_some_and(TableRow::is_same);
         for part in stretches(table.rows.len(), same, 2) {
             match part {
                 Stretch::Fold(range) if !self.is_open(TABLES + (id << 24) + range.start) => {

@@ -6,7 +6,7 @@ use crate::{
         diff::{TableDiff, TableRow},
         textdiff::RowKind,
     },
-    ui::theme::{CONTROL, Theme},
+    ui::theme::{CONTROL, SMALL, Theme, icon},
 };
 
 /// Widest column, in letters.
@@ -21,9 +21,20 @@ pub(super) fn widths(table: &TableDiff) -> Vec<usize> {
         .map(|c| {
             let cells = sample().flat_map(|r| r.old.iter().chain(&r.new)).filter_map(|r| r.get(c));
             let name = table.columns.get(c).map_or(0, |n| n.0.chars().count());
-            cells.map(|t| t.chars().count()).max().unwrap_or(0).max(name).clamp(3, WIDEST)
+            let was = table.renamed.get(c).and_then(|w| w.as_ref()).map_or(0, |w| w.chars().count() + 3);
+            let cells = cells.map(|t| t.chars().count()).max().unwrap_or(0).max(name + was).clamp(3, WIDEST);
+            let by = sample().filter_map(|r| delta(table, r, c)).map(|t| t.chars().count() + 2).max();
+            cells + by.unwrap_or(0)
         })
         .collect()
+}
+
+/// How much a number changed, as there is room for.
+fn delta(table: &TableDiff, row: &TableRow, column: usize) -> Option<String> {
+    let delta = row.delta(column)?;
+    let percent = delta.percent();
+    let both = table.columns.len() <= 4 && !percent.is_empty();
+    Some(if both { format!("{}  {percent}", delta.words()) } else { delta.words() })
 }
 
 /// Width of all columns together.
@@ -58,7 +69,11 @@ impl Half<'_> {
             let name = match kind {
                 RowKind::Added => format!("+ {name}"),
                 RowKind::Removed => format!("\u{2212} {name}"),
-                _ => name.clone(),
+                RowKind::Changed => {
+                    let was = table.renamed.get(i).and_then(|w| w.as_deref()).unwrap_or_default();
+                    format!("{was} \u{2192} {name}")
+                }
+                RowKind::Same => name.clone(),
             };
             self.text(cell, table.numbers.get(i) == Some(&true), &name, self.theme.muted);
         }
@@ -75,6 +90,10 @@ impl Half<'_> {
             self.painter.rect_filled(self.rect, 0.0, tint);
             let at = pos2(self.rect.left() + 12.0, self.rect.center().y);
             self.painter.text(at, Align2::CENTER_CENTER, sign, theme.mono(CONTROL), theme.muted);
+        } else if row.moved {
+            self.painter.rect_filled(self.rect, 0.0, theme.mov);
+            let at = pos2(self.rect.left() + 12.0, self.rect.center().y);
+            self.painter.text(at, Align2::CENTER_CENTER, icon("chevrons-up-down"), theme.icon_font(12.0), theme.muted);
         }
         for (i, cell) in self.columns() {
             let hidden = if old { RowKind::Added } else { RowKind::Removed };
@@ -86,6 +105,11 @@ impl Half<'_> {
             }
             let text = cells.get(i).map(String::as_str).unwrap_or_default();
             self.text(cell, table.numbers.get(i) == Some(&true), text, theme.text);
+            if let Some(by) = (!old).then(|| delta(table, row, i)).flatten() {
+                let clip = cell.intersect(self.painter.clip_rect());
+                let at = pos2(cell.left() + 8.0, cell.center().y);
+                self.painter.with_clip_rect(clip).text(at, Align2::LEFT_CENTER, by, theme.font(SMALL), theme.muted);
+            }
         }
     }
 
