@@ -353,6 +353,8 @@ fn slide(ui: &Ui, response: &Response, before: f32, rect: Rect, name: &str) -> f
     let mut value = before;
     if let Some(at) = response.interact_pointer_pos() {
         value = (at.x - rect.left()) / rect.width().max(1.0);
+        // The arrows go on from where the mouse left it.
+        response.request_focus();
     }
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
