@@ -15,7 +15,8 @@ pub fn open_cells(bytes: &[u8]) -> Result<Vec<usize>> {
     Ok(sources.enumerate().filter(|(_, s)| s.as_deref().is_some_and(has_marks)).map(|(n, _)| n + 1).collect())
 }
 
-fn has_marks(source: &str) -> bool {
+/// True when a source holds a conflict's marks.
+pub(super) fn has_marks(source: &str) -> bool {
     source.lines().any(|l| l.starts_with("<<<<<<< ") || l.starts_with(">>>>>>> "))
 }
 

@@ -58,8 +58,18 @@ impl Matching {
     }
 }
 
-/// Aligns two notebooks.
+/// Aligns two notebooks. Greedy choices could depend on which one is called old, so that is settled by content: turned
+/// around, the comparison says the same.
 pub(in crate::model) fn align(old: &Document, new: &Document) -> Matching {
+    let name = |d: &Document| -> Vec<u64> { d.cells.iter().flat_map(|c| [c.source_hash, c.outputs_hash]).collect() };
+    if name(old) <= name(new) {
+        return align_in_order(old, new);
+    }
+    let Matching { to_new, to_old, ids_kept } = align_in_order(new, old);
+    Matching { to_new: to_old, to_old: to_new, ids_kept }
+}
+
+fn align_in_order(old: &Document, new: &Document) -> Matching {
     let (a, b) = (&old.cells, &new.cells);
     let mut m = Matching { to_new: vec![None; a.len()], to_old: vec![None; b.len()], ids_kept: false };
     let solid = |c: &CellView| !c.is_tiny();

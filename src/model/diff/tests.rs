@@ -199,6 +199,16 @@ fn a_notebook_equals_itself_and_turning_the_diff_turns_the_counts() {
 }
 
 #[test]
+fn a_greedy_choice_does_not_depend_on_which_side_is_old() {
+    let mut rng = Rng(157_079);
+    let pool: Vec<Cell> = (0..20).map(|n| cell(&mut rng, n)).collect();
+    let mut pick = |n: usize| -> Vec<Cell> { (0..n).map(|_| pool[rng.below(20)].clone()).collect() };
+    let (a, b) = (pick(7), pick(3));
+    let (there, back) = (diff(&a, &b).summary, diff(&b, &a).summary);
+    assert_eq!((there.added, there.removed), (back.removed, back.added));
+}
+
+#[test]
 fn only_rerun_cells_are_counted_and_hidden() {
     let mut rng = Rng(1);
     let old: Vec<Cell> = (0..50).map(|n| cell(&mut rng, n)).collect();

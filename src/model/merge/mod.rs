@@ -26,6 +26,7 @@ use super::{
     diff::{Document, VOLATILE_NOTEBOOK, align::align},
     json::{Bytes, Json},
     notebook::{Cell, Notebook},
+    settle,
 };
 use crate::base::{Error, Result, fsx::hash, text::count};
 
@@ -120,6 +121,11 @@ pub fn merge(base: &[u8], local: &[u8], remote: &[u8], names: Names<'_>) -> Resu
     merger.names = names;
     merger.flip = flip;
     let mut merged = merger.run()?;
+    for (name, side) in [("local", &l), ("remote", &r)] {
+        if side.doc.cells.iter().any(|c| settle::has_marks(&c.source)) {
+            merged.notes.push(format!("The {name} version still holds marks of an older conflict"));
+        }
+    }
     if !merged.conflicts.is_empty() {
         keep_versions(&mut merged, [base, local, remote])?;
     }
@@ -266,7 +272,10 @@ impl<'a> Merger<'a> {
         };
         let mut own: Vec<(&str, String)> = Vec::new();
         if let Some(source) = merged.stale {
-            self.out.stale.push(at);
+            // What is still to be decided is not to be run yet.
+            if !merged.conflicts.contains(&Part::Source) {
+                self.out.stale.push(at);
+            }
             own.push(("stale", format!("\"{source:016x}\"")));
         }
         if !merged.conflicts.is_empty() {

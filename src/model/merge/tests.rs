@@ -146,6 +146,14 @@ fn what_cannot_be_merged_is_a_conflict_in_a_valid_notebook() {
 }
 
 #[test]
+fn marks_that_nobody_decided_are_told_when_merged_again() {
+    let base = book(&[code("a", A), code("b", B)]);
+    let open = book(&[code("a", "<<<<<<< local\nx = 1\n=======\nx = 2\n>>>>>>> remote"), code("b", B)]);
+    let other = book(&[code("a", A), code("b", "frame.sum()")]);
+    assert_eq!(merged(&base, &open, &other).notes, ["The local version still holds marks of an older conflict"]);
+}
+
+#[test]
 fn deleted_here_and_untouched_or_only_run_there_is_deleted() {
     let base = book(&[code("a", A), ran("b", B, 1, "x\n"), code("c", C)]);
     let local = book(&[code("c", C)]);
