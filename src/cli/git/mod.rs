@@ -63,7 +63,7 @@ pub enum Sub {
     /// Called by git merge: BASE LOCAL REMOTE [MARKER-SIZE PATH BASE-NAME LOCAL-NAME REMOTE-NAME]; LOCAL is replaced
     #[command(hide = true, disable_help_flag = true)]
     MergeDriver(Raw),
-    /// Called by git difftool: LOCAL REMOTE [MERGED]
+    /// Called by git difftool with LOCAL, REMOTE and perhaps MERGED
     #[command(hide = true, disable_help_flag = true)]
     Difftool(Raw),
     /// Called by git mergetool: BASE LOCAL REMOTE MERGED
