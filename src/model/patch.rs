@@ -2,7 +2,7 @@
 //!
 //! A patch tells how to put each file together from pieces of the other: stretches that are copied, and text that only
 //! this file has. Notebooks are cut at their cells first, so that a cell that moved is a copy and not its text twice.
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, InternedInput};
 use serde::{Deserialize, Serialize};
@@ -47,10 +47,13 @@ fn name(bytes: &[u8]) -> String {
 }
 
 impl Patch {
-    /// The patch between two files; `None` when one of them is no text.
-    pub fn new(base: &[u8], other: &[u8]) -> Option<Self> {
+    /// The patch between two files; `None` when one of them is no text. `docs` are the same files read as notebooks, so
+    /// that a comparison that has them does not read them twice.
+    pub fn new(base: &[u8], other: &[u8], docs: Option<(&Document, &Document)>) -> Option<Self> {
         let (a, b) = (std::str::from_utf8(base).ok()?, std::str::from_utf8(other).ok()?);
-        let (cuts_a, cuts_b, partner) = segments(a, b);
+        let (cuts_a, cuts_b, partner) = docs
+            .and_then(|docs| segments(a, b, docs))
+            .unwrap_or_else(|| (vec![0..a.len()], vec![0..b.len()], vec![Some(0)]));
         let mut back: Vec<Option<usize>> = vec![None; cuts_a.len()];
         for (j, i) in partner.iter().enumerate() {
             if let Some(slot) = i.and_then(|i| back.get_mut(i)) {
@@ -105,20 +108,16 @@ fn put_together(from: &[u8], known: &Side, want: &Side) -> Result<Vec<u8>> {
 
 type Cuts = Vec<Range<usize>>;
 
-/// Both files cut into parts, and for each part of `b` the part of `a` it comes from.
-fn segments(a: &str, b: &str) -> (Cuts, Cuts, Vec<Option<usize>>) {
-    let whole = || (vec![0..a.len()], vec![0..b.len()], vec![Some(0)]);
-    let read = |text: &str| {
+/// Both notebooks cut into parts, and for each part of `b` the part of `a` it comes from; `None` for what cannot be cut.
+fn segments(a: &str, b: &str, (doc_a, doc_b): (&Document, &Document)) -> Option<(Cuts, Cuts, Vec<Option<usize>>)> {
+    let read = |text: &str, doc: &Document| {
         let book = Notebook::parse(text.as_bytes()).ok().filter(|n| n.read_only().is_none())?;
-        Some((book, Arc::new(Document::parse("", text.as_bytes().to_vec()).ok()?)))
+        let cuts = cuts(&book);
+        let whole = cuts.last().is_some_and(|c| c.end == text.len()) && book.cells().len() == doc.cells.len();
+        whole.then_some(cuts)
     };
-    let (Some((book_a, doc_a)), Some((book_b, doc_b))) = (read(a), read(b)) else { return whole() };
-    let (cuts_a, cuts_b) = (cuts(&book_a), cuts(&book_b));
-    let fits = |cuts: &Cuts, text: &str| cuts.last().is_some_and(|c| c.end == text.len());
-    if !fits(&cuts_a, a) || !fits(&cuts_b, b) {
-        return whole();
-    }
-    let matching = align::align(&doc_a, &doc_b);
+    let (cuts_a, cuts_b) = (read(a, doc_a)?, read(b, doc_b)?);
+    let matching = align::align(doc_a, doc_b);
     // Parts are: head, gap, cell, gap, cell, ..., gap, tail.
     let (last_a, last_b) = (cuts_a.len() - 1, cuts_b.len() - 1);
     let partner = (0..cuts_b.len())
@@ -130,7 +129,7 @@ fn segments(a: &str, b: &str) -> (Cuts, Cuts, Vec<Option<usize>>) {
             p => Some(p.min(last_a.saturating_sub(2) | 1)).filter(|p| *p < last_a),
         })
         .collect();
-    (cuts_a, cuts_b, partner)
+    Some((cuts_a, cuts_b, partner))
 }
 
 fn cuts(book: &Notebook) -> Cuts {
@@ -234,7 +233,9 @@ mod tests {
     use crate::model::diff::tests::{Rng, cell, line, notebook};
 
     fn check(a: &[u8], b: &[u8]) -> Patch {
-        let patch = Patch::new(a, b).unwrap();
+        let read = |bytes: &[u8]| Document::parse("", bytes.to_vec()).ok();
+        let docs = read(a).zip(read(b));
+        let patch = Patch::new(a, b, docs.as_ref().map(|(a, b)| (a, b))).unwrap();
         let written = serde_json::to_string(&patch).unwrap();
         let patch: Patch = serde_json::from_str(&written).unwrap();
         assert!(patch.apply(a).unwrap() == b);
@@ -259,7 +260,7 @@ mod tests {
     fn only_the_file_it_was_made_from_is_patched() {
         let patch = check(b"a\nb\nc\n", b"a\nB\nc\n");
         assert!(patch.apply(b"a\nB\nc\n").is_err());
-        assert!(Patch::new(&[0xff], b"a").is_none());
+        assert!(Patch::new(&[0xff], b"a", None).is_none());
         let mut torn = patch.clone();
         torn.other.pieces = vec![Piece::Copy(5, 900)];
         assert!(torn.apply(b"a\nb\nc\n").is_err());
