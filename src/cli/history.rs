@@ -14,6 +14,19 @@ use crate::{
     },
 };
 
+/// From where one looks back, and how far.
+#[derive(Debug, clap::Args)]
+pub struct Seen {
+    /// As of this revision instead of the file on disk
+    #[arg(long, value_name = "REV")]
+    pub rev: Option<String>,
+    /// Look no further back than this many versions
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub limit: usize,
+    #[command(flatten)]
+    pub common: Common,
+}
+
 /// Arguments of `andon blame`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -23,14 +36,8 @@ Exit code: 0 told, 2 trouble.")]
 pub struct Blame {
     /// The notebook
     pub path: String,
-    /// As of this revision instead of the file on disk
-    #[arg(long, value_name = "REV")]
-    pub rev: Option<String>,
-    /// Look no further back than this many versions
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
-    pub limit: usize,
     #[command(flatten)]
-    pub common: Common,
+    pub seen: Seen,
 }
 
 /// Arguments of `andon log`.
@@ -44,24 +51,18 @@ pub struct Log {
     /// The cell's id, or its position counted from 0
     #[arg(long, value_name = "ID|INDEX")]
     pub cell: Option<String>,
-    /// As of this revision instead of the file on disk
-    #[arg(long, value_name = "REV")]
-    pub rev: Option<String>,
-    /// Look no further back than this many versions
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
-    pub limit: usize,
     #[command(flatten)]
-    pub common: Common,
+    pub seen: Seen,
 }
 
 /// Runs `blame` and gives the exit code.
 pub fn blame(args: &Blame) -> i32 {
-    finish(args.common.json, tell_blame(args, &context(false)))
+    finish(args.seen.common.json, tell_blame(args, &context(false)))
 }
 
 /// Runs `log` and gives the exit code.
 pub fn log(args: &Log) -> i32 {
-    finish(args.common.json, tell_log(args, &context(false)))
+    finish(args.seen.common.json, tell_log(args, &context(false)))
 }
 
 /// The notebook's versions, oldest first; the last one may be the file on disk.
@@ -71,7 +72,8 @@ struct Past {
 }
 
 impl Past {
-    fn read(common: &Common, path: &str, rev: Option<&str>, limit: usize, cx: &JobCtx) -> Result<Self> {
+    fn read(path: &str, seen: &Seen, cx: &JobCtx) -> Result<Self> {
+        let Seen { rev, limit, common } = seen;
         let here = std::env::current_dir().map_err(|e| Error::io("The present folder is gone").because(&e))?;
         let full = here.join(path);
         let root = match &common.workspace {
@@ -80,7 +82,7 @@ impl Past {
         };
         let repo = Repo::open(&root)?;
         let below = below(repo.root(), &full, path)?;
-        let versions = repo.notebook_versions(rev.unwrap_or("HEAD"), &below, limit, cx)?;
+        let versions = repo.notebook_versions(rev.as_deref().unwrap_or("HEAD"), &below, *limit, cx)?;
         let bytes = if rev.is_some() { None } else { repo.read(&Rev::WorkingTree, &below)? };
         let now = match bytes {
             None if versions.is_empty() => {
@@ -138,10 +140,10 @@ fn below(root: &Path, full: &Path, given: &str) -> Result<String> {
 }
 
 fn tell_blame(args: &Blame, cx: &JobCtx) -> Result<i32> {
-    let past = Past::read(&args.common, &args.path, args.rev.as_deref(), args.limit, cx)?;
+    let past = Past::read(&args.path, &args.seen, cx)?;
     let told = stories(&past.all());
     let cells = past.last().map(|d| d.cells.clone()).unwrap_or_default();
-    if args.common.json {
+    if args.seen.common.json {
         let cells: Vec<Value> =
             cells.iter().zip(&told).enumerate().map(|(n, (c, s))| cell_json(&past, n, c, s)).collect();
         document("andon.blame/1", json!({ "path": args.path, "cells": cells }));
@@ -172,7 +174,7 @@ fn touched(past: &Past, story: &Story) -> String {
 }
 
 fn tell_log(args: &Log, cx: &JobCtx) -> Result<i32> {
-    let past = Past::read(&args.common, &args.path, args.rev.as_deref(), args.limit, cx)?;
+    let past = Past::read(&args.path, &args.seen, cx)?;
     let Some(wanted) = &args.cell else { return whole(args, &past) };
     let cells = past.last().map(|d| d.cells.clone()).unwrap_or_default();
     let at = cells
@@ -187,7 +189,7 @@ fn tell_log(args: &Log, cx: &JobCtx) -> Result<i32> {
     let (Some(cell), Some(story)) = (cells.get(at), told.get(at)) else {
         return Err(Error::bug("A cell has no story"));
     };
-    if args.common.json {
+    if args.seen.common.json {
         document("andon.log/1", json!({ "path": args.path, "cell": cell_json(&past, at, cell, story) }));
         return Ok(0);
     }
@@ -208,7 +210,7 @@ fn whole(args: &Log, past: &Past) -> Result<i32> {
         let old = old.map_or_else(|| Arc::new(Document::empty()), |v| v.doc.clone());
         let diff = NotebookDiff::new(old, version.doc.clone());
         let words = if diff.summary.is_quiet() { "nothing but a new run".to_owned() } else { diff.summary.words() };
-        if args.common.json {
+        if args.seen.common.json {
             rows.push(json!({ "version": past.json(n), "summary": diff.summary, "words": words }));
             continue;
         }
@@ -217,7 +219,7 @@ fn whole(args: &Log, past: &Past) -> Result<i32> {
         line(&format!("{} {day:<10} {:<16} {}", short(&commit), shorten(&who, 16), clean(summary)));
         line(&format!("        {words}"));
     }
-    if args.common.json {
+    if args.seen.common.json {
         document("andon.log/1", json!({ "path": args.path, "versions": rows }));
     }
     Ok(0)

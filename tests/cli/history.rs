@@ -1,18 +1,7 @@
 //! `andon blame` and `andon log` on a real history.
 use serde_json::json;
 
-use crate::support::{Home, git};
-
-fn notebook(cells: &[(&str, &str)]) -> String {
-    let cells: Vec<_> = cells
-        .iter()
-        .map(|(id, source)| {
-            json!({"cell_type": "code", "execution_count": null, "id": id, "metadata": {}, "outputs": [],
-                   "source": source})
-        })
-        .collect();
-    json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).to_string()
-}
+use crate::support::{Home, git, notebook};
 
 const LOAD: &str = "frame = pl.read_csv('stations.csv')\nframe = frame.drop_nulls()\nframe.describe()";
 

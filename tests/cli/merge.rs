@@ -1,19 +1,12 @@
 //! `andon merge`, `patch` and `cat`, as scripts and other programs call them.
 use serde_json::json;
 
-use crate::support::Home;
+use crate::support::{self, Home};
 
-fn notebook(cells: &[&str]) -> String {
-    let cells: Vec<_> = cells
-        .iter()
-        .enumerate()
-        .map(|(n, source)| {
-            json!({"cell_type": "code", "execution_count": null, "id": format!("cell{n}"), "metadata": {},
-                   "outputs": [], "source": source})
-        })
-        .collect();
-    let all = json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5});
-    format!("{}\n", serde_json::to_string_pretty(&all).unwrap())
+fn notebook(sources: &[&str]) -> String {
+    let ids: Vec<String> = (0..sources.len()).map(|n| format!("cell{n}")).collect();
+    let cells: Vec<(&str, &str)> = ids.iter().map(String::as_str).zip(sources.iter().copied()).collect();
+    support::notebook(&cells)
 }
 
 const CELLS: [&str; 4] =

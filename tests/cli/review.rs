@@ -1,19 +1,5 @@
 //! `andon review` between two clones of one repository.
-use serde_json::json;
-
-use crate::support::{Home, git};
-
-fn notebook(cells: &[(&str, &str)]) -> String {
-    let cells: Vec<_> = cells
-        .iter()
-        .map(|(id, source)| {
-            json!({"cell_type": "code", "execution_count": null, "id": id, "metadata": {}, "outputs": [],
-                   "source": source})
-        })
-        .collect();
-    let all = json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5});
-    serde_json::to_string_pretty(&all).unwrap()
-}
+use crate::support::{Home, git, notebook};
 
 const LOAD: &str = "frame = pl.read_csv('stations.csv')\nframe = frame.drop_nulls()";
 

@@ -85,6 +85,19 @@ impl Home {
     }
 }
 
+/// A notebook of code cells, each an id and a source.
+pub fn notebook(cells: &[(&str, &str)]) -> String {
+    let cells: Vec<_> = cells
+        .iter()
+        .map(|(id, source)| {
+            serde_json::json!({"cell_type": "code", "execution_count": null, "id": id, "metadata": {}, "outputs": [],
+                               "source": source})
+        })
+        .collect();
+    let all = serde_json::json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5});
+    format!("{}\n", serde_json::to_string_pretty(&all).unwrap())
+}
+
 /// Runs `git` in `dir` as a person with a name and gives what it printed.
 pub fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")

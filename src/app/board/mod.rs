@@ -273,6 +273,10 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             vec![flush_job()]
         }
         Command::Sync => {
+            // git does what the repository's own configuration says: another ssh, a remote that is a program.
+            if let Some(asked) = super::workspace::require_trust(state, Command::Sync) {
+                return asked;
+            }
             vec![Job::io("board.sync", Task::Sync).policy(Policy::Reject).titled("Syncing the board").start()]
         }
     }

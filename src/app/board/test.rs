@@ -188,6 +188,15 @@ fn a_read_that_began_before_a_flush_does_not_undo_its_news() {
 }
 
 #[test]
+fn the_board_is_synced_only_in_a_folder_that_is_trusted() {
+    let mut state = fresh();
+    assert!(!send(&mut state, Command::Sync).iter().any(|e| matches!(e, Effect::Start(_))));
+    assert!(matches!(state.shell.dialog, Some(crate::app::shell::Dialog::Trust { .. })));
+    state.workspace.trusted = true;
+    assert!(matches!(send(&mut state, Command::Sync)[..], [Effect::Start(_)]));
+}
+
+#[test]
 fn the_filter_knows_people_labels_and_blocked_cards() {
     let mut state = fresh();
     send(&mut state, Command::Do(Edit::Defaults));

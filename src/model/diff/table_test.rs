@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::diff::tests::Rng;
 
 fn table(columns: &[&str], rows: &[&[&str]]) -> TableData {
     let text = |v: &[&str]| v.iter().map(|s| (*s).to_owned()).collect();
@@ -21,22 +22,6 @@ fn an_added_column_does_not_change_every_row() {
     let diff = TableDiff::new(&table(&["a"], &[&["1"], &["2"]]), &table(&["a", "b"], &[&["1", "x"], &["2", "y"]]));
     assert!(diff.rows.iter().all(|r| r.kind == RowKind::Same));
     assert_eq!(diff.words(), "0 of 2 rows, 1 column added");
-}
-
-/// A small generator of its own, so that a seed always gives the same tables.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
 }
 
 /// Two tables and what was done to the first.
