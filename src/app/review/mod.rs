@@ -1,98 +1,26 @@
 //! What differs between two sides of the repository, file by file and cell by cell.
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::{AppState, Cx, Effect, Env, Job, Out, action::Action, settings, shell::Page};
+use super::{AppState, Cx, Effect, Job, action::Action, settings, shell::Page};
 use crate::{
-    base::{Error, Result, job::JobCtx},
-    engine::{git::Repo, workspace::diff_rules},
+    base::{Error, Result},
     model::{
-        diff::{FileDiff, FileShape, ImageView, OutputDetail, Picture, Rules, Summary, compare_files_by, is_notebook},
-        git::{ChangedFile, ChangedFiles, CommitInfo, FileVersion, RefKind, Rev},
+        diff::{FileDiff, FileShape, ImageView, Picture, Summary, is_notebook},
+        git::{ChangedFile, ChangedFiles, CommitInfo, FileVersion, Rev},
     },
 };
 
-/// Largest file whose lines are counted for the list.
-const COUNTED_BYTES: usize = 20_000_000;
-/// Commits listed between the two sides.
-const COMMITS: usize = 200;
+mod task;
+#[cfg(test)]
+mod test;
+mod view;
 
-/// Memory for pictures made ready for the screen.
-const PICTURE_BYTES: usize = 256 * 1024 * 1024;
-
-/// How two pictures are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Look {
-    #[default]
-    SideBySide,
-    /// The new one is uncovered from the left.
-    Swipe,
-    /// The new one shines through.
-    Onion,
-    /// One after the other.
-    Blink,
-    /// Where pixels changed.
-    Heat,
-}
-
-impl Look {
-    /// All, with the words on their buttons.
-    pub const ALL: [(Self, &'static str); 5] = [
-        (Self::SideBySide, "Side by side"),
-        (Self::Swipe, "Swipe"),
-        (Self::Onion, "Onion skin"),
-        (Self::Blink, "Blink"),
-        (Self::Heat, "Heat map"),
-    ];
-
-    /// The one after it, around.
-    pub fn next(self) -> Self {
-        let at = Self::ALL.iter().position(|l| l.0 == self).map_or(0, |n| n + 1);
-        Self::ALL.get(at).map_or(Self::SideBySide, |l| l.0)
-    }
-}
-
-/// Names two pictures by their contents.
-pub type PairKey = (Option<u64>, Option<u64>);
-
-/// Pictures made ready for the screen, by content: what was looked at last is kept, within limits.
-#[derive(Debug, Default)]
-pub struct Views {
-    ready: HashMap<PairKey, Arc<ImageView>>,
-    /// From the oldest.
-    order: VecDeque<PairKey>,
-    bytes: usize,
-    waiting: BTreeSet<PairKey>,
-}
-
-impl Views {
-    /// The pictures, once they are ready.
-    pub fn get(&self, key: PairKey) -> Option<&Arc<ImageView>> {
-        self.ready.get(&key)
-    }
-    /// True when nobody has asked for them.
-    pub fn is_wanted(&self, key: PairKey) -> bool {
-        !self.ready.contains_key(&key) && !self.waiting.contains(&key)
-    }
-    fn add(&mut self, key: PairKey, view: Arc<ImageView>) {
-        self.waiting.remove(&key);
-        self.bytes += view.bytes();
-        if let Some(old) = self.ready.insert(key, view) {
-            self.bytes -= old.bytes();
-            self.order.retain(|k| *k != key);
-        }
-        self.order.push_back(key);
-        while self.bytes > PICTURE_BYTES && self.order.len() > 1 {
-            let gone = self.order.pop_front().and_then(|k| self.ready.remove(&k));
-            self.bytes -= gone.map_or(0, |v| v.bytes());
-        }
-    }
-}
+pub use task::run;
+use view::view;
+pub use view::{Look, PairKey, Views};
 
 /// How a comparison is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -489,22 +417,6 @@ fn step(state: &mut AppState, forward: bool) -> Vec<Effect> {
     Vec::new()
 }
 
-fn key_of((old, new): Pair<'_>) -> PairKey {
-    (old.map(|p| p.hash), new.map(|p| p.hash))
-}
-
-fn view(review: &mut State, key: PairKey) -> Vec<Effect> {
-    if !review.views.is_wanted(key) {
-        return Vec::new();
-    }
-    let Some(shown) = &review.shown else { return Vec::new() };
-    let found = picture_pairs(&shown.diff).find(|(a, b)| key_of((a.map(|p| &**p), b.map(|p| &**p))) == key);
-    let Some((old, new)) = found.map(|(a, b)| (a.cloned(), b.cloned())) else { return Vec::new() };
-    review.views.waiting.insert(key);
-    let name = format!("review.view.{:x}.{:x}", key.0.unwrap_or(0), key.1.unwrap_or(0));
-    vec![Job::cpu(name, Task::View { old, new }).titled("Comparing pictures").start()]
-}
-
 fn neighbour(review: &State, forward: bool) -> Option<String> {
     let files = &review.files.files;
     let at = files.iter().position(|f| Some(f.path.as_str()) == review.path.as_deref())?;
@@ -680,144 +592,6 @@ pub fn status_changed(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
     if state.review.wanted { load(state) } else { Vec::new() }
 }
 
-/// Carries out a task; blocking allowed.
-pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
-    let root = env.root()?;
-    match task {
-        Task::Files { base, compare } => {
-            let result = Repo::open(&root).and_then(|repo| list(&repo, &base, &compare, cx));
-            out.send(Event::Files { base, compare, result: Box::new(result) });
-        }
-        Task::Counts { base, compare, from, files } => {
-            let repo = Repo::open(&root)?;
-            let rules = diff_rules(&root).unwrap_or_default();
-            for file in files {
-                cx.check()?;
-                // A file that cannot be read says so when it is opened.
-                let Ok((old, new)) = sides(&repo, &from, &compare, &file) else { continue };
-                let size = old.as_ref().map_or(0, Vec::len).max(new.as_ref().map_or(0, Vec::len));
-                if size > COUNTED_BYTES {
-                    continue;
-                }
-                let mark = mark(old.as_deref(), new.as_deref());
-                let diff = compare_files_by(&file.path, old, new, &rules);
-                let counts = counts(&diff, mark);
-                out.send(Event::Counts { path: file.path, counts, base: base.clone(), compare: compare.clone() });
-            }
-        }
-        Task::Diff { base, compare, from, file } => {
-            let result = Repo::open(&root).and_then(|repo| {
-                let (old, new) = sides(&repo, &from, &compare, &file)?;
-                cx.check()?;
-                let (rules, wrong) = match diff_rules(&root) {
-                    Ok(rules) => (rules, None),
-                    Err(e) => (Rules::default(), Some(e)),
-                };
-                let mut made = compare_files_by(&file.path, old.clone(), new.clone(), &rules);
-                if let Some(e) = wrong {
-                    made.note.get_or_insert_with(|| format!("{e}; compared by the rules Andon comes with"));
-                }
-                Ok(fresh(made, mark(old.as_deref(), new.as_deref())))
-            });
-            out.send(Event::Diff { path: file.path, base, compare, result: Box::new(result) });
-        }
-        Task::History { path, rev } => {
-            let repo = Repo::open(&root)?;
-            let spec = match rev {
-                Rev::At(spec) => spec,
-                Rev::WorkingTree | Rev::Empty => "HEAD".to_owned(),
-            };
-            let versions = repo.file_history(&spec, &path, 100, cx)?;
-            out.send(Event::History { path, versions });
-        }
-        Task::View { old, new } => {
-            let key = key_of((old.as_deref(), new.as_deref()));
-            let view = Arc::new(ImageView::new(old.as_deref(), new.as_deref()));
-            out.send(Event::Viewed { key, view });
-        }
-        Task::Suggest => out.send(Event::Suggested(Repo::open(&root).and_then(|repo| suggest(&repo, cx))?)),
-    }
-    Ok(())
-}
-
-/// What a reviewer most likely came for: the newest branch with commits of its own, else the last commit that
-/// changed something of the workspace, against the one before it.
-fn suggest(repo: &Repo, cx: &JobCtx) -> Result<Option<(Rev, Rev)>> {
-    let mut branches = repo.refs()?;
-    branches.retain(|r| r.kind == RefKind::Branch && !r.current && !r.name.starts_with("andon/"));
-    branches.sort_by_key(|r| std::cmp::Reverse(r.at));
-    for branch in branches.into_iter().take(20) {
-        let (base, compare) = (Rev::head(), Rev::At(branch.name.clone()));
-        let own = !repo.commits_between("HEAD", &branch.name, 1, cx)?.is_empty();
-        if own && !list(repo, &base, &compare, cx)?.files.files.is_empty() {
-            return Ok(Some((base, compare)));
-        }
-    }
-    for commit in repo.log("HEAD", 20, cx)? {
-        let base = commit.parents.first().map_or(Rev::Empty, |p| Rev::At(p.clone()));
-        let compare = Rev::At(commit.id.clone());
-        if !repo.changed_files(&base, &compare, cx)?.files.is_empty() {
-            return Ok(Some((base, compare)));
-        }
-    }
-    Ok(None)
-}
-
-fn list(repo: &Repo, base: &Rev, compare: &Rev, cx: &JobCtx) -> Result<Listed> {
-    let mut parted = None;
-    let mut commits = Vec::new();
-    if let (Rev::At(a), Rev::At(b)) = (base, compare) {
-        let meet = repo.merge_base(a, b)?;
-        // Only where both went on since: else one of them is the common commit itself.
-        if meet.is_some() && meet != repo.resolve(a)? && meet != repo.resolve(b)? {
-            parted = meet;
-        }
-        commits = repo.commits_between(a, b, COMMITS, cx)?;
-    }
-    let from = parted.clone().map_or_else(|| base.clone(), Rev::At);
-    let files = repo.changed_files(&from, compare, cx)?;
-    Ok(Listed { files, commits, parted })
-}
-
-type Side = Option<Vec<u8>>;
-
-fn sides(repo: &Repo, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
-    Ok((repo.read(from, file.before())?, repo.read(compare, &file.path)?))
-}
-
-/// Names a change by the contents of both sides.
-fn mark(old: Option<&[u8]>, new: Option<&[u8]>) -> u64 {
-    let hash = |side: Option<&[u8]>| side.map_or(1, crate::base::fsx::hash);
-    hash(old).rotate_left(17) ^ hash(new)
-}
-
-fn counts(diff: &FileDiff, mark: u64) -> Counts {
-    let (added, removed) = diff.lines().unwrap_or_default();
-    Counts { added, removed, quiet: diff.is_quiet(), mark }
-}
-
-fn fresh(diff: FileDiff, mark: u64) -> Fresh {
-    let counts = counts(&diff, mark);
-    Fresh { diff: Arc::new(diff), counts }
-}
-
-type Pair<'a> = (Option<&'a Picture>, Option<&'a Picture>);
-type ArcPair<'a> = (Option<&'a Arc<Picture>>, Option<&'a Arc<Picture>>);
-
-/// Pictures that are shown beside each other.
-fn picture_pairs(diff: &FileDiff) -> Box<dyn Iterator<Item = ArcPair<'_>> + '_> {
-    match &diff.shape {
-        FileShape::Image { old, new } => Box::new(std::iter::once((old.as_ref(), new.as_ref()))),
-        FileShape::Notebook(book) => {
-            Box::new(book.cells.iter().flat_map(|c| &c.outputs).filter_map(|o| match &o.detail {
-                OutputDetail::Image { old, new } => Some((old.as_ref(), new.as_ref())),
-                _ => None,
-            }))
-        }
-        _ => Box::new(std::iter::empty()),
-    }
-}
-
 /// A workspace was opened: loads what the page needs.
 pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
     if state.shell.page == Page::Review { load(state) } else { Vec::new() }
@@ -874,7 +648,3 @@ fn current_path(state: &AppState) -> Option<String> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-#[path = "review_test.rs"]
-mod tests;

@@ -1,10 +1,13 @@
 use std::time::Duration;
 
-use super::*;
+use super::{task::*, *};
 use crate::{
     app::{Task as AnyTask, dispatch::dispatch, env::NoWaker, git, host::Host, shell::Dialog, workspace},
-    base::time::{FixedClock, SystemClock},
-    engine::dirs::Dirs,
+    base::{
+        job::JobCtx,
+        time::{FixedClock, SystemClock},
+    },
+    engine::{dirs::Dirs, git::Repo},
     model::diff::compare_files,
 };
 

@@ -1,0 +1,138 @@
+//! What the review page has done away from the window's thread.
+use std::sync::Arc;
+
+use super::{Counts, Event, Fresh, Listed, Task, view::key_of};
+use crate::{
+    app::{Env, Out},
+    base::{Result, job::JobCtx},
+    engine::{git::Repo, workspace::diff_rules},
+    model::{
+        diff::{FileDiff, ImageView, Rules, compare_files_by},
+        git::{ChangedFile, RefKind, Rev},
+    },
+};
+
+/// Largest file whose lines are counted for the list.
+const COUNTED_BYTES: usize = 20_000_000;
+/// Commits listed between the two sides.
+const COMMITS: usize = 200;
+/// Carries out a task; blocking allowed.
+pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
+    let root = env.root()?;
+    match task {
+        Task::Files { base, compare } => {
+            let result = Repo::open(&root).and_then(|repo| list(&repo, &base, &compare, cx));
+            out.send(Event::Files { base, compare, result: Box::new(result) });
+        }
+        Task::Counts { base, compare, from, files } => {
+            let repo = Repo::open(&root)?;
+            let rules = diff_rules(&root).unwrap_or_default();
+            for file in files {
+                cx.check()?;
+                // A file that cannot be read says so when it is opened.
+                let Ok((old, new)) = sides(&repo, &from, &compare, &file) else { continue };
+                let size = old.as_ref().map_or(0, Vec::len).max(new.as_ref().map_or(0, Vec::len));
+                if size > COUNTED_BYTES {
+                    continue;
+                }
+                let mark = mark(old.as_deref(), new.as_deref());
+                let diff = compare_files_by(&file.path, old, new, &rules);
+                let counts = counts(&diff, mark);
+                out.send(Event::Counts { path: file.path, counts, base: base.clone(), compare: compare.clone() });
+            }
+        }
+        Task::Diff { base, compare, from, file } => {
+            let result = Repo::open(&root).and_then(|repo| {
+                let (old, new) = sides(&repo, &from, &compare, &file)?;
+                cx.check()?;
+                let (rules, wrong) = match diff_rules(&root) {
+                    Ok(rules) => (rules, None),
+                    Err(e) => (Rules::default(), Some(e)),
+                };
+                let mut made = compare_files_by(&file.path, old.clone(), new.clone(), &rules);
+                if let Some(e) = wrong {
+                    made.note.get_or_insert_with(|| format!("{e}; compared by the rules Andon comes with"));
+                }
+                Ok(fresh(made, mark(old.as_deref(), new.as_deref())))
+            });
+            out.send(Event::Diff { path: file.path, base, compare, result: Box::new(result) });
+        }
+        Task::History { path, rev } => {
+            let repo = Repo::open(&root)?;
+            let spec = match rev {
+                Rev::At(spec) => spec,
+                Rev::WorkingTree | Rev::Empty => "HEAD".to_owned(),
+            };
+            let versions = repo.file_history(&spec, &path, 100, cx)?;
+            out.send(Event::History { path, versions });
+        }
+        Task::View { old, new } => {
+            let key = key_of((old.as_deref(), new.as_deref()));
+            let view = Arc::new(ImageView::new(old.as_deref(), new.as_deref()));
+            out.send(Event::Viewed { key, view });
+        }
+        Task::Suggest => out.send(Event::Suggested(Repo::open(&root).and_then(|repo| suggest(&repo, cx))?)),
+    }
+    Ok(())
+}
+
+/// What a reviewer most likely came for: the newest branch with commits of its own, else the last commit that
+/// changed something of the workspace, against the one before it.
+pub(super) fn suggest(repo: &Repo, cx: &JobCtx) -> Result<Option<(Rev, Rev)>> {
+    let mut branches = repo.refs()?;
+    branches.retain(|r| r.kind == RefKind::Branch && !r.current && !r.name.starts_with("andon/"));
+    branches.sort_by_key(|r| std::cmp::Reverse(r.at));
+    for branch in branches.into_iter().take(20) {
+        let (base, compare) = (Rev::head(), Rev::At(branch.name.clone()));
+        let own = !repo.commits_between("HEAD", &branch.name, 1, cx)?.is_empty();
+        if own && !list(repo, &base, &compare, cx)?.files.files.is_empty() {
+            return Ok(Some((base, compare)));
+        }
+    }
+    for commit in repo.log("HEAD", 20, cx)? {
+        let base = commit.parents.first().map_or(Rev::Empty, |p| Rev::At(p.clone()));
+        let compare = Rev::At(commit.id.clone());
+        if !repo.changed_files(&base, &compare, cx)?.files.is_empty() {
+            return Ok(Some((base, compare)));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn list(repo: &Repo, base: &Rev, compare: &Rev, cx: &JobCtx) -> Result<Listed> {
+    let mut parted = None;
+    let mut commits = Vec::new();
+    if let (Rev::At(a), Rev::At(b)) = (base, compare) {
+        let meet = repo.merge_base(a, b)?;
+        // Only where both went on since: else one of them is the common commit itself.
+        if meet.is_some() && meet != repo.resolve(a)? && meet != repo.resolve(b)? {
+            parted = meet;
+        }
+        commits = repo.commits_between(a, b, COMMITS, cx)?;
+    }
+    let from = parted.clone().map_or_else(|| base.clone(), Rev::At);
+    let files = repo.changed_files(&from, compare, cx)?;
+    Ok(Listed { files, commits, parted })
+}
+
+type Side = Option<Vec<u8>>;
+
+pub(super) fn sides(repo: &Repo, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
+    Ok((repo.read(from, file.before())?, repo.read(compare, &file.path)?))
+}
+
+/// Names a change by the contents of both sides.
+pub(super) fn mark(old: Option<&[u8]>, new: Option<&[u8]>) -> u64 {
+    let hash = |side: Option<&[u8]>| side.map_or(1, crate::base::fsx::hash);
+    hash(old).rotate_left(17) ^ hash(new)
+}
+
+pub(super) fn counts(diff: &FileDiff, mark: u64) -> Counts {
+    let (added, removed) = diff.lines().unwrap_or_default();
+    Counts { added, removed, quiet: diff.is_quiet(), mark }
+}
+
+pub(super) fn fresh(diff: FileDiff, mark: u64) -> Fresh {
+    let counts = counts(&diff, mark);
+    Fresh { diff: Arc::new(diff), counts }
+}
