@@ -169,7 +169,14 @@ keys! {
         WRAP: "W" => "Wrap long lines, or cut them";
         SHIFT: "Right  Left" => "Scroll what is cut at the right";
         PICTURES: "I" => "Next way to compare pictures";
-        COMMIT: "C" => "Commit what is not committed";
+        COMMENT: "C" => "Comment on the change";
+        SUGGEST: "S" => "Suggest a change; in a thread as an answer";
+        THREAD: "]  [" => "Next, previous open thread; also in other files";
+        REPLY: "R" => "Reply in the thread in front";
+        RESOLVE: "Shift+R" => "Resolve the thread in front, or open it again";
+        APPROVE: "A" => "Approve the change, or take that back";
+        APPROVE_FILE: "Shift+A" => "Approve all that differs in the file";
+        COMMIT: "Shift+C" => "Commit what is not committed";
     }
 }
 

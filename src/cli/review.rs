@@ -1,5 +1,5 @@
 //! `andon review`: comment threads and approvals on the cells of notebooks, kept in git beside the board.
-use std::{collections::HashMap, io::Read as _, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, io::Read as _, path::PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,21 +9,21 @@ use crate::{
     base::{Error, Result, fsx, job::JobCtx, text::shorten, time},
     engine::ledger::{Ledger, Loaded, Synced},
     model::{
-        diff::Document,
+        diff::{Document, is_notebook},
         ledger::Op,
-        notebook::Notebook,
-        review::{self, Actions, CellAnchor, Said, Spot, Thread, export},
+        review::{
+            self, Actions, CellAnchor, Content, Place, Said, Spot, Thread,
+            export::{self, SCHEMA},
+        },
     },
 };
-
-const SCHEMA: &str = "andon.review/1";
 
 /// Arguments of `andon review`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Threads are operations on the branch andon/board: `andon review sync` fetches and pushes them with the board. They stay
-with their cell through edits, moves, rebases and rewritten ids; when the cell is gone they are listed as such. Cells are
-counted from 0, lines from 1.
+with their cell through edits, moves, rebases and rewritten ids; when the cell is gone they are listed as such. In files
+that are no notebooks they stay with their line. Cells are counted from 0, lines from 1.
 Exit code: 0 done, 1 status: threads are open or cells not approved, 2 trouble.")]
 pub struct Args {
     #[command(subcommand)]
@@ -39,12 +39,12 @@ pub struct Args {
 /// Where a comment belongs.
 #[derive(Debug, clap::Args)]
 pub struct Where {
-    /// The notebook, from the workspace's folder
+    /// The notebook or other file, from the workspace's folder
     pub path: String,
-    /// The cell's id, or its position counted from 0
+    /// The cell's id, or its position counted from 0; for notebooks
     #[arg(long, value_name = "ID|INDEX")]
-    pub cell: String,
-    /// A line of the cell, counted from 1
+    pub cell: Option<String>,
+    /// A line of the cell, or of a file that is no notebook, counted from 1
     #[arg(long, value_name = "N")]
     pub line: Option<usize>,
     /// An output of the cell, counted from 0
@@ -171,9 +171,33 @@ impl Desk {
     fn notebook(&self, path: &str) -> Result<Document> {
         Document::parse(path, fsx::read(&fsx::inside(&self.root, path)?)?)
     }
+    fn content(&self, path: &str) -> Result<Content> {
+        Ok(Content::read(path, fsx::read(&fsx::inside(&self.root, path)?)?))
+    }
+    /// The commit that is checked out.
+    fn commit(&self) -> Option<String> {
+        let repo = crate::engine::git::Repo::open(&self.root).ok()?;
+        repo.head().ok()?.commit().map(str::to_owned)
+    }
+    fn line_of_file(&self, at: &Where) -> Result<Spot> {
+        let Content::Text(lines) = self.content(&at.path)? else {
+            return Err(Error::user("Which cell?").hint("Name it with --cell, by its id or its position from 0"));
+        };
+        if at.cell.is_some() || at.output.is_some() {
+            return Err(Error::user(format!("{} is no notebook: it has lines, not cells", at.path)));
+        }
+        if let Some(n) = at.line.filter(|n| *n == 0 || *n > lines.len()) {
+            let has = format!("It has {}", lines.len());
+            return Err(Error::user(format!("{} has no line {n}", at.path)).because_of(has));
+        }
+        let line = at.line.map(|n| n - 1);
+        let cell = CellAnchor::of_text(&lines, line);
+        Ok(Spot { path: at.path.clone(), cell, line, output: None, commit: self.commit() })
+    }
     fn spot(&self, at: &Where) -> Result<Spot> {
+        let Some(wanted) = at.cell.as_deref().filter(|_| is_notebook(&at.path)) else { return self.line_of_file(at) };
         let doc = self.notebook(&at.path)?;
-        let index = cell_at(&doc, &at.cell)?;
+        let index = cell_at(&doc, wanted)?;
         let cell = doc.cells.get(index);
         let lines = cell.map_or(0, |c| c.source.split('\n').count());
         if let Some(n) = at.line.filter(|n| *n == 0 || *n > lines) {
@@ -188,9 +212,7 @@ impl Desk {
             cell: CellAnchor::of(&doc, index).unwrap_or_default(),
             line: at.line.map(|n| n - 1),
             output: at.output,
-            commit: crate::engine::git::Repo::open(&self.root)
-                .ok()
-                .and_then(|r| r.head().ok()?.commit().map(str::to_owned)),
+            commit: self.commit(),
         })
     }
 }
@@ -252,7 +274,12 @@ fn execute(args: &Args) -> Result<i32> {
 
 fn begin(desk: &mut Desk, at: &Where, said: &Said) -> Result<i32> {
     let (id, actions) = review::open(&desk.spot(at)?, said)?;
-    desk.act(actions, &format!("Thread {id} on {} cell {}", at.path, at.cell), Some(&id))
+    let place = match (&at.cell, at.line) {
+        (Some(cell), _) => format!(" cell {cell}"),
+        (None, Some(line)) => format!(" line {line}"),
+        (None, None) => String::new(),
+    };
+    desk.act(actions, &format!("Thread {id} on {}{place}", at.path), Some(&id))
 }
 
 fn settle(desk: &mut Desk, id: &str, resolved: bool) -> Result<i32> {
@@ -267,27 +294,24 @@ fn apply(desk: &mut Desk, id: &str) -> Result<i32> {
     let thread = desk.thread(id)?;
     let source = thread.comments.iter().rev().find_map(|c| c.suggestion.clone());
     let source = source.ok_or_else(|| Error::user(format!("Thread {} suggests nothing", thread.id)))?;
-    let full = fsx::inside(&desk.root, &thread.path)?;
-    let bytes = fsx::read(&full)?;
-    let doc = Document::parse(&thread.path, bytes.clone())?;
-    let place = thread.cell.find(&doc, None);
-    let review::Place::Here { cell, .. } = place else {
-        return Err(Error::user("The cell is not as it was when this was suggested")
-            .because_of(export::place_words(&thread, place))
-            .hint("Change it by hand, or ask for another suggestion"));
-    };
-    let before = fsx::hash(&bytes);
-    let mut notebook = Notebook::parse(bytes)?;
-    let key = notebook.cells().get(cell).map(|c| c.key).ok_or_else(|| Error::bug("A cell has no place"))?;
-    notebook.set_source(key, &source)?;
-    fsx::write_guarded(&full, &notebook.to_bytes(), Some(before))?;
+    let applied = crate::engine::review::apply(&desk.root, &thread, &source)?;
     let actions = review::resolve(&desk.loaded.projection, &thread, true)?;
-    desk.act(actions, &format!("Cell {cell} of {} has the suggested source", thread.path), Some(&thread.id))
+    let did = format!("{} of {} has the suggested source", capital(&applied.place), thread.path);
+    desk.act(actions, &did, Some(&thread.id))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn approve(desk: &mut Desk, path: &str, cell: Option<&str>) -> Result<i32> {
-    let doc = desk.notebook(path)?;
     let by = desk.ledger.person().to_owned();
+    if let (Content::Text(lines), None) = (desk.content(path)?, cell) {
+        let actions = review::approve_file(path, &review::content_of_text(lines.text()), &by);
+        return desk.act(actions, &format!("{path} approved by {by}"), None);
+    }
+    let doc = desk.notebook(path)?;
     let given = review::approvals(&desk.loaded.projection, Some(path));
     let mine: Vec<usize> = given.iter().filter(|a| a.by == by).filter_map(|a| a.holds(&doc)).collect();
     let wanted = match cell {
@@ -303,24 +327,29 @@ fn approve(desk: &mut Desk, path: &str, cell: Option<&str>) -> Result<i32> {
     desk.act(actions, &format!("{n} of {path} approved by {by}"), None)
 }
 
-type Docs = HashMap<String, Option<Arc<Document>>>;
+type Docs = HashMap<String, Option<Content>>;
 
-/// The notebooks that threads speak of, each read once.
+/// The files that threads speak of, each read once.
 fn docs<'a>(desk: &Desk, paths: impl Iterator<Item = &'a str>) -> Docs {
     let mut all = Docs::new();
     for path in paths {
         if !all.contains_key(path) {
-            all.insert(path.to_owned(), desk.notebook(path).ok().map(Arc::new));
+            all.insert(path.to_owned(), desk.content(path).ok());
         }
     }
     all
+}
+
+fn placed<'a>(threads: &'a [Thread], docs: &Docs) -> Vec<export::Placed<'a>> {
+    let content = |t: &Thread| docs.get(&t.path).and_then(Option::as_ref);
+    export::placed(threads, |t| content(t).map_or(Place::Orphan, |c| c.place(t)))
 }
 
 fn list(desk: &Desk, path: Option<&str>, open: bool) -> Result<i32> {
     let mut threads = review::threads(&desk.loaded.projection, path);
     threads.retain(|t| !open || !t.resolved);
     let docs = docs(desk, threads.iter().map(|t| t.path.as_str()));
-    let placed = export::placed(&threads, |p| docs.get(p).cloned().flatten());
+    let placed = placed(&threads, &docs);
     if desk.json {
         let threads: Vec<Value> = placed.iter().map(|p| json!({ "thread": p.thread, "place": p.place })).collect();
         document(SCHEMA, json!({ "threads": threads }));
@@ -349,6 +378,10 @@ fn status(desk: &Desk, path: &str) -> Result<i32> {
     let mut by: Vec<Vec<String>> = vec![Vec::new(); doc.cells.len()];
     let mut lapsed = 0;
     for approval in review::approvals(all, Some(path)) {
+        // That a cell was removed is seen between two versions, not in one.
+        if approval.of_removal() {
+            continue;
+        }
         match approval.holds(&doc).and_then(|n| by.get_mut(n)) {
             Some(names) if !names.contains(&approval.by) => names.push(approval.by),
             Some(_) => {}
@@ -375,14 +408,11 @@ fn write(desk: &Desk, path: Option<&str>, format: Format, output: Option<&PathBu
     let threads = review::threads(&desk.loaded.projection, path);
     let approvals = review::approvals(&desk.loaded.projection, path);
     let docs = docs(desk, threads.iter().map(|t| t.path.as_str()));
-    let placed = export::placed(&threads, |p| docs.get(p).cloned().flatten());
+    let placed = placed(&threads, &docs);
     let text = match format {
         Format::Markdown => export::markdown(&placed, &approvals),
         Format::Html => export::html(&placed, &approvals),
-        Format::Json => {
-            let threads: Vec<Value> = placed.iter().map(|p| json!({ "thread": p.thread, "place": p.place })).collect();
-            super::out::document_text(SCHEMA, json!({ "threads": threads, "approvals": approvals }))
-        }
+        Format::Json => export::json_text(&placed, &approvals),
     };
     match output {
         Some(file) => fsx::write_atomic(file, text.as_bytes())?,

@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod notebook;
 pub mod profile;
 pub mod quality;
+pub mod review;
 pub mod runner;
 pub mod sample;
 pub mod secrets;

@@ -61,6 +61,7 @@ impl App {
             damage: Vec::new(),
             pending: 0,
             figures: std::sync::Arc::default(),
+            unsent: None,
             stamper: Stamper::new("me".into(), "Ines Duarte"),
             steps: Vec::new(),
             flushes: 0,

@@ -103,6 +103,42 @@ pub struct State {
     flush_waits: bool,
     /// Flushes heard of: a read that began before the last one tells old news.
     flushes: u64,
+    /// Review threads that the remote does not have yet; none where nothing can be pushed.
+    pub unsent: Option<Unsent>,
+}
+
+/// What of the review waits to be pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unsent {
+    pub comments: usize,
+    /// Approvals, resolved threads and what else is no comment.
+    pub other: usize,
+}
+
+impl Unsent {
+    /// Counts operations of the review.
+    pub fn of<'a>(ops: impl IntoIterator<Item = &'a Op>) -> Self {
+        use crate::model::ledger::{Action, kind};
+        let (mut comments, mut said, mut done) = (0, BTreeSet::new(), BTreeSet::new());
+        for op in ops {
+            // What was done at once is one change.
+            let deed = (op.subject.as_str(), op.hlc.ms);
+            match (&op.action, kind(&op.subject)) {
+                (Action::Set { field, .. }, "review") if field == "comments" => {
+                    comments += 1;
+                    said.insert(deed);
+                }
+                (_, "review" | "approval") => {
+                    done.insert(deed);
+                }
+                _ => {}
+            }
+        }
+        Self { comments, other: done.difference(&said).count() }
+    }
+    fn join(self, more: Self) -> Self {
+        Self { comments: self.comments + more.comments, other: self.other + more.other }
+    }
 }
 
 /// What a person can ask of it.
@@ -146,9 +182,9 @@ pub enum Event {
     LoadFailed(Error),
     Written(Vec<String>),
     WriteFailed(Error),
-    Flushed { figures: Arc<Figures>, pending: usize },
+    Flushed { figures: Arc<Figures>, pending: usize, unsent: Option<Unsent> },
     FlushFailed(Error),
-    Synced { words: String, changed: bool },
+    Synced { words: String, changed: bool, unsent: Option<Unsent> },
 }
 
 /// A read of the ledger.
@@ -160,6 +196,7 @@ pub struct Snapshot {
     pub damage: Vec<Damage>,
     pub pending: usize,
     pub figures: Arc<Figures>,
+    pub unsent: Option<Unsent>,
     pub stamper: Stamper,
     /// What this clone did last and can take back, oldest first.
     pub steps: Vec<Step>,
@@ -178,6 +215,10 @@ pub enum Task {
 }
 
 impl State {
+    /// The person edits are made by; none while the ledger is not read or git knows no name.
+    pub fn person(&self) -> Option<&str> {
+        self.stamper.as_ref().map(|s| s.by.as_str()).filter(|by| *by != crate::engine::ledger::NOBODY)
+    }
     /// A card by id.
     pub fn card(&self, id: &CardId) -> Option<&Card> {
         self.board.card(id)
@@ -339,6 +380,19 @@ fn do_edit(state: &mut AppState, edit: Edit, cx: &Cx) -> Vec<Effect> {
     effects
 }
 
+/// Records what another feature keeps in the ledger; gives what takes it back.
+pub fn record(state: &mut AppState, actions: edit::Actions, cx: &Cx) -> Result<(edit::Actions, Vec<Effect>)> {
+    let board = &mut state.board;
+    if !board.loaded || board.stamper.is_none() {
+        return Err(match &board.error {
+            Some(error) => error.clone(),
+            None => Error::user("The ledger is still being read").hint("Try again in a moment"),
+        });
+    }
+    let inverse = edit::inverse(&board.all, &actions);
+    Ok((inverse, apply(board, actions, cx)))
+}
+
 /// Edits whose result may be out of sight get a notice with Undo; typing in the details does not.
 fn is_told(edit: &Edit) -> bool {
     use Edit::{Add, Delete, Group, Many, Move, RemoveColumn, RemoveLane};
@@ -355,6 +409,7 @@ fn apply(board: &mut State, actions: edit::Actions, cx: &Cx) -> Vec<Effect> {
     board.recent.extend(ops.iter().cloned());
     board.revision += 1;
     board.pending += ops.len();
+    board.unsent = board.unsent.map(|u| u.join(Unsent::of(&ops)));
     let mut effects = vec![write_job(ops)];
     if !std::mem::replace(&mut board.flush_waits, true) {
         effects.push(Effect::After(BATCH, Box::new(Command::Flush.into())));
@@ -439,7 +494,11 @@ fn redo(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
 pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     let board = &mut state.board;
     match event {
-        Event::Loaded(snapshot) => loaded(board, Arc::unwrap_or_clone(snapshot), cx),
+        Event::Loaded(snapshot) => {
+            let mut effects = loaded(board, Arc::unwrap_or_clone(snapshot), cx);
+            effects.extend(super::review::ledger_changed(state));
+            effects
+        }
         Event::LoadFailed(error) => {
             board.error = Some(error);
             Vec::new()
@@ -457,8 +516,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             board.unsaved = Some(error);
             Vec::new()
         }
-        Event::Flushed { figures, pending } => {
+        Event::Flushed { figures, pending, unsent } => {
             board.flushes += 1;
+            board.unsent = unsent;
             board.figures = figures;
             board.pending = pending;
             board.revision += 1;
@@ -467,7 +527,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Event::Synced { words, changed } => {
+        Event::Synced { words, changed, unsent } => {
+            board.unsent = unsent;
             let mut effects = vec![Effect::Notice(Notice::success(words))];
             if changed {
                 effects.push(load_job(board));
@@ -488,6 +549,7 @@ fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
     if !overtaken {
         board.figures = snapshot.figures;
         board.pending = snapshot.pending;
+        board.unsent = snapshot.unsent;
     }
     let last = board.stamper.take().map(|s| s.last).unwrap_or_default();
     let mut stamper = snapshot.stamper;
@@ -497,6 +559,9 @@ fn loaded(board: &mut State, snapshot: Snapshot, cx: &Cx) -> Vec<Effect> {
     let recent = std::mem::take(&mut board.recent);
     board.recent = recent.into_iter().filter(|op| !board.all.knows(&op.id)).collect();
     let recent = board.recent.clone();
+    if !overtaken {
+        board.unsent = board.unsent.map(|u| u.join(Unsent::of(&recent)));
+    }
     put(board, &recent);
     board.selected.retain(|id| board.board.cards.contains_key(id));
     let gone = |id: &Option<CardId>| id.as_ref().is_some_and(|id| board.board.card(id).is_none());
@@ -550,7 +615,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 let loaded = ledger.load()?;
                 let board = Board::read(&loaded.projection);
                 let figures = Arc::new(Figures::measure(&board, &loaded.ops, cx.clock.now()));
-                out.send(Event::Flushed { figures, pending: loaded.pending });
+                let unsent = unsent(&ledger, &loaded)?;
+                out.send(Event::Flushed { figures, pending: loaded.pending, unsent });
             }
             Err(e) => out.send(Event::FlushFailed(e)),
         },
@@ -565,10 +631,15 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 Synced::Received => format!("The board received {received}"),
                 Synced::Merged => format!("The board received {received} and was pushed"),
             };
-            out.send(Event::Synced { words, changed: report.received > 0 });
+            let unsent = unsent(&ledger, &ledger.load()?)?;
+            out.send(Event::Synced { words, changed: report.received > 0, unsent });
         }
     }
     Ok(())
+}
+
+fn unsent(ledger: &Ledger, loaded: &crate::engine::ledger::Loaded) -> Result<Option<Unsent>> {
+    Ok(ledger.unsent("origin", &["review", "approval"], loaded)?.map(Unsent::of))
 }
 
 fn snapshot(ledger: &Ledger, flushes: u64, cx: &JobCtx) -> Result<Snapshot> {
@@ -579,6 +650,7 @@ fn snapshot(ledger: &Ledger, flushes: u64, cx: &JobCtx) -> Result<Snapshot> {
     let figures = Arc::new(Figures::measure(&board, &loaded.ops, now));
     cx.check()?;
     let stamper = ledger.stamper(&loaded, now)?;
+    let unsent = unsent(ledger, &loaded)?;
     let mut log = Vec::new();
     for op in loaded.ops.iter().rev() {
         log.extend(log_row(&board, &loaded.projection, op));
@@ -588,7 +660,7 @@ fn snapshot(ledger: &Ledger, flushes: u64, cx: &JobCtx) -> Result<Snapshot> {
     }
     let steps = history::steps(&loaded.ops, &stamper.writer, UNDO_KEPT);
     let (projection, damage, pending) = (loaded.projection, loaded.damage, loaded.pending);
-    Ok(Snapshot { projection, board, log, damage, pending, figures, stamper, steps, flushes })
+    Ok(Snapshot { projection, board, log, damage, pending, figures, unsent, stamper, steps, flushes })
 }
 
 /// A workspace was opened: loads what the page needs.

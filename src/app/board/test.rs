@@ -31,6 +31,7 @@ fn fresh() -> AppState {
         damage: Vec::new(),
         pending: 0,
         figures: Arc::default(),
+        unsent: None,
         stamper: Stamper::new("me".into(), "Ines Duarte"),
         steps: Vec::new(),
         flushes: 0,
@@ -118,6 +119,7 @@ fn what_was_done_during_a_read_is_not_lost() {
         damage: Vec::new(),
         pending: 0,
         figures: Arc::default(),
+        unsent: None,
         stamper: Stamper::new("me".into(), "Ines Duarte"),
         steps: Vec::new(),
         flushes: 0,
@@ -172,12 +174,13 @@ fn a_read_that_began_before_a_flush_does_not_undo_its_news() {
             damage: Vec::new(),
             pending: 3,
             figures: Arc::default(),
+            unsent: None,
             stamper: Stamper::new("me".into(), "Ines Duarte"),
             steps: Vec::new(),
             flushes,
         }))
     };
-    event(&mut state, Event::Flushed { figures: Arc::default(), pending: 0 }, &cx);
+    event(&mut state, Event::Flushed { figures: Arc::default(), pending: 0, unsent: None }, &cx);
     let effects = event(&mut state, read(0), &cx);
     assert_eq!(state.board.pending, 0);
     let Some(Effect::Start(Job { task: crate::app::Task::Board(Task::Load(1)), .. })) = effects.first() else {

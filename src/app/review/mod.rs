@@ -16,9 +16,11 @@ use crate::{
 mod task;
 #[cfg(test)]
 mod test;
+pub mod threads;
 mod view;
 
 pub use task::run;
+pub use threads::{Talk, ledger_changed};
 use view::view;
 pub use view::{Look, PairKey, Views};
 
@@ -80,6 +82,8 @@ pub struct State {
     /// History of the file in front.
     pub history: Vec<FileVersion>,
     pub history_of: Option<String>,
+    /// Threads, drafts and approvals.
+    pub talk: Talk,
     revision: u64,
     /// The page has been asked for at least once, so the list is kept up to date.
     wanted: bool,
@@ -113,6 +117,7 @@ impl Default for State {
             viewed_rows: BTreeSet::new(),
             history: Vec::new(),
             history_of: None,
+            talk: Talk::default(),
             revision: 0,
             wanted: false,
             asked: false,
@@ -215,6 +220,8 @@ pub enum Command {
     Refresh,
     /// The page is being shown: loads what is missing.
     Visit,
+    /// Comments, suggestions and approvals.
+    Talk(threads::Command),
 }
 
 /// What comes back.
@@ -247,6 +254,7 @@ pub enum Event {
     },
     /// Sides worth a look while nothing on disk differs.
     Suggested(Option<(Rev, Rev)>),
+    Talk(threads::Event),
 }
 
 /// What differs between two sides.
@@ -273,6 +281,7 @@ pub enum Task {
     History { path: String, rev: Rev },
     View { old: Option<Arc<Picture>>, new: Option<Arc<Picture>> },
     Suggest,
+    Talk(threads::Task),
 }
 
 /// Handles a command; no I/O.
@@ -300,17 +309,26 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::SetMode(mode) => review.mode = mode,
         Command::SetLook(look) => return settings::command(state, settings::Command::SetPictures(look), cx),
         Command::View(key) => return view(review, key),
-        Command::Next => return step(state, true),
-        Command::Previous => return step(state, false),
-        Command::Focus(index) => review.focus = index,
+        Command::Next | Command::Previous => {
+            // What is pressed next is about the change, no longer about a thread.
+            review.talk.front = None;
+            return step(state, command == Command::Next);
+        }
+        Command::Focus(index) => {
+            review.talk.front = None;
+            review.focus = index;
+        }
         Command::ToggleRow(row) => {
             if !review.unfolded.remove(&row) {
                 review.unfolded.insert(row);
             }
+            // A thread in front keeps its cell open only until somebody folds it.
+            review.talk.front = None;
         }
         Command::ToggleViewed(row) => return toggle_viewed(state, row, cx),
         Command::ToggleFileViewed(path) => toggle_file(review, &path),
         Command::Refresh => return load(state),
+        Command::Talk(command) => return threads::command(state, command, cx),
         Command::Visit => {
             if !review.wanted && state.workspace.root.is_some() {
                 return load(state);
@@ -462,7 +480,7 @@ fn toggle_viewed(state: &mut AppState, row: Option<usize>, _cx: &Cx) -> Vec<Effe
 }
 
 /// Folds an event into the state; no I/O.
-pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
+pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
         Event::Files { base, compare, result } => {
             if base != state.review.base || compare != state.review.compare {
@@ -498,12 +516,16 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
                 return Vec::new();
             }
             match *result {
-                Ok(fresh) => diff_event(review, path, fresh),
+                Ok(fresh) => {
+                    diff_event(review, path, fresh);
+                    return threads::place(review);
+                }
                 Err(e) if e.is_cancelled() => {}
                 Err(e) => review.file_error = Some(e),
             }
             Vec::new()
         }
+        Event::Talk(event) => threads::event(state, event, cx),
         Event::Viewed { key, view } => {
             state.review.views.add(key, view);
             Vec::new()
@@ -594,7 +616,11 @@ pub fn status_changed(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
 
 /// A workspace was opened: loads what the page needs.
 pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
-    if state.shell.page == Page::Review { load(state) } else { Vec::new() }
+    let mut effects = vec![threads::opened()];
+    if state.shell.page == Page::Review {
+        effects.extend(load(state));
+    }
+    effects
 }
 
 /// Files below the root changed on disk (workspace-relative, `/`).
@@ -638,6 +664,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         all.push(Action::new("Review", "Previous change", Command::Previous).icon("arrow-up").key("P"));
         all.push(Action::new("Review", "Mark as viewed, or not", Command::ToggleViewed(None)).icon("check").key("V"));
     }
+    threads::actions(state, &mut all);
     all
 }
 

@@ -71,6 +71,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let view = Arc::new(ImageView::new(old.as_deref(), new.as_deref()));
             out.send(Event::Viewed { key, view });
         }
+        Task::Talk(task) => return super::threads::run(task, env, cx, out),
         Task::Suggest => out.send(Event::Suggested(Repo::open(&root).and_then(|repo| suggest(&repo, cx))?)),
     }
     Ok(())

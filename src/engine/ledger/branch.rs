@@ -1,5 +1,10 @@
 //! The ledger on its branch: trees and commits made without a checkout.
-use std::{collections::BTreeSet, path::Path, thread, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::Path,
+    thread,
+    time::Duration,
+};
 
 use git2::{
     Commit, ErrorCode, FileMode, ObjectType, Oid, Repository, RepositoryOpenFlags, Signature, Tree, TreeWalkMode,
@@ -44,7 +49,7 @@ pub(super) fn home(root: &Path) -> Result<Home> {
 pub(super) fn person(root: &Path) -> String {
     let config = Repository::discover(root).and_then(|r| r.config()).or_else(|_| git2::Config::open_default());
     let name = config.and_then(|mut c| c.snapshot()).and_then(|c| c.get_string("user.name"));
-    name.ok().filter(|n| !n.trim().is_empty()).unwrap_or_else(|| "Somebody".to_owned())
+    name.ok().filter(|n| !n.trim().is_empty()).unwrap_or_else(|| super::NOBODY.to_owned())
 }
 
 pub(super) fn open(git_dir: &Path) -> Result<Repository> {
@@ -133,6 +138,30 @@ pub(super) fn load(git_dir: &Path, branch: &str) -> Result<Stored> {
     let mut stored = ops(&repo, &tree)?;
     stored.head = Some(id.to_string());
     Ok(stored)
+}
+
+/// Whether `remote` is at our commit, and the ids of the operations it was known to have; `None` without such a remote.
+/// With `idle` nobody asks for the ids.
+pub(super) fn known_to(
+    git_dir: &Path,
+    branch: &str,
+    remote: &str,
+    ours: Option<&str>,
+    idle: bool,
+) -> Result<Option<(bool, HashSet<String>)>> {
+    let repo = open(git_dir)?;
+    if repo.find_remote(remote).is_err() {
+        return Ok(None);
+    }
+    let Some(id) = head(&repo, &format!("refs/remotes/{remote}/{branch}"))? else {
+        return Ok(Some((false, HashSet::new())));
+    };
+    let same = ours == Some(id.to_string().as_str());
+    if idle {
+        return Ok(Some((same, HashSet::new())));
+    }
+    let stored = ops(&repo, &tree(&commit(&repo, id)?)?)?;
+    Ok(Some((same, stored.ops.into_iter().map(|o| o.id).collect())))
 }
 
 /// The operations of a tree that concern some subjects, or the board's layout, which names things. Other lines are not

@@ -25,6 +25,9 @@ use crate::{
 /// Name of the ledger's branch in a repository whose top folder is the workspace.
 pub const BRANCH: &str = "andon/board";
 
+/// The name of a person whom git does not know.
+pub const NOBODY: &str = "Somebody";
+
 /// Where the ledger's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Home {
@@ -115,6 +118,22 @@ impl Ledger {
         self.journal.clear()?;
         drop(locked);
         Ok(commit)
+    }
+    /// Operations about some kinds of subjects (`review`) that `remote` did not have when it was last fetched from or
+    /// pushed to. `None` where nothing can be pushed.
+    pub fn unsent<'a>(&self, remote: &str, kinds: &[&str], loaded: &'a Loaded) -> Result<Option<Vec<&'a Op>>> {
+        let Home::Branch { git_dir, branch } = &self.home else { return Ok(None) };
+        let ours: Vec<&Op> =
+            loaded.ops.iter().filter(|o| kinds.contains(&crate::model::ledger::kind(&o.subject))).collect();
+        let Some((same, known)) = branch::known_to(git_dir, branch, remote, loaded.head.as_deref(), ours.is_empty())?
+        else {
+            return Ok(None);
+        };
+        // With the same commit on both sides only the journal can hold more.
+        if same && loaded.pending == 0 {
+            return Ok(Some(Vec::new()));
+        }
+        Ok(Some(ours.into_iter().filter(|o| !known.contains(&o.id)).collect()))
     }
     /// Operations in the journal.
     pub fn pending(&self) -> Result<usize> {

@@ -4,13 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     diff::{CellView, Document, align::align},
-    textdiff::{RowKind, TextDiff},
+    textdiff::{Lines, RowKind, TextDiff},
 };
 
 /// Most bytes kept of a cell; of a longer one the beginning.
 const KEPT: usize = 8_000;
+/// Lines of a text file kept at either side of one that is spoken of.
+const AROUND: usize = 3;
+/// The kind of an anchor in a file that is no notebook.
+const TEXT: &str = "text";
 
-/// A cell as it was when somebody spoke of it.
+/// A cell as it was when somebody spoke of it; or, where `kind` is `text`, a line of any other file with the lines around
+/// it (the whole file when nothing is spoken of but the file).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellAnchor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,64 @@ fn cut(text: &str) -> String {
 }
 
 impl CellAnchor {
+    /// The anchor of a line of a text file; `None` for the file as a whole.
+    pub fn of_text(lines: &Lines, line: Option<usize>) -> Self {
+        let Some(at) = line else { return Self { kind: TEXT.to_owned(), ..Self::default() } };
+        let join = |range: std::ops::Range<usize>| range.map(|n| cut(lines.line(n))).collect::<Vec<_>>().join("\n");
+        Self {
+            id: None,
+            kind: TEXT.to_owned(),
+            source: cut(lines.line(at)),
+            before: join(at.saturating_sub(AROUND)..at),
+            after: join(at + 1..lines.len().min(at + 1 + AROUND)),
+            index: at,
+        }
+    }
+    /// True in a file that is no notebook.
+    pub fn is_text(&self) -> bool {
+        self.kind == TEXT
+    }
+
+    /// Finds the line in a text file by itself and the lines around it.
+    pub fn find_line(&self, lines: &Lines, line: Option<usize>) -> Place {
+        if line.is_none() {
+            return Place::Here { cell: 0, line: None };
+        }
+        // How many lines in a row are the same above and below.
+        let above = |at: usize| {
+            let mut near = self.before.split('\n').rev().filter(|_| !self.before.is_empty());
+            (0..at).rev().take_while(|n| near.next() == Some(lines.line(*n))).count()
+        };
+        let below = |at: usize| {
+            let mut near = self.after.split('\n').filter(|_| !self.after.is_empty());
+            (at + 1..lines.len()).take_while(|n| near.next() == Some(lines.line(*n))).count()
+        };
+        let is_it = |text: &str| text == self.source || (self.source.len() >= KEPT && text.starts_with(&self.source));
+        // A blank or a bracket alone could stand anywhere.
+        let weak = self.source.chars().filter(|c| c.is_alphanumeric()).count() < 2;
+        let near = |at: usize| std::cmp::Reverse(at.abs_diff(self.index));
+        let same = (0..lines.len()).filter(|n| is_it(lines.line(*n)));
+        let best = same.map(|n| (above(n) + below(n), near(n), n)).max();
+        let best = best.filter(|(around, ..)| !weak || *around >= 2);
+        // Rewritten in place: what stood above and below it still does.
+        let edited = (0..lines.len()).filter(|n| !is_it(lines.line(*n))).filter_map(|n| {
+            let (up, down) = (above(n), below(n));
+            let first = self.before.is_empty() && n == 0;
+            let last = self.after.is_empty() && n + 1 == lines.len();
+            let close = (up > 0 || first) && (down > 0 || last) && up + down >= 2;
+            close.then(|| (up + down, near(n), n))
+        });
+        let edited = edited.max();
+        // A twin elsewhere is not it when everything around speaks for another line.
+        let at = match (best, edited) {
+            (Some((around, _, at)), other) if other.is_none_or(|o| o.0 <= around + 1) => {
+                return Place::Here { cell: 0, line: Some(at) };
+            }
+            (_, other) => other.map(|o| o.2),
+        };
+        Place::Edited { cell: 0, line: at }
+    }
+
     /// The anchor of the cell at `index`.
     pub fn of(doc: &Document, index: usize) -> Option<Self> {
         let cell = doc.cells.get(index)?;
@@ -204,5 +267,26 @@ mod tests {
         assert_eq!(find("import polars\nframe.plot()", 1), Place::Edited { cell: 0, line: None });
         let other = doc(&[Gen { kind: "markdown", id: None, ..cell("# Nothing of it is left here at all") }]);
         assert_eq!(anchor.find(&other, Some(1)), Place::Orphan);
+    }
+
+    #[test]
+    fn a_line_of_a_text_file_is_found_by_itself_and_its_surroundings() {
+        let text = "[suite]\nname = \"a\"\n\n[[check]]\nmax = 3\n\n[[check]]\nmax = 3\nmin = 1\n";
+        let lines = Lines::new(text);
+        let second = CellAnchor::of_text(&lines, Some(7));
+        assert!(second.is_text());
+        assert_eq!(second.find_line(&lines, Some(7)), Place::Here { cell: 0, line: Some(7) });
+        let moved = Lines::new(format!("# first\n{text}"));
+        assert_eq!(second.find_line(&moved, Some(7)), Place::Here { cell: 0, line: Some(8) }, "of twins the right one");
+        let edited = Lines::new(text.replace("max = 3\nmin", "max = 4\nmin"));
+        assert_eq!(second.find_line(&edited, Some(7)), Place::Edited { cell: 0, line: Some(7) }, "not its twin");
+        let first = CellAnchor::of_text(&lines, Some(1));
+        let renamed = Lines::new(text.replace("\"a\"", "\"b\""));
+        assert_eq!(first.find_line(&renamed, Some(1)), Place::Edited { cell: 0, line: Some(1) });
+        assert_eq!(first.find_line(&Lines::new("x\ny\n"), Some(1)), Place::Edited { cell: 0, line: None });
+        let whole = CellAnchor::of_text(&lines, None);
+        assert_eq!(whole.find_line(&Lines::new(""), None), Place::Here { cell: 0, line: None });
+        let blank = CellAnchor::of_text(&lines, Some(2));
+        assert_eq!(blank.find_line(&Lines::new("\n\n\n"), Some(2)), Place::Edited { cell: 0, line: None });
     }
 }

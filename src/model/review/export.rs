@@ -1,6 +1,8 @@
 //! Threads for a pull request: Markdown, and HTML without scripts.
+use serde_json::{Value, json};
+
 use super::{Approval, Place, Thread};
-use crate::{base::time, model::diff::Document};
+use crate::base::time;
 
 /// A thread with where it is now.
 pub struct Placed<'a> {
@@ -8,19 +10,40 @@ pub struct Placed<'a> {
     pub place: Place,
 }
 
-/// All threads with their places; a notebook that is not there any more makes orphans.
-pub fn placed(threads: &[Thread], doc: impl Fn(&str) -> Option<std::sync::Arc<Document>>) -> Vec<Placed<'_>> {
-    threads
-        .iter()
-        .map(|thread| {
-            let place = doc(&thread.path).map_or(Place::Orphan, |d| thread.cell.find(&d, thread.line));
-            Placed { thread, place }
-        })
-        .collect()
+/// All threads with their places.
+pub fn placed(threads: &[Thread], place: impl Fn(&Thread) -> Place) -> Vec<Placed<'_>> {
+    threads.iter().map(|thread| Placed { thread, place: place(thread) }).collect()
+}
+
+/// Names the format of what is written as JSON.
+pub const SCHEMA: &str = "andon.review/1";
+
+/// As one JSON document for a pull request.
+pub fn json_text(all: &[Placed<'_>], approvals: &[Approval]) -> String {
+    let mut whole = json!({ "schema": SCHEMA });
+    if let (Some(out), Value::Object(parts)) = (whole.as_object_mut(), json(all, approvals)) {
+        out.extend(parts);
+    }
+    serde_json::to_string_pretty(&whole).unwrap_or_default()
+}
+
+/// As a value for a pull request.
+pub fn json(all: &[Placed<'_>], approvals: &[Approval]) -> Value {
+    let threads: Vec<Value> = all.iter().map(|p| json!({ "thread": p.thread, "place": p.place })).collect();
+    json!({ "threads": threads, "approvals": approvals })
 }
 
 /// `cell 3, line 2`, cells counted from 0 as on the command line, lines from 1.
 pub fn place_words(thread: &Thread, place: Place) -> String {
+    if thread.cell.is_text() {
+        return match (place, thread.line) {
+            (Place::Orphan, _) => "a file that is gone".to_owned(),
+            (_, None) => "the file".to_owned(),
+            (Place::Here { line: Some(n), .. }, _) => format!("line {}", n + 1),
+            (Place::Edited { line: Some(n), .. }, _) => format!("line {} (edited since)", n + 1),
+            (_, Some(n)) => format!("a line that is gone (it was line {})", n + 1),
+        };
+    }
     let mut words = match place.cell() {
         Some(cell) => format!("cell {cell}"),
         None => format!("a cell that is gone (it was cell {})", thread.cell.index),
@@ -54,9 +77,12 @@ pub fn markdown(all: &[Placed<'_>], approvals: &[Approval]) -> String {
         }
         let state = if thread.resolved { "resolved" } else { "open" };
         out.push_str(&format!("\n### {} \u{b7} {state}\n\n", place_words(thread, *place)));
-        let quoted = thread.line.and_then(|n| thread.cell.source.lines().nth(n));
+        let line = thread.line.filter(|_| !thread.cell.is_text());
+        let quoted = line.and_then(|n| thread.cell.source.lines().nth(n));
         let shown = quoted.map_or_else(|| thread.cell.source.lines().take(6).collect::<Vec<_>>(), |l| vec![l]);
-        out.push_str(&fenced(&shown.join("\n"), ""));
+        if !shown.is_empty() {
+            out.push_str(&fenced(&shown.join("\n"), ""));
+        }
         for comment in &thread.comments {
             out.push_str(&format!("**{}**, {}:\n\n{}\n\n", comment.by, time::day_hhmm(comment.at), comment.text));
             if let Some(source) = &comment.suggestion {
@@ -67,10 +93,19 @@ pub fn markdown(all: &[Placed<'_>], approvals: &[Approval]) -> String {
     if !approvals.is_empty() {
         out.push_str("\n## Approved\n\n");
         for a in approvals {
-            out.push_str(&format!("- {} cell {} by {}, {}\n", a.path, a.cell.index, a.by, time::day_hhmm(a.at)));
+            out.push_str(&format!("- {} by {}, {}\n", what(a), a.by, time::day_hhmm(a.at)));
         }
     }
     out
+}
+
+/// `notebooks/a.ipynb cell 3`, `checks/a.toml`.
+fn what(a: &Approval) -> String {
+    match (a.cell.is_text(), a.of_removal()) {
+        (true, _) => a.path.clone(),
+        (_, true) => format!("{} without the cell that was cell {}", a.path, a.cell.index),
+        _ => format!("{} cell {}", a.path, a.cell.index),
+    }
 }
 
 /// A fence longer than any inside.
@@ -98,7 +133,9 @@ pub fn html(all: &[Placed<'_>], approvals: &[Approval]) -> String {
         let state = if thread.resolved { "resolved" } else { "open" };
         let title = escape(&place_words(thread, *place));
         out.push_str(&format!("<section class=\"{state}\"><h3>{title} \u{b7} {state}</h3>\n"));
-        out.push_str(&format!("<pre>{}</pre>\n", escape(&thread.cell.source)));
+        if !thread.cell.source.is_empty() {
+            out.push_str(&format!("<pre>{}</pre>\n", escape(&thread.cell.source)));
+        }
         for comment in &thread.comments {
             let (by, at) = (escape(&comment.by), time::day_hhmm(comment.at));
             out.push_str(&format!("<p class=\"by\">{by}, {at}</p>\n<p>{}</p>\n", escape(&comment.text)));
@@ -112,7 +149,7 @@ pub fn html(all: &[Placed<'_>], approvals: &[Approval]) -> String {
         out.push_str("<h2>Approved</h2>\n<ul>\n");
         for a in approvals {
             let at = time::day_hhmm(a.at);
-            out.push_str(&format!("<li>{} cell {} by {}, {at}</li>\n", escape(&a.path), a.cell.index, escape(&a.by)));
+            out.push_str(&format!("<li>{} by {}, {at}</li>\n", escape(&what(a)), escape(&a.by)));
         }
         out.push_str("</ul>\n");
     }

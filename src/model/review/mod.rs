@@ -4,18 +4,21 @@
 //! commit is needed to know where they belong. [`export`] writes them for a pull request.
 pub mod anchor;
 pub mod export;
+pub mod seat;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use anchor::{CellAnchor, Place};
+pub use seat::{At, Fit, Seat, Seats};
 
 use super::{
     diff::{CellView, Document},
     ledger::{Action, Doc, Projection, id_of},
+    textdiff::Lines,
 };
-use crate::base::{Error, Result, ids};
+use crate::base::{Error, Result, fsx, ids};
 
 /// One thing somebody said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,14 +32,14 @@ pub struct Comment {
     pub suggestion: Option<String>,
 }
 
-/// Comments on one place of a notebook.
+/// Comments on one place of a notebook, or of any other file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Thread {
     pub id: String,
-    /// The notebook, below the workspace.
+    /// The file, below the workspace.
     pub path: String,
     pub cell: CellAnchor,
-    /// A line of the cell's source, from 0.
+    /// A line of the cell's source or of the file, from 0.
     pub line: Option<usize>,
     /// One of the cell's outputs, from 0.
     pub output: Option<usize>,
@@ -64,11 +67,82 @@ pub fn content_of(cell: &CellView) -> String {
     format!("{:016x}{:016x}", cell.source_hash ^ cell.kind as u64, cell.outputs_hash)
 }
 
+/// What marks the approval of a cell's removal, before the content that was removed.
+const GONE: &str = "gone:";
+
+/// What names the content of a file that is no notebook.
+pub fn content_of_file(bytes: u64) -> String {
+    format!("{bytes:016x}")
+}
+
+/// Whether an approval still says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Of this cell as it is.
+    Cell(usize),
+    /// That a cell was removed: where it was before, if that is known.
+    Removed(Option<usize>),
+    /// Of the file as it is.
+    File,
+    /// What was approved has changed since: the cell it is now, `None` when it is gone or was no cell.
+    Lapsed(Option<usize>),
+}
+
 impl Approval {
     /// Where the approved cell is, if it still is what was approved.
     pub fn holds(&self, doc: &Document) -> Option<usize> {
         let at = self.cell.find(doc, None).cell()?;
         doc.cells.get(at).is_some_and(|c| content_of(c) == self.content).then_some(at)
+    }
+    /// How it stands between two versions of a notebook.
+    pub fn standing(&self, old: &Document, new: &Document) -> Standing {
+        if self.cell.is_text() {
+            return Standing::Lapsed(None);
+        }
+        let now = self.cell.find(new, None).cell();
+        if self.content.starts_with(GONE) {
+            return match now {
+                None => Standing::Removed(self.cell.find(old, None).cell()),
+                Some(at) => Standing::Lapsed(Some(at)),
+            };
+        }
+        match now {
+            Some(at) if new.cells.get(at).is_some_and(|c| content_of(c) == self.content) => Standing::Cell(at),
+            at => Standing::Lapsed(at),
+        }
+    }
+    /// True for the approval that a cell was removed.
+    pub fn of_removal(&self) -> bool {
+        self.content.starts_with(GONE)
+    }
+}
+
+/// A file as threads are placed in it.
+#[derive(Debug, Clone)]
+pub enum Content {
+    Notebook(std::sync::Arc<Document>),
+    Text(Lines),
+}
+
+impl Content {
+    /// Reads a file as what its name says; a broken notebook is read as text.
+    pub fn read(path: &str, bytes: Vec<u8>) -> Self {
+        if super::diff::is_notebook(path)
+            && let Ok(doc) = Document::parse(path, bytes.clone())
+        {
+            return Self::Notebook(std::sync::Arc::new(doc));
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Self::Text(Lines::new(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+    }
+    /// Where a thread is in it.
+    pub fn place(&self, thread: &Thread) -> Place {
+        match self {
+            Self::Notebook(doc) if !thread.cell.is_text() => thread.cell.find(doc, thread.line),
+            Self::Text(lines) if thread.cell.is_text() => thread.cell.find_line(lines, thread.line),
+            Self::Notebook(_) if thread.line.is_none() => Place::Here { cell: 0, line: None },
+            _ => Place::Orphan,
+        }
     }
 }
 
@@ -140,13 +214,55 @@ pub fn approvals(all: &Projection, path: Option<&str>) -> Vec<Approval> {
 }
 
 /// A place to speak of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Spot {
     pub path: String,
     pub cell: CellAnchor,
     pub line: Option<usize>,
     pub output: Option<usize>,
     pub commit: Option<String>,
+}
+
+/// What an unsent comment is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// It begins a thread.
+    New(Spot),
+    /// It answers this thread.
+    Reply(String),
+}
+
+/// A comment being written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    pub id: String,
+    /// The file it is about.
+    pub path: String,
+    pub about: About,
+    #[serde(default)]
+    pub text: String,
+    /// The proposed source, while one is being written.
+    #[serde(default)]
+    pub suggestion: Option<String>,
+    /// The source the suggestion began with.
+    #[serde(default)]
+    pub base: String,
+}
+
+impl Draft {
+    /// Nothing was written yet.
+    pub fn is_blank(&self) -> bool {
+        self.text.trim().is_empty() && self.suggestion.as_ref().is_none_or(|s| *s == self.base)
+    }
+    /// The thread it answers.
+    pub fn answers(&self) -> Option<&str> {
+        match &self.about {
+            About::Reply(thread) => Some(thread),
+            About::New(_) => None,
+        }
+    }
 }
 
 /// What somebody says.
@@ -228,23 +344,55 @@ pub fn approve(path: &str, doc: &Document, index: usize, by: &str) -> Result<Act
     let (Some(cell), Some(view)) = (CellAnchor::of(doc, index), doc.cells.get(index)) else {
         return Err(Error::user(format!("There is no cell {index}")));
     };
+    Ok(approved(path, &cell, &content_of(view), by))
+}
+
+/// Approves that a cell of the old side is gone.
+pub fn approve_removal(path: &str, old: &Document, index: usize, by: &str) -> Result<Actions> {
+    let (Some(cell), Some(view)) = (CellAnchor::of(old, index), old.cells.get(index)) else {
+        return Err(Error::user(format!("There is no cell {index}")));
+    };
+    Ok(approved(path, &cell, &content_of_row(view, true), by))
+}
+
+/// Approves a file that is no notebook, as named by [`content_of_file`].
+pub fn approve_file(path: &str, content: &str, by: &str) -> Actions {
+    approved(path, &CellAnchor::of_text(&Lines::new(""), None), content, by)
+}
+
+/// What names a cell of a comparison for approvals; of one that was removed, its removal.
+pub fn content_of_row(cell: &CellView, removed: bool) -> String {
+    if removed { format!("{GONE}{}", content_of(cell)) } else { content_of(cell) }
+}
+
+/// The actions of an approval.
+pub fn approved(path: &str, cell: &CellAnchor, content: &str, by: &str) -> Actions {
     let subject = format!("approval/{}", ids::random(16));
     let empty = Doc::default();
     let mut actions = vec![(subject.clone(), Action::Create)];
-    for (field, value) in
-        [("path", json!(path)), ("cell", json!(cell)), ("by", json!(by)), ("content", json!(content_of(view)))]
-    {
+    let fields = [("path", json!(path)), ("cell", json!(cell)), ("by", json!(by)), ("content", json!(content))];
+    for (field, value) in fields {
         actions.push((subject.clone(), empty.set(field, None, value)));
     }
-    Ok(actions)
+    actions
+}
+
+/// Takes approvals back.
+pub fn withdraw_all<'a>(all: &Projection, approvals: impl IntoIterator<Item = &'a Approval>) -> Actions {
+    let docs = approvals.into_iter().filter_map(|a| all.doc(&format!("approval/{}", a.id)));
+    docs.map(|d| (d.subject.clone(), Action::Delete { seen: d.last })).collect()
+}
+
+/// Names the content of a text for [`approve_file`].
+pub fn content_of_text(text: &str) -> String {
+    content_of_file(fsx::hash(text.as_bytes()))
 }
 
 /// Takes somebody's approvals of a cell back.
 pub fn withdraw(all: &Projection, path: &str, notebook: &Document, index: usize, by: &str) -> Actions {
-    let mine = approvals(all, Some(path)).into_iter().filter(|a| a.by == by && a.holds(notebook) == Some(index));
-    mine.filter_map(|a| all.doc(&format!("approval/{}", a.id)))
-        .map(|d| (d.subject.clone(), Action::Delete { seen: d.last }))
-        .collect()
+    let mut mine = approvals(all, Some(path));
+    mine.retain(|a| a.by == by && a.holds(notebook) == Some(index));
+    withdraw_all(all, &mine)
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@ use super::{
     line, table,
 };
 use crate::{
-    app::review::{Command, Mode, Shown},
+    app::review::{
+        Command, Mode, Shown,
+        threads::{self, Here},
+    },
     base::text::{count, shorten},
     model::{
         diff::{CellChange, CellDiff, CellView, FileShape, Link, Metric, NotebookDiff, OutputChange, OutputDetail},
+        review::At,
         textdiff::{Row, RowKind},
     },
     ui::{
@@ -36,16 +40,28 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
     view.layout.update(&cx.state.review, shown, half, (wrap, look));
     let hidden = scroll_sideways(ui, view, half);
     let mut area = ScrollArea::vertical().id_salt(("review", &shown.path)).auto_shrink(false);
-    if let Some(offset) = follow(cx, view, shown) {
+    if let Some(offset) = follow_talk(cx, view).or(follow(cx, view, shown)) {
         area = area.vertical_scroll_offset(offset);
     }
     let mut send = Vec::new();
     let seen = area.show_viewport(ui, |ui, viewport| {
         let (rect, _) = ui.allocate_exact_size(vec2(width, view.layout.height() + 40.0), Sense::hover());
-        let View { layout, gallery, shift, .. } = view;
+        let View { layout, gallery, shift, voices, seen, .. } = view;
+        *seen = (viewport.top(), viewport.bottom());
         let visible = layout.visible(viewport.top(), viewport.bottom());
         layout.colour(ui.ctx(), visible.clone());
-        let mut pen = Pen { cx, shown, gallery, shift: *shift, unified, send: &mut send, layout, index: 0 };
+        let mut pen = Pen {
+            cx,
+            shown,
+            gallery,
+            voices,
+            high: Vec::new(),
+            shift: *shift,
+            unified,
+            send: &mut send,
+            layout,
+            index: 0,
+        };
         for i in visible {
             let (Some(item), Some(top), Some(next)) = (layout.items.get(i), layout.tops.get(i), layout.tops.get(i + 1))
             else {
@@ -57,6 +73,10 @@ pub(super) fn canvas_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shown
             );
             pen.index = i;
             pen.item(ui, item, band);
+        }
+        let high = pen.high;
+        if layout.measure(&high) {
+            ui.ctx().request_repaint();
         }
     });
     view.gallery.tidy();
@@ -96,6 +116,20 @@ fn follow(cx: &PageCx<'_>, view: &mut View, shown: &Shown) -> Option<f32> {
     Some((top - GAP * 4.0).max(0.0))
 }
 
+/// Where to scroll to, once, when a thread or a new comment comes to the front and is out of sight.
+fn follow_talk(cx: &PageCx<'_>, view: &mut View) -> Option<f32> {
+    let talk = &cx.state.review.talk;
+    let now = (talk.front.clone()?, talk.asked.as_ref().map_or(0, |a| a.1));
+    if view.led_to.as_ref() == Some(&now) {
+        return None;
+    }
+    let (top, bottom) = view.layout.voice(&now.0)?;
+    view.led_to = Some(now);
+    let (from, to) = view.seen;
+    let in_sight = top >= from && bottom <= to;
+    (!in_sight).then(|| (top - 120.0).max(0.0))
+}
+
 /// Follows the wheel; says how much is cut at the right.
 fn scroll_sideways(ui: &Ui, view: &mut View, half: f32) -> f32 {
     let wrapped = view.layout.wrap().line.is_some();
@@ -113,6 +147,9 @@ pub(super) struct Pen<'a, 'b> {
     pub(super) cx: &'a PageCx<'b>,
     shown: &'a Shown,
     pub(super) gallery: &'a mut super::image::Gallery,
+    pub(super) voices: &'a mut super::thread::Voices,
+    /// Heights of the threads that were drawn, by item.
+    high: Vec<(usize, f32)>,
     shift: f32,
     unified: bool,
     pub(super) send: &'a mut Vec<Command>,
@@ -177,9 +214,25 @@ impl Pen<'_, '_> {
                 self.walls(ui, band);
                 self.images(ui, band, (old.as_deref(), new.as_deref()));
             }
+            Item::Talk { id, loose, .. } => self.talk(ui, band, id, *loose),
             Item::End { folded: true } => {}
             Item::End { folded: false } => self.end(ui, band),
         }
+    }
+
+    fn talk(&mut self, ui: &mut Ui, band: Rect, id: &str, loose: bool) {
+        let mut rect = band;
+        if loose {
+            rect.max.y -= GAP;
+        }
+        let orphan = self.cx.state.review.talk.placing.orphans.iter().any(|o| o == id);
+        let mut desk = super::thread::Desk { cx: self.cx, send: self.send, voices: self.voices, loose: orphan };
+        let height = desk.show(ui, id, rect);
+        self.walls(ui, rect);
+        if loose {
+            ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, self.theme().hairline());
+        }
+        self.high.push((self.index, height));
     }
 
     /// The two edges of a box and its ground.
@@ -254,7 +307,9 @@ impl Pen<'_, '_> {
         let title = title(row, until - first);
         let tag = words(diff, row, until - first);
         let shown = row.is_shown();
-        let sense = if shown { Sense::click() } else { Sense::hover() };
+        // What stands here only for what is said about it can be folded as well.
+        let alone = until == first + 1 && !shown;
+        let sense = if shown || alone { Sense::click() } else { Sense::hover() };
         let response = ui.interact(band, ui.scope_id().with(("head", first)), sense);
         if shown {
             response.widget_info(|| WidgetInfo::selected(Role::Button, true, focused, format!("{title} {tag}")));
@@ -273,13 +328,16 @@ impl Pen<'_, '_> {
         x += strong.size().x + 8.0;
         let moved = row.moved && matches!(row.change, CellChange::Same | CellChange::Rerun);
         let (ground, ink) = if moved { (theme.mov, theme.accent) } else { (theme.idle_t, theme.muted) };
-        let chip = painter.layout_no_wrap(shorten(&tag, 90), theme.medium(SMALL), ink);
+        let room = ((band.right() - x - if shown { 250.0 } else { 120.0 }) / 6.4).clamp(8.0, 90.0) as usize;
+        let chip = painter.layout_no_wrap(shorten(&tag, room), theme.medium(SMALL), ink);
         let plate = Rect::from_min_size(pos2(x, y - 10.0), vec2(chip.size().x + 12.0, 20.0));
         painter.rect_filled(plate, 4.0, ground);
         painter.galley(pos2(x + 6.0, y - chip.size().y * 0.5), chip, ink);
+        let spoken = first + 1 == until;
         if shown {
             self.viewed_box(ui, band, first, until);
         }
+        self.said_box(ui, band, first..until, (shown, spoken, folded));
         let glyph = icon(if folded { "chevron-right" } else { "chevron-down" });
         if shown {
             let at = pos2(band.right() - 18.0, y);
@@ -292,6 +350,77 @@ impl Pen<'_, '_> {
             }
             self.send.push(Command::ToggleRow(first));
         }
+    }
+
+    /// At the right of a cell's head: who approved it, what is said while it is folded, and the buttons for both.
+    fn said_box(
+        &mut self,
+        ui: &mut Ui,
+        band: Rect,
+        rows: std::ops::Range<usize>,
+        (shown, single, folded): (bool, bool, bool),
+    ) {
+        let theme = self.cx.theme;
+        let talk = &self.cx.state.review.talk;
+        let first = rows.start;
+        let mut right = band.right() - if shown { 108.0 } else { 34.0 };
+        let y = band.center().y;
+        if single {
+            let mine = self.cx.state.board.person().is_some_and(|me| talk.placing.is_approved_by(first, me));
+            if shown {
+                let name = if mine { "Take your approval of this cell back (A)" } else { "Approve this cell (A)" };
+                let (glyph, ink) = if mine { ("circle-check", theme.ok) } else { ("circle-dashed", theme.muted) };
+                if self.head_button(ui, pos2(right - 24.0, y), ("approve", first), (glyph, ink), name) {
+                    self.send.push(Command::Talk(threads::Command::Approve(Some(first))));
+                }
+                right -= 28.0;
+            }
+            let glyph = ("message-square-plus", theme.muted);
+            if self.head_button(ui, pos2(right - 24.0, y), ("say", first), glyph, "Comment on this cell (C)") {
+                let here = Here { row: first, at: At::Whole };
+                self.send.push(Command::Talk(threads::Command::Comment(Some(here))));
+            }
+            right -= 30.0;
+            for (name, at) in talk.placing.approvers(first).iter().rev().take(4) {
+                let rect = Rect::from_center_size(pos2(right - 10.0, y), vec2(20.0, 20.0));
+                let response = ui.interact(rect, ui.scope_id().with(("approved", first, name)), Sense::hover());
+                let words = format!("Approved by {name}");
+                response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &words));
+                super::thread::paint_avatar(ui.painter(), theme, name, rect);
+                let ok = rect.right_bottom() - vec2(3.0, 3.0);
+                ui.painter().circle_filled(ok, 4.0, theme.ok);
+                response.on_hover_text(format!("{words}, {}", crate::base::time::when(*at, self.cx.now)));
+                right -= 24.0;
+            }
+        }
+        let said = rows
+            .flat_map(|row| talk.placing.on_row(row))
+            .filter(|(_, id)| talk.drafts.contains_key(id) || talk.thread(id).is_some_and(|t| !t.resolved));
+        let said = said.count();
+        if folded && said > 0 {
+            super::thread::paint_count(ui.painter(), theme, pos2(right - 4.0, y), said);
+        }
+    }
+
+    fn head_button(
+        &self,
+        ui: &Ui,
+        left: egui::Pos2,
+        key: (&str, usize),
+        (glyph, ink): (&str, Color32),
+        name: &str,
+    ) -> bool {
+        let theme = self.theme();
+        let rect = Rect::from_min_size(left - vec2(0.0, 12.0), vec2(24.0, 24.0));
+        let response = ui.interact(rect, ui.scope_id().with(key), Sense::click());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+        let painter = ui.painter();
+        if response.hovered() {
+            painter.rect_filled(rect, 4.0, theme.sel);
+        }
+        painter.text(rect.center(), Align2::CENTER_CENTER, icon(glyph), theme.icon_font(14.0), ink);
+        ring(painter, theme, rect, response.has_focus());
+        response.on_hover_text(name).clicked()
     }
 
     fn viewed_box(&mut self, ui: &mut Ui, band: Rect, first: usize, until: usize) {
@@ -345,12 +474,28 @@ impl Pen<'_, '_> {
         )
     }
 
-    fn line(&self, ui: &Ui, band: Rect, (id, index): (usize, usize), side: Side) {
-        let (Some(text), Some(inks)) = (self.layout.texts.get(id), self.layout.inks.get(id)) else { return };
-        let Some(row) = text.rows.get(index) else { return };
+    /// What a comment on a line of a text would be about; none in outputs.
+    fn place(&self, text: usize, index: usize, old: bool, line: usize) -> Option<Here> {
+        let at = At::Line { old, line };
+        match (&self.shown.diff.shape, self.layout.owners.get(text).copied().flatten()) {
+            (FileShape::Notebook(_), Some(row)) => Some(Here { row, at }),
+            (FileShape::Text(_), _) => Some(Here { row: index, at }),
+            _ => None,
+        }
+    }
+
+    fn line(&mut self, ui: &Ui, band: Rect, (id, index): (usize, usize), side: Side) {
+        let said = self.draw_line(ui, band, (id, index), side);
+        self.send.extend(said);
+    }
+
+    fn draw_line(&self, ui: &Ui, band: Rect, (id, index): (usize, usize), side: Side) -> Option<Command> {
+        let (text, inks) = (self.layout.texts.get(id)?, self.layout.inks.get(id)?);
+        let mut said = None;
+        let row = text.rows.get(index)?;
         let theme = self.theme();
         let inner = band.shrink2(vec2(1.0, 0.0));
-        let draw = |rect: Rect, old: bool, both: bool| {
+        let mut draw = |rect: Rect, old: bool, both: bool| {
             let at = if old { row.old } else { row.new };
             let Some(at) = at else { return hatch(ui.painter(), theme, rect) };
             let at = at as usize;
@@ -364,6 +509,11 @@ impl Pen<'_, '_> {
                 (None, row.new)
             };
             self.text_line(ui, rect, lines.line(at), colours, row, words, numbers, old);
+            if let Some(here) = self.place(id, index, old, at).filter(|_| ui.rect_contains_pointer(rect))
+                && let Some(command) = plus(ui, theme, rect, here)
+            {
+                said = Some(command);
+            }
         };
         match (self.unified, side) {
             (true, Side::Old) => draw(inner, true, false),
@@ -375,6 +525,7 @@ impl Pen<'_, '_> {
                 ui.painter().vline(left.right() + 0.5, band.y_range(), theme.hairline());
             }
         }
+        said
     }
 
     #[allow(clippy::too_many_arguments, reason = "one line on screen has that many sides")]
@@ -547,6 +698,23 @@ impl Pen<'_, '_> {
         draw(right, false, index);
         ui.painter().vline(left.right() + 0.5, band.y_range(), theme.hairline());
     }
+}
+
+/// The sign in the gutter of the line below the pointer, which begins a comment on it.
+fn plus(ui: &Ui, theme: &Theme, rect: Rect, here: Here) -> Option<Command> {
+    let At::Line { old, line } = here.at else { return None };
+    let spot = Rect::from_min_size(rect.min + vec2(2.0, 1.0), vec2(18.0, LINE - 2.0));
+    let response = ui.interact(spot, ui.scope_id().with(("say", here.row, old, line)), Sense::click());
+    let side = if old { "old line" } else { "line" };
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Comment on {side} {}", line + 1)));
+    let fill = if response.hovered() { theme.accent } else { theme.raised };
+    let ink = if response.hovered() { theme.on } else { theme.accent };
+    let painter = ui.painter();
+    painter.rect(spot, 4.0, fill, theme.hairline(), egui::StrokeKind::Inside);
+    painter.text(spot.center(), Align2::CENTER_CENTER, icon("plus"), theme.icon_font(13.0), ink);
+    ring(painter, theme, spot, response.has_focus());
+    let clicked = response.on_hover_text(format!("Comment on {side} {}", line + 1)).clicked();
+    clicked.then(|| Command::Talk(threads::Command::Comment(Some(here))))
 }
 
 /// The rounded top of a box with its ground.

@@ -59,6 +59,8 @@ fn right_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
             cx.send(git::Command::OpenCommit(Vec::new()));
         }
     }
+    super::people::head_ui(ui, cx, narrow);
+    let review = &cx.state.review;
     let changes = review.changes().len();
     let reason = (changes == 0).then_some("Nothing to step through in this file");
     let label = if narrow { "Next" } else { "Next change" };

@@ -1,15 +1,20 @@
 //! A comparison as a list of rows with known heights.
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    sync::Arc,
+};
 
-use super::{image, line};
+use super::{image, line, thread};
 use crate::{
-    app::review::{Look, Mode, Shown, State},
+    app::review::{Look, Mode, Shown, State, Talk},
     base::text::count,
     model::{
         diff::{
             CellChange, CellDiff, CellType, FileShape, Metric, NotebookDiff, OutputChange, OutputDetail, Picture,
             TableDiff, TableRow,
         },
+        review::At,
         textdiff::{RowKind, Stretch, TextDiff, stretches},
     },
     ui::widgets::highlight::{self, Spans},
@@ -92,6 +97,12 @@ pub(super) enum Item {
         new: Option<Arc<Picture>>,
         height: f32,
     },
+    /// A thread, or a comment being written; `loose` outside of any box.
+    Talk {
+        id: String,
+        loose: bool,
+        height: f32,
+    },
     /// Bottom of a box, and the gap below it; a folded box has no bottom of its own.
     End {
         folded: bool,
@@ -110,6 +121,7 @@ impl Item {
             Self::Metric(_) | Self::Part { .. } => 24.0,
             Self::ImageBar { .. } => image::BAR,
             Self::Images { height, .. } => *height,
+            Self::Talk { height, loose, .. } => height + if *loose { GAP } else { 0.0 },
             Self::End { folded: true } => GAP,
             Self::End { folded: false } => 5.0 + GAP,
         }
@@ -140,6 +152,8 @@ struct Key {
     half: u32,
     wrap: Wrap,
     look: Look,
+    talk: u64,
+    placed: u64,
 }
 
 /// Letters that fit into a line; none where lines are cut.
@@ -167,6 +181,12 @@ pub(super) struct Layout {
     pub starts: Vec<(usize, usize)>,
     /// Letters in the longest line.
     pub longest: usize,
+    /// The row of the comparison whose source a text is; none for outputs and plain files.
+    pub owners: Vec<Option<usize>>,
+    /// Items of threads and drafts.
+    pub voices: HashMap<String, usize>,
+    /// Heights of threads as they were drawn.
+    measured: HashMap<String, f32>,
 }
 
 impl Layout {
@@ -180,13 +200,29 @@ impl Layout {
             half: half.max(0.0) as u32 / 16,
             wrap,
             look,
+            talk: review.talk.revision,
+            placed: review.talk.placing.shown,
         };
         if self.key.as_ref() == Some(&key) {
             return false;
         }
-        let mut build =
-            Builder { out: Self::default(), key: &key, half, unified: key.unified, in_file: false, path: &shown.path };
+        if self.key.as_ref().is_none_or(|k| k.half != key.half) {
+            self.measured.clear();
+        }
+        let mut build = Builder {
+            out: Self { measured: std::mem::take(&mut self.measured), ..Self::default() },
+            key: &key,
+            half,
+            unified: key.unified,
+            in_file: false,
+            path: &shown.path,
+            talk: &review.talk,
+            row: None,
+            said: BTreeSet::new(),
+            spoken: spoken(&review.talk, &shown.path),
+        };
         build.file(shown);
+        build.orphans();
         let mut out = build.out;
         let mut top = GAP;
         for item in &out.items {
@@ -197,6 +233,33 @@ impl Layout {
         out.key = Some(key);
         *self = out;
         true
+    }
+    /// Takes note of how high threads turned out; true when that moves what is below.
+    pub fn measure(&mut self, seen: &[(usize, f32)]) -> bool {
+        let mut from = None;
+        for (at, found) in seen {
+            let Some(Item::Talk { id, height, .. }) = self.items.get_mut(*at) else { continue };
+            if (*height - found).abs() > 0.5 {
+                *height = *found;
+                self.measured.insert(id.clone(), *found);
+                from = Some(from.map_or(*at, |n: usize| n.min(*at)));
+            }
+        }
+        let Some(from) = from else { return false };
+        let mut top = self.tops.get(from).copied().unwrap_or(GAP);
+        for (item, slot) in self.items.iter().skip(from).zip(self.tops.iter_mut().skip(from)) {
+            *slot = top;
+            top += item.height();
+        }
+        if let Some(last) = self.tops.last_mut() {
+            *last = top;
+        }
+        true
+    }
+    /// Top and bottom of a thread or draft.
+    pub fn voice(&self, id: &str) -> Option<(f32, f32)> {
+        let at = *self.voices.get(id)?;
+        Some((self.tops.get(at).copied()?, self.tops.get(at + 1).copied()?))
     }
     /// Letters that fit into a line.
     pub fn wrap(&self) -> Wrap {
@@ -247,9 +310,75 @@ struct Builder<'a> {
     /// Lines are those of a plain file.
     in_file: bool,
     path: &'a str,
+    talk: &'a Talk,
+    /// The row whose source is being laid out.
+    row: Option<usize>,
+    /// Threads that have their item.
+    said: BTreeSet<String>,
+    /// Rows with open threads or drafts.
+    spoken: BTreeSet<usize>,
 }
 
-impl Builder<'_> {
+/// Rows on which a thread is open or a comment is being written.
+fn spoken(talk: &Talk, path: &str) -> BTreeSet<usize> {
+    if talk.placing.path != path {
+        return BTreeSet::new();
+    }
+    let counts = |id: &str| {
+        talk.drafts.contains_key(id)
+            || talk.answer(id).is_some()
+            || talk.front.as_deref() == Some(id)
+            || talk.thread(id).is_some_and(|t| !t.resolved)
+    };
+    talk.placing.rows().filter(|(_, all)| all.iter().any(|(_, id)| counts(id))).map(|(row, _)| row).collect()
+}
+
+impl<'a> Builder<'a> {
+    /// Threads of a row, none while another file is in front.
+    fn on_row(&self, row: usize) -> &'a [(At, String)] {
+        if self.talk.placing.path == self.path { self.talk.placing.on_row(row) } else { &[] }
+    }
+    fn voice(&mut self, id: &str, loose: bool) {
+        let known = self.talk.thread(id).is_some() || self.talk.drafts.contains_key(id);
+        if !known || !self.said.insert(id.to_owned()) {
+            return;
+        }
+        let width = if self.unified { self.half } else { self.half * 2.0 };
+        let height = self.out.measured.get(id).copied();
+        let height = height.unwrap_or_else(|| thread::estimate(self.talk, id, width));
+        self.out.voices.insert(id.to_owned(), self.out.items.len());
+        self.push(Item::Talk { id: id.to_owned(), loose, height });
+    }
+    /// Threads of a row at some places.
+    fn voices(&mut self, row: usize, fits: impl Fn(At) -> bool) {
+        for (at, id) in self.on_row(row) {
+            if fits(*at) {
+                self.voice(id, false);
+            }
+        }
+    }
+    /// What is about the whole file.
+    fn whole(&mut self, loose: bool) {
+        if self.talk.placing.path == self.path {
+            let talk = self.talk;
+            talk.placing.whole.iter().for_each(|id| self.voice(id, loose));
+        }
+    }
+    /// What has no place any more is listed, never dropped.
+    fn orphans(&mut self) {
+        let talk = self.talk;
+        if talk.placing.path != self.path || talk.placing.orphans.is_empty() {
+            return;
+        }
+        let n = count(talk.placing.orphans.len() as u64, "comment");
+        self.push(Item::Note(format!("{n} on what is on neither side any more")));
+        talk.placing.orphans.iter().for_each(|id| self.voice(id, true));
+    }
+    /// True when the thread in front is on one of these rows.
+    fn holds_front(&self, rows: Range<usize>) -> bool {
+        let Some(front) = &self.talk.front else { return false };
+        rows.into_iter().any(|row| self.on_row(row).iter().any(|(_, id)| id == front))
+    }
     fn push(&mut self, item: Item) {
         self.out.items.push(item);
     }
@@ -262,9 +391,13 @@ impl Builder<'_> {
             self.push(Item::Note(note.clone()));
         }
         match &shown.diff.shape {
-            FileShape::Notebook(diff) => self.notebook(diff),
+            FileShape::Notebook(diff) => {
+                self.whole(true);
+                self.notebook(diff);
+            }
             FileShape::Text(diff) => {
                 self.push(Item::FileHead);
+                self.whole(false);
                 self.in_file = true;
                 diff.notes.iter().for_each(|n| self.push(Item::Fact((*n).to_owned())));
                 if diff.is_same() {
@@ -276,6 +409,7 @@ impl Builder<'_> {
             FileShape::Image { old, new } => {
                 self.push(Item::FileHead);
                 self.images(old.clone(), new.clone());
+                self.whole(false);
                 self.push(Item::End { folded: false });
             }
             FileShape::Binary { old, new, same } => {
@@ -287,6 +421,7 @@ impl Builder<'_> {
                     format!("Binary, not shown: {} became {}", size(old), size(new))
                 };
                 self.push(Item::Fact(words));
+                self.whole(false);
                 self.push(Item::End { folded: false });
             }
             FileShape::Missing => self.push(Item::Note("Neither side has this file".to_owned())),
@@ -307,18 +442,22 @@ impl Builder<'_> {
         }
         let mut at = 0;
         while let Some(row) = diff.cells.get(at) {
-            if !row.is_shown() {
-                let end = (at..diff.cells.len()).find(|i| diff.cells.get(*i).is_some_and(CellDiff::is_shown));
+            // A cell that somebody speaks of is in sight though nothing differs.
+            let shown = |n: usize| self.spoken.contains(&n) || diff.cells.get(n).is_some_and(CellDiff::is_shown);
+            if !shown(at) {
+                let end = (at..diff.cells.len()).find(|i| shown(*i));
                 let end = end.unwrap_or(diff.cells.len());
                 self.fold(diff, at..end);
                 at = end;
                 continue;
             }
             // Cells that moved together and are else the same are one row.
-            let plain = |c: &CellDiff| c.moved && matches!(c.change, CellChange::Same | CellChange::Rerun);
+            let moved = |c: &CellDiff| c.moved && matches!(c.change, CellChange::Same | CellChange::Rerun);
+            let plain = |n: usize| !self.spoken.contains(&n) && diff.cells.get(n).is_some_and(moved);
             let mut end = at + 1;
-            if plain(row) {
-                while diff.cells.get(end).is_some_and(|c| plain(c) && c.block == row.block) {
+            let is_plain = plain(at);
+            if is_plain {
+                while plain(end) && diff.cells.get(end).is_some_and(|c| c.block == row.block) {
                     end += 1;
                 }
             }
@@ -326,7 +465,7 @@ impl Builder<'_> {
                 self.out.starts.push((n, self.out.items.len()));
             }
             let viewed = (at..end).all(|n| self.key.viewed.contains(&n));
-            let folded = (plain(row) || viewed) != self.is_open(at);
+            let folded = (is_plain || viewed) != self.is_open(at) && !self.holds_front(at..end);
             self.push(Item::Head { row: at, until: end, folded });
             if !folded {
                 for n in at..end {
@@ -348,7 +487,7 @@ impl Builder<'_> {
         let rerun = cells.iter().filter(|c| c.change == CellChange::Rerun).count();
         // Beside the keys of lines and of moved cells.
         let key = FOLDS + rows.start;
-        let open = self.is_open(key);
+        let open = self.is_open(key) || self.holds_front(rows.clone());
         self.push(Item::Fold { key, same: cells.len() - rerun, rerun, open });
         if open {
             for n in rows {
@@ -390,8 +529,13 @@ impl Builder<'_> {
                 Some(cell) if cell.kind == CellType::Markdown => highlight::grammar("markdown"),
                 _ => None,
             };
+            self.row = Some(number);
             self.text(&text, row.source.is_some(), lang);
+            self.row = None;
+        } else {
+            self.voices(number, |at| matches!(at, At::Line { .. }));
         }
+        self.voices(number, |at| at == At::Whole);
         for (n, output) in row.outputs.iter().enumerate().filter(|(_, o)| o.change != OutputChange::Same) {
             self.push(Item::OutputHead { row: number, output: n });
             let more = output.metrics.len().saturating_sub(MAX_METRICS);
@@ -414,7 +558,10 @@ impl Builder<'_> {
                 OutputDetail::Table(table) => self.table(table),
                 OutputDetail::Image { old, new } => self.images(old.clone(), new.clone()),
             }
+            self.voices(number, |at| output.new.is_some_and(|n| at == At::Output(n)));
         }
+        // Of outputs that do not differ.
+        self.voices(number, |at| matches!(at, At::Output(_)));
     }
 
     fn value(&mut self, key: &str, old: Option<&str>, new: Option<&str>) {
@@ -432,9 +579,15 @@ impl Builder<'_> {
         self.out.langs.push(lang);
         self.out.inks.push([None, None]);
         self.out.texts.push(text.clone());
+        self.out.owners.push(self.row);
         let longest = text.old.iter().chain(text.new.iter()).map(str::len).max().unwrap_or(0);
         self.out.longest = self.out.longest.max(longest.min(20_000));
-        let parts = if fold { text.stretches(CONTEXT) } else { vec![Stretch::Show(0..text.rows.len())] };
+        let parts = if fold {
+            let same = |i: usize| text.rows.get(i).is_some_and(|r| r.kind == RowKind::Same) && !self.is_said(text, i);
+            stretches(text.rows.len(), same, CONTEXT)
+        } else {
+            vec![Stretch::Show(0..text.rows.len())]
+        };
         for part in parts {
             match part {
                 Stretch::Fold(range) if !self.is_open(LINES + (id << 24) + range.start) => {
@@ -444,6 +597,30 @@ impl Builder<'_> {
                 Stretch::Fold(range) | Stretch::Show(range) => self.lines(id, text, range),
             }
         }
+    }
+
+    /// Threads of a line of the source in hand.
+    fn of_line(&self, text: &TextDiff, index: usize) -> Vec<&'a str> {
+        let Some(row) = text.rows.get(index) else { return Vec::new() };
+        let all = match (self.in_file, self.row) {
+            (true, _) => self.on_row(index),
+            (false, Some(row)) => self.on_row(row),
+            (false, None) => &[],
+        };
+        let here = |at: At| match at {
+            At::Line { old: true, line } => row.old == Some(line as u32),
+            At::Line { old: false, line } => row.new == Some(line as u32),
+            _ => false,
+        };
+        all.iter().filter(|(at, _)| here(*at)).map(|(_, id)| id.as_str()).collect()
+    }
+    /// Somebody speaks of the line.
+    fn is_said(&self, text: &TextDiff, index: usize) -> bool {
+        if self.talk.placing.path != self.path || (!self.in_file && self.row.is_none()) {
+            return false;
+        }
+        let row = if self.in_file { index } else { self.row.unwrap_or_default() };
+        self.spoken.contains(&row) && !self.of_line(text, index).is_empty()
     }
 
     fn lines(&mut self, id: usize, text: &TextDiff, range: Range<usize>) {
@@ -479,6 +656,14 @@ impl Builder<'_> {
         let old = r.old.filter(|_| side != Side::New).map(|n| line::rows(text.old.line(n as usize), cols));
         let new = r.new.filter(|_| side != Side::Old).map(|n| line::rows(text.new.line(n as usize), cols));
         self.push(Item::Line { text: id, row, side, high: old.max(new).unwrap_or(1) });
+        // In the unified layout a changed line stands twice: below the one that was spoken of.
+        for voice in self.of_line(text, row) {
+            let old = self.on_row(if self.in_file { row } else { self.row.unwrap_or_default() });
+            let is_old = old.iter().any(|(at, id)| id == voice && matches!(at, At::Line { old: true, .. }));
+            if side == Side::Both || (side == Side::Old) == is_old {
+                self.voice(voice, false);
+            }
+        }
     }
 
     fn table(&mut self, table: &Arc<TableDiff>) {

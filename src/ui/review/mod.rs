@@ -8,7 +8,9 @@ mod image;
 mod layout;
 mod line;
 mod navigator;
+mod people;
 mod table;
+mod thread;
 
 use egui::Ui;
 
@@ -17,7 +19,7 @@ use crate::{
     app::{
         git,
         keymap::review,
-        review::{Command, Mode},
+        review::{Command, Mode, threads},
         settings,
     },
     model::git::Rev,
@@ -36,6 +38,11 @@ pub struct View {
     /// The change that was last scrolled to, of which comparison.
     followed: Option<(u64, usize)>,
     gallery: image::Gallery,
+    voices: thread::Voices,
+    /// Top and bottom of what was on screen.
+    seen: (f32, f32),
+    /// The thread that was last scrolled to, and which time.
+    led_to: Option<(String, u64)>,
     /// What is typed into a picker.
     filter: String,
 }
@@ -143,6 +150,7 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if hit(ui, &review::PICTURES).is_some() {
         cx.send(image::next_look(&cx.state.settings));
     }
+    talk_keys(ui, cx);
     if hit(ui, &review::COMMIT).is_some() && cx.state.git.committable().next().is_some() {
         cx.send(git::Command::OpenCommit(Vec::new()));
     }
@@ -158,6 +166,44 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     match hit(ui, &review::SHIFT) {
         Some(0) => view.shift += 80.0,
         Some(_) => view.shift = (view.shift - 80.0).max(0.0),
+        None => {}
+    }
+}
+
+/// Keys for what is said and approved.
+fn talk_keys(ui: &Ui, cx: &mut PageCx<'_>) {
+    use threads::Command as Say;
+    let say = |cx: &mut PageCx<'_>, command: Say| cx.send(Command::Talk(command));
+    let talk = &cx.state.review.talk;
+    let front = talk.front.as_deref().and_then(|id| talk.thread(id)).cloned();
+    if hit(ui, &review::COMMENT).is_some() {
+        say(cx, Say::Comment(None));
+    }
+    if hit(ui, &review::SUGGEST).is_some() {
+        // In a thread the suggestion is an answer.
+        say(
+            cx,
+            match &front {
+                Some(thread) => Say::Reply { thread: thread.id.clone(), suggest: true },
+                None => Say::Suggest(None),
+            },
+        );
+    }
+    if let (Some(_), Some(thread)) = (hit(ui, &review::REPLY), &front) {
+        say(cx, Say::Reply { thread: thread.id.clone(), suggest: false });
+    }
+    if let (Some(_), Some(thread)) = (hit(ui, &review::RESOLVE), &front) {
+        say(cx, Say::Resolve { thread: thread.id.clone(), on: !thread.resolved });
+    }
+    if hit(ui, &review::APPROVE_FILE).is_some() {
+        say(cx, Say::ApproveFile);
+    }
+    if hit(ui, &review::APPROVE).is_some() {
+        say(cx, Say::Approve(None));
+    }
+    match hit(ui, &review::THREAD) {
+        Some(0) => say(cx, Say::Walk(true)),
+        Some(_) => say(cx, Say::Walk(false)),
         None => {}
     }
 }

@@ -1,6 +1,7 @@
 //! The left side: changed files, changes of the notebook in front, history of its file.
 use egui::{Align, Layout, ScrollArea, Ui};
 
+use super::people;
 use crate::{
     app::review::{Command, Counts},
     base::{
@@ -20,6 +21,7 @@ use crate::{
 /// Draws the navigator.
 pub(super) fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
+    people::foot_ui(ui, cx);
     let review = &cx.state.review;
     let files = review.files.files.len();
     let note = if files == 0 { String::new() } else { format!("{} of {files} viewed", review.viewed_count()) };
@@ -48,6 +50,8 @@ pub(super) fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         });
         changes_ui(ui, cx, diff, height * 0.35, &mut send);
     }
+    people::approvals_ui(ui, cx, &mut send);
+    people::elsewhere_ui(ui, cx, &mut send);
     if !review.commits.is_empty() {
         ui.add_space(8.0);
         hair_x(ui, theme);
@@ -127,7 +131,11 @@ fn file_ui(ui: &mut Ui, cx: &PageCx<'_>, file: &ChangedFile, send: &mut Vec<Comm
     let review = &cx.state.review;
     let on = review.path.as_deref() == Some(file.path.as_str());
     let viewed = review.is_viewed(&file.path);
-    let name = if viewed { format!("{}, viewed", file.path) } else { file.path.clone() };
+    let mut name = if viewed { format!("{}, viewed", file.path) } else { file.path.clone() };
+    let said = people::spoken(cx, &file.path);
+    if !said.is_empty() {
+        name.push_str(&format!(", {said}"));
+    }
     let row = Row::new(&name).height(32.0).selected(on).show(ui, theme, |ui| {
         ui.label(theme.icon(file_icon(&file.path), 14.0));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -137,6 +145,7 @@ fn file_ui(ui: &mut Ui, cx: &PageCx<'_>, file: &ChangedFile, send: &mut Vec<Comm
                 ui.add_space(14.0);
             }
             ui.label(theme.faint(counts_words(file, review.counts.get(&file.path))));
+            people::file_counts_ui(ui, cx, &file.path);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let (folder, last) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
                 ui.spacing_mut().item_spacing.x = 6.0;

@@ -3,6 +3,7 @@ use egui::{Align2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, 
 
 use crate::{
     app::shell::{self, Command, Page},
+    base::text::count,
     ui::{PageCx, theme::icon},
 };
 
@@ -21,7 +22,11 @@ fn item_ui(ui: &mut Ui, cx: &mut PageCx<'_>, page: Page, rect: Rect) {
     let theme = cx.theme;
     let response = ui.interact(rect, ui.scope_id().with(page), Sense::click());
     let on = cx.state.shell.page == page;
-    response.widget_info(|| WidgetInfo::selected(Role::Tab, true, on, page.title()));
+    let said = cx.state.review.talk.open();
+    response.widget_info(|| {
+        let threads = (page == Page::Review && said > 0).then(|| format!(", {}", count(said as u64, "open thread")));
+        WidgetInfo::selected(Role::Tab, true, on, format!("{}{}", page.title(), threads.unwrap_or_default()))
+    });
     let painter = ui.painter();
     let open = cx.state.workspace.root.is_some() || page == Page::Settings;
     let color = if !open {
@@ -40,12 +45,19 @@ fn item_ui(ui: &mut Ui, cx: &mut PageCx<'_>, page: Page, rect: Rect) {
         painter.rect_stroke(rect.shrink(3.0), 4.0, Stroke::new(2.0, theme.focus), StrokeKind::Inside);
     }
     let red = shell::red_count(cx.state);
-    if page == Page::Home && red > 0 {
-        let label = painter.layout_no_wrap(red.min(99).to_string(), theme.semibold(10.0), theme.on);
+    let open_threads = cx.state.review.talk.open();
+    let badge = match page {
+        Page::Home if red > 0 => Some((red, theme.fail, theme.on)),
+        // Something to read is no alarm.
+        Page::Review if open_threads > 0 => Some((open_threads, theme.sel, theme.text)),
+        _ => None,
+    };
+    if let Some((count, fill, ink)) = badge {
+        let label = painter.layout_no_wrap(count.min(99).to_string(), theme.semibold(10.0), ink);
         let size = vec2((label.size().x + 6.0).max(14.0), 14.0);
         let badge = Rect::from_min_size(pos2(rect.right() - 6.0 - size.x, rect.top() + 4.0), size);
-        painter.rect_filled(badge, 7.0, theme.fail);
-        painter.galley(badge.center() - label.size() * 0.5, label, theme.on);
+        painter.rect_filled(badge, 7.0, fill);
+        painter.galley(badge.center() - label.size() * 0.5, label, ink);
     }
     if response.on_hover_text(page.title()).clicked() {
         cx.send(Command::Go(page));
