@@ -1,13 +1,14 @@
 //! The only writer of [`AppState`]: commands in, effects out, no I/O.
 use super::{
-    AppState, Cx, Effect, Event, board, data, git, home, jobs::JobEvent, notebook, notify::Notice, quality, review,
-    runs, settings, shell, state::JobRow, workspace,
+    AppState, Cx, Effect, Event, board, conflict, data, git, home, jobs::JobEvent, notebook, notify::Notice, quality,
+    review, runs, settings, shell, state::JobRow, workspace,
 };
 
 /// Everything that can be asked, by feature.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     Board(board::Command),
+    Conflict(conflict::Command),
     Data(data::Command),
     Git(git::Command),
     Home(home::Command),
@@ -28,7 +29,7 @@ macro_rules! from_command {
     )* };
 }
 from_command!(
-    board Board, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
+    board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
     settings Settings, shell Shell, workspace Workspace
 );
 
@@ -36,6 +37,7 @@ from_command!(
 pub fn dispatch(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     match command {
         Command::Board(c) => board::command(state, c, cx),
+        Command::Conflict(c) => conflict::command(state, c, cx),
         Command::Data(c) => data::command(state, c, cx),
         Command::Git(c) => git::command(state, c, cx),
         Command::Home(c) => home::command(state, c, cx),
@@ -53,6 +55,7 @@ pub fn dispatch(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> 
 pub fn apply(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
         Event::Board(e) => board::event(state, e, cx),
+        Event::Conflict(e) => conflict::event(state, e, cx),
         Event::Data(e) => data::event(state, e, cx),
         Event::Git(e) => git::event(state, e, cx),
         Event::Home(e) => home::event(state, e, cx),
@@ -77,6 +80,7 @@ pub fn opened(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
         runs::opened,
         quality::opened,
         review::opened,
+        conflict::opened,
         settings::opened,
     ];
     features.into_iter().flat_map(|opened| opened(state, cx)).collect()
@@ -93,6 +97,7 @@ pub fn files_changed(state: &mut AppState, paths: &[String], cx: &Cx) -> Vec<Eff
         runs::files_changed,
         quality::files_changed,
         review::files_changed,
+        conflict::files_changed,
         settings::files_changed,
     ];
     features.into_iter().flat_map(|changed| changed(state, paths, cx)).collect()

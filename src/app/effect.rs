@@ -1,7 +1,9 @@
 //! What dispatch asks for: plain data, so that tests can look at it.
 use std::time::Duration;
 
-use super::{Command, board, data, git, home, notebook, notify::Notice, quality, review, runs, settings, workspace};
+use super::{
+    Command, board, conflict, data, git, home, notebook, notify::Notice, quality, review, runs, settings, workspace,
+};
 
 /// An effect, carried out by the host (window, tests) after dispatch returned.
 #[derive(Debug, Clone)]
@@ -93,6 +95,7 @@ impl Job {
 #[derive(Debug, Clone)]
 pub enum Task {
     Board(board::Task),
+    Conflict(conflict::Task),
     Data(data::Task),
     Git(git::Task),
     Home(home::Task),
@@ -112,6 +115,6 @@ macro_rules! from_task {
     )* };
 }
 from_task!(
-    board Board, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
+    board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
     settings Settings, workspace Workspace
 );

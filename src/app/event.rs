@@ -1,10 +1,11 @@
 //! What comes back from jobs.
-use super::{board, data, git, home, jobs::JobEvent, notebook, quality, review, runs, settings, workspace};
+use super::{board, conflict, data, git, home, jobs::JobEvent, notebook, quality, review, runs, settings, workspace};
 
 /// An event of one feature, or of the job system itself.
 #[derive(Debug, Clone)]
 pub enum Event {
     Board(board::Event),
+    Conflict(conflict::Event),
     Data(data::Event),
     Git(git::Event),
     Home(home::Event),
@@ -25,7 +26,7 @@ macro_rules! from_event {
     )* };
 }
 from_event!(
-    board Board, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
+    board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
     settings Settings, workspace Workspace
 );
 

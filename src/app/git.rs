@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     AppState, Cx, Effect, Env, Job, Out, Policy,
     action::Action,
+    conflict,
     notify::Notice,
     review,
     shell::{Dialog, Page},
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     base::{Error, Result, job::JobCtx, text::count},
     engine::git::Repo,
-    model::git::{CommitInfo, FileState, RefInfo, Status},
+    model::git::{CommitInfo, FileState, RefInfo, Status, Underway},
 };
 
 /// Commits offered for comparing.
@@ -119,6 +120,16 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
     }
 }
 
+/// Reads state, branches and recent commits again, for those who changed them.
+pub fn refreshed() -> Vec<Effect> {
+    refresh()
+}
+
+/// Opens the commit dialog with all that differs, for what a merge waits for.
+pub fn open_dialog(state: &mut AppState) -> Vec<Effect> {
+    open_commit(state, Vec::new())
+}
+
 fn refresh() -> Vec<Effect> {
     vec![status(), Job::io("git.refs", Task::Refs).start()]
 }
@@ -143,12 +154,15 @@ fn commit(state: &mut AppState) -> Vec<Effect> {
     if let Some(asked) = workspace::require_trust(state, Command::Commit) {
         return asked;
     }
+    let merging = state.git.status.underway == Underway::Merge;
     let commit = &mut state.git.commit;
     if commit.busy {
         return Vec::new();
     }
-    if commit.message.trim().is_empty() || commit.chosen.is_empty() {
-        let what = if commit.chosen.is_empty() { "No file is chosen" } else { "A commit needs a message" };
+    // A merge is a commit of its own, also when it ends as one side has it.
+    let nothing = commit.chosen.is_empty() && !merging;
+    if commit.message.trim().is_empty() || nothing {
+        let what = if nothing { "No file is chosen" } else { "A commit needs a message" };
         commit.error = Some(Error::user(what));
         state.shell.dialog = Some(Dialog::Commit);
         return Vec::new();
@@ -175,7 +189,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
                     state.git.status = status;
                     state.git.error = None;
                     if changed {
-                        return review::status_changed(state, cx);
+                        let mut effects = review::status_changed(state, cx);
+                        effects.extend(conflict::status_changed(state, cx));
+                        return effects;
                     }
                 }
                 Err(e) if e.is_cancelled() => {}

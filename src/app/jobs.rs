@@ -8,7 +8,7 @@ use std::{
 use crossbeam_channel::Sender;
 
 use super::{
-    Task, board, data,
+    Task, board, conflict, data,
     effect::{Job, Lane, Policy},
     env::{Env, Envelope, Out, Waker},
     git, home, notebook, quality, review, runs, settings, workspace,
@@ -279,6 +279,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     match task {
         Task::Board(t) => board::run(t, env, cx, out),
+        Task::Conflict(t) => conflict::run(t, env, cx, out),
         Task::Data(t) => data::run(t, env, cx, out),
         Task::Git(t) => git::run(t, env, cx, out),
         Task::Home(t) => home::run(t, env, cx, out),

@@ -180,6 +180,23 @@ keys! {
     }
 }
 
+keys! {
+    /// Deciding the conflicts of a merge.
+    conflict "Conflicts" {
+        TAKE: "1  2  3  4" => "Take ours, the base, theirs, both";
+        WHOLE: "Alt+1  Alt+2  Alt+3" => "Take the whole of ours, the base, theirs";
+        USE: "Enter" => "Use the result, and go on to the next conflict";
+        CHANGE: "N  P" => "Next, previous conflict";
+        WALK: "Down  Up  J  K" => "Next, previous row of the list";
+        EDIT: "E" => "Write in the result; Esc leaves it";
+        RUN: "Ctrl+Enter" => "Run the merged notebook up to this cell";
+        UNDO: "Ctrl+Z" => "Undo the last decision";
+        REDO: "Ctrl+Shift+Z  Ctrl+Y" => "Redo it";
+        FINISH: "Ctrl+S" => "Finish the merge of the file";
+        BACK: "Esc" => "Back to the comparison";
+    }
+}
+
 /// Keys of a page alone.
 fn own(page: Page) -> Vec<KeyRow> {
     match page {
@@ -190,7 +207,7 @@ fn own(page: Page) -> Vec<KeyRow> {
         Page::Runs => [runs::ALL, log::ALL].concat(),
         // Failing rows are a table, and so is nothing else there.
         Page::Quality => grid::ALL.to_vec(),
-        Page::Review => review::ALL.to_vec(),
+        Page::Review => [review::ALL, conflict::ALL].concat(),
         Page::Settings => Vec::new(),
     }
 }

@@ -6,6 +6,7 @@
 //! `State`, `Command`, `Event`, `Task`, `command()`, `event()`, `run()`.
 pub mod action;
 pub mod board;
+pub mod conflict;
 pub mod data;
 pub mod dispatch;
 pub mod effect;

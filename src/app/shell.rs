@@ -2,8 +2,8 @@
 use jiff::Timestamp;
 
 use super::{
-    AppState, Command as AnyCommand, Cx, Effect, action::Action, board, data, git, home, notebook, quality, review,
-    runs, settings, workspace,
+    AppState, Command as AnyCommand, Cx, Effect, action::Action, board, conflict, data, git, home, notebook, quality,
+    review, runs, settings, workspace,
 };
 use crate::{
     base::{text, time},
@@ -322,6 +322,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     all.extend(runs::actions(state));
     all.extend(quality::actions(state));
     all.extend(review::actions(state));
+    all.extend(conflict::actions(state));
     all.extend(settings::actions(state));
     all
 }

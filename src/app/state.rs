@@ -1,7 +1,9 @@
 //! Everything the window shows, written by dispatch alone.
 use jiff::Timestamp;
 
-use super::{board, data, git, home, notebook, notify::Notices, quality, review, runs, settings, shell, workspace};
+use super::{
+    board, conflict, data, git, home, notebook, notify::Notices, quality, review, runs, settings, shell, workspace,
+};
 use crate::base::time::Clock;
 
 /// The whole state.
@@ -17,6 +19,7 @@ pub struct AppState {
     pub runs: runs::State,
     pub quality: quality::State,
     pub review: review::State,
+    pub conflict: conflict::State,
     pub settings: settings::State,
     pub notices: Notices,
     pub jobs: Vec<JobRow>,

@@ -11,7 +11,7 @@ use crate::{
 /// Arguments of `andon shot`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// home, notebook, data, board, runs, quality, review or settings; or a document: notebook:PATH
+    /// home, notebook, data, board, runs, quality, review, conflicts or settings; or a document: notebook:PATH, conflicts:PATH
     pub page: String,
     /// Where the picture goes
     #[arg(long, value_name = "FILE")]
@@ -36,7 +36,9 @@ fn execute(args: &Args) -> Result<i32> {
         Some((name, path)) => (name, Some(path.to_owned())),
         None => (args.page.as_str(), None),
     };
-    let page = Page::parse(name).ok_or_else(|| unknown(name))?;
+    // Conflicts are shown on the review page.
+    let resolve = (name == "conflicts").then(|| document_path.clone());
+    let page = if resolve.is_some() { Page::Review } else { Page::parse(name).ok_or_else(|| unknown(name))? };
     let size = size(&args.size)?;
     if std::env::var_os("DISPLAY").is_none() && std::env::var_os("WAYLAND_DISPLAY").is_none() {
         return Err(Error::user("No display to draw on").hint("Run it under Xvfb: xvfb-run -a andon shot ..."));
@@ -48,7 +50,8 @@ fn execute(args: &Args) -> Result<i32> {
     window(Start {
         path: Some(args.common.root()?),
         page: Some(page),
-        document: document_path,
+        document: if resolve.is_some() { None } else { document_path },
+        resolve,
         theme: Some(args.theme.clone()),
         size: Some(size),
         shot: Some(out.clone()),
@@ -71,7 +74,7 @@ fn execute(args: &Args) -> Result<i32> {
 }
 
 fn unknown(name: &str) -> Error {
-    let all = ["home", "notebook", "data", "board", "runs", "quality", "review", "settings"];
+    let all = ["home", "notebook", "data", "board", "runs", "quality", "review", "conflicts", "settings"];
     let error = Error::user(format!("There is no page {name}"));
     match text::nearest(name, all) {
         Some(near) => error.hint(format!("Did you mean {near}?")),

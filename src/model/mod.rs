@@ -23,4 +23,5 @@ pub mod show;
 pub mod spc;
 pub mod table;
 pub mod textdiff;
+pub mod unmerged;
 pub mod workspace;

@@ -38,11 +38,17 @@ pub fn settled(bytes: &[u8]) -> Result<Vec<u8>> {
         return Err(Error::user(format!("{cells} {} still {hold} conflict marks", numbers.join(", ")))
             .hint("Decide what stands between <<<<<<< and >>>>>>>, and take these lines out"));
     }
+    unnoted(bytes)?.ok_or_else(|| {
+        Error::user("The notebook has no conflict to settle").because_of("Its metadata hold nothing that a merge noted")
+    })
+}
+
+/// The notebook without what a merge noted in it, whatever its sources hold; none where no merge noted anything.
+pub(super) fn unnoted(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let json = Json::parse(bytes).map_err(|e| e.about("The notebook", bytes))?;
     let ranges = notes(json.root());
     if ranges.is_empty() {
-        return Err(Error::user("The notebook has no conflict to settle")
-            .because_of("Its metadata hold nothing that a merge noted"));
+        return Ok(None);
     }
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -51,7 +57,7 @@ pub fn settled(bytes: &[u8]) -> Result<Vec<u8>> {
         at = range.end;
     }
     out.extend_from_slice(bytes.get(at..).unwrap_or_default());
-    Ok(out)
+    Ok(Some(out))
 }
 
 /// Where the notes stand, in the order of the file.

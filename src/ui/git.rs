@@ -167,9 +167,10 @@ fn buttons_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let commit = &cx.state.git.commit;
     ui.add_space(8.0);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let merging = cx.state.git.status.underway == crate::model::git::Underway::Merge;
         let reason = if commit.busy {
             Some("The commit is being made")
-        } else if commit.chosen.is_empty() {
+        } else if commit.chosen.is_empty() && !merging {
             Some("Tick at least one file")
         } else if commit.message.trim().is_empty() {
             Some("Say in a line what changed and why")
@@ -178,6 +179,8 @@ fn buttons_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         };
         let label = if commit.busy {
             "Committing\u{2026}".to_owned()
+        } else if commit.chosen.is_empty() {
+            "Commit the merge".to_owned()
         } else {
             format!("Commit {}", count(commit.chosen.len() as u64, "file"))
         };

@@ -3,6 +3,7 @@
 //! A page is `ui::<feature>::page_ui(ui, cx, view)`: `cx` is what it may read and where commands go, `view` its own
 //! state that nobody else needs (scroll, drafts, a drag under way).
 pub mod board;
+pub mod conflict;
 pub mod data;
 pub mod git;
 pub mod home;

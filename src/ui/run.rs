@@ -36,6 +36,8 @@ pub struct Start {
     pub page: Option<Page>,
     /// A document to open, relative to the workspace.
     pub document: Option<String>,
+    /// Shows the conflicts, with this file in front.
+    pub resolve: Option<Option<String>>,
     /// `dark` or `light` instead of the person's choice.
     pub theme: Option<String>,
     pub size: Option<(f32, f32)>,
@@ -248,6 +250,11 @@ impl eframe::App for Window {
         // ANDON_LOG=andon=trace says why a window that should rest does not.
         tracing::trace!(causes = ?ctx.repaint_causes(), "frame");
         self.host.drain(EVENT_BUDGET);
+        if self.host.state.workspace.root.is_some()
+            && let Some(path) = self.start.resolve.take()
+        {
+            self.host.send(crate::app::conflict::Command::Open(path));
+        }
         self.carry_out(ctx);
         self.dropped_files(ctx);
         let focused = ctx.input(|i| i.focused);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Filter, Level, Light, News, NewsKind, Picture, Row, Total};
 use crate::{
-    app::{AppState, Command as AnyCommand, Cx, Effect, Job, board, quality, review, runs, shell, workspace},
+    app::{AppState, Command as AnyCommand, Cx, Effect, Job, board, conflict, quality, review, runs, shell, workspace},
     base::{text, time},
     model::{
         git::Rev,
@@ -27,6 +27,7 @@ pub fn refresh(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
     let mut rows = run_rows(state, now);
     rows.extend(quality::attention(state));
     rows.extend(board::attention(state).into_iter().map(board_row));
+    rows.extend(conflict_row(state));
     note_mended(state, &rows, now);
     rows.extend(done_runs(state));
     rows.extend(state.home.mended.iter().cloned());
@@ -164,6 +165,39 @@ fn failed_run(run: &Run, durations: Vec<f64>) -> Row {
         action,
         rerun,
     }
+}
+
+/// Files that a merge left to be decided: nobody else can go on before.
+fn conflict_row(state: &AppState) -> Option<Row> {
+    let conflict = &state.conflict;
+    if !conflict.needs_somebody() {
+        return None;
+    }
+    let files = conflict.files();
+    let names: Vec<&str> = files.iter().map(|f| f.0).take(3).collect();
+    let more = if files.len() > 3 { format!(" and {} more", files.len() - 3) } else { String::new() };
+    let waits = files.is_empty();
+    let title = if waits {
+        format!("{}: everything is decided", conflict.situation.title())
+    } else if conflict.situation.files.is_empty() {
+        format!("{} merged with conflicts", text::count(files.len() as u64, "notebook"))
+    } else {
+        format!("{}: {} in conflict", conflict.situation.title(), text::count(files.len() as u64, "file"))
+    };
+    let evidence = if waits { "It waits for its end".to_owned() } else { names.join(", ") + &more };
+    let verb = if waits { "Bring it to its end" } else { "Resolve conflicts" };
+    Some(Row {
+        key: "conflict".to_owned(),
+        level: Level::Amber,
+        filter: Filter::Flow,
+        title,
+        evidence,
+        picture: Picture::None,
+        at: None,
+        place: state.git.branch().unwrap_or_default(),
+        action: (verb.to_owned(), conflict::Command::Open(None).into()),
+        rerun: None,
+    })
 }
 
 fn broken_file(source: &str, error: &crate::base::Error) -> Row {

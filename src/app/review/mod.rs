@@ -290,6 +290,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     match command {
         Command::Show { base, compare, path } => {
             state.shell.page = Page::Review;
+            state.conflict.in_front = false;
             state.shell.palette = None;
             return show(state, base, compare, path);
         }

@@ -57,7 +57,7 @@ impl Repo {
         if message.trim().is_empty() {
             return Err(Error::user("A commit needs a message").hint("Say in a line what changed and why"));
         }
-        if paths.is_empty() {
+        if paths.is_empty() && self.underway() != Underway::Merge {
             return Err(Error::user("No file is chosen for the commit").hint("Tick at least one file"));
         }
         let paths = self.with_old_names(paths, cx)?;
@@ -115,7 +115,9 @@ impl Repo {
 
     /// A merge is committed whole: git knows no commit of a part of it.
     fn commit_merge(&self, message: &str, paths: &[String], cx: &JobCtx) -> Result<CommitInfo> {
-        self.stage(paths, cx)?;
+        if !paths.is_empty() {
+            self.stage(paths, cx)?;
+        }
         if self.index()?.has_conflicts() {
             return Err(Error::user("Some files still have conflicts")
                 .hint("Decide them, then commit; git commits a merge as a whole"));

@@ -11,10 +11,12 @@ pub mod entries;
 mod history;
 mod identity;
 mod status;
+mod unmerged;
 
 use std::path::{Path, PathBuf};
 
 pub use history::NotebookVersion;
+pub use unmerged::Stages;
 
 use git2::{ErrorClass, ErrorCode, ObjectType, Repository};
 

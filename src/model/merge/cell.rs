@@ -9,6 +9,8 @@ use crate::{
 };
 
 use super::{
+    Take,
+    decide::{Choice, Results},
     object::{self, meaning, with_member},
     text,
 };
@@ -54,6 +56,8 @@ pub struct Names<'a> {
 pub(super) struct Telling<'a> {
     pub names: Names<'a>,
     pub flip: bool,
+    /// What a person decided about this cell.
+    pub choice: Option<&'a Choice>,
 }
 
 /// Merges two versions of a cell; `base` is missing for a cell that both put in.
@@ -66,13 +70,15 @@ pub(super) fn merge(
     let whole = |raw: &Bytes| MergedCell { raw: raw.clone(), conflicts: Vec::new(), stale: None };
     let (l, r) = (local.raw.raw(), remote.raw.raw());
     let b = base.map(|b| b.raw.raw());
-    if l == r || b == Some(r) {
-        return Ok(whole(l));
+    if telling.choice.is_none() {
+        if l == r || b == Some(r) {
+            return Ok(whole(l));
+        }
+        if b == Some(l) {
+            return Ok(whole(r));
+        }
     }
-    if b == Some(l) {
-        return Ok(whole(r));
-    }
-    let mut work = Work { base, local, remote, telling, out: whole(l) };
+    let mut work = Work { base, local, remote, telling, out: whole(l), kept: From::Local };
     work.fields()?;
     Ok(work.out)
 }
@@ -83,6 +89,8 @@ struct Work<'a> {
     remote: Version<'a>,
     telling: Telling<'a>,
     out: MergedCell,
+    /// Whose outputs stand.
+    kept: From,
 }
 
 /// Which version a field is taken from.
@@ -104,10 +112,31 @@ fn pick<T: PartialEq>(base: Option<&T>, local: &T, remote: &T) -> From {
     }
 }
 
+/// Which of base, first and second side a person means by base, local and remote.
+pub(super) fn stand(take: Take, flip: bool) -> usize {
+    match (take, flip) {
+        (Take::Base, _) => 0,
+        (Take::Local, false) | (Take::Remote, true) => 1,
+        (Take::Local, true) | (Take::Remote, false) => 2,
+    }
+}
+
 /// Fields with rules of their own.
 const KNOWN: [&str; 7] = ["cell_type", "source", "outputs", "execution_count", "metadata", "attachments", "id"];
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// The version a person means.
+    fn version(&self, take: Take) -> Option<Version<'a>> {
+        match stand(take, self.telling.flip) {
+            0 => self.base,
+            1 => Some(self.local),
+            _ => Some(self.remote),
+        }
+    }
+    /// Whose stands in a conflict of the whole cell.
+    fn cell_choice(&self) -> Option<Take> {
+        self.telling.choice.and_then(|c| c.cell)
+    }
     fn set(&mut self, key: &str, value: Option<&[u8]>) {
         self.out.raw = with_member(&self.out.raw, key, value);
     }
@@ -127,6 +156,7 @@ impl Work<'_> {
         self.kind(r);
         let newer = self.source(b, l, r)?;
         self.results(newer, r);
+        self.chosen_results()?;
         self.metadata(b, l, r);
         self.attachments(b, l, r);
         self.id(r);
@@ -141,7 +171,14 @@ impl Work<'_> {
             match if b.is_none() && y.is_none() { From::Remote } else { pick(Some(&x), &y, &z) } {
                 From::Same | From::Local => {}
                 From::Remote => self.set(key, r.get(key).map(|v| v.raw())),
-                From::Neither => self.conflict(Part::Cell),
+                From::Neither => match self.cell_choice() {
+                    Some(take) => {
+                        let chosen = [b.and_then(|b| b.get(key)), l.get(key), r.get(key)];
+                        let value = chosen.get(stand(take, self.telling.flip)).copied().flatten();
+                        self.set(key, value.map(|v| v.raw()));
+                    }
+                    None => self.conflict(Part::Cell),
+                },
             }
         }
     }
@@ -151,7 +188,14 @@ impl Work<'_> {
         match pick(kind.as_ref(), &self.local.view.kind, &self.remote.view.kind) {
             From::Same | From::Local => {}
             From::Remote => self.set("cell_type", r.get("cell_type").map(|v| v.raw())),
-            From::Neither => self.conflict(Part::Cell),
+            From::Neither => match self.cell_choice().and_then(|t| self.version(t)) {
+                Some(version) => {
+                    let raw = Json::parse(version.raw.raw().clone()).ok();
+                    let kind = raw.as_ref().and_then(|j| j.root().get("cell_type")).map(|v| v.raw().to_vec());
+                    self.set("cell_type", kind.as_deref());
+                }
+                None => self.conflict(Part::Cell),
+            },
         }
     }
 
@@ -159,6 +203,9 @@ impl Work<'_> {
     fn source(&mut self, b: Option<Value<'_>>, l: Value<'_>, r: Value<'_>) -> Result<From> {
         let text = |v: Option<Value<'_>>| meaning(v.and_then(|v| v.get("source")), Form::Text).unwrap_or_default();
         let (x, y, z) = (b.map(|b| text(Some(b))), text(Some(l)), text(Some(r)));
+        if let Some(text) = self.telling.choice.and_then(|c| c.source.as_deref()) {
+            return self.chosen_source(text, r);
+        }
         let from = pick(x.as_ref(), &y, &z);
         match from {
             From::Same | From::Local => {}
@@ -183,11 +230,25 @@ impl Work<'_> {
         Ok(from)
     }
 
+    /// Writes what a person decided; tells whose it is, if it is one side's.
+    fn chosen_source(&mut self, text: &str, r: Value<'_>) -> Result<From> {
+        let (local, remote) = (text == &*self.local.view.source, text == &*self.remote.view.source);
+        if !local {
+            self.write_source(text, r)?;
+        }
+        Ok(match (local, remote) {
+            (true, true) => From::Same,
+            (true, false) => From::Local,
+            (false, true) => From::Remote,
+            (false, false) => From::Neither,
+        })
+    }
+
     fn write_source(&mut self, text: &str, remote: Value<'_>) -> Result<()> {
         // Taken whole the remote's bytes keep their escapes.
         if text == &*self.remote.view.source
             && let Some(source) = remote.get("source")
-            && self.same_look()
+            && (self.same_look() || text.contains('\u{fffd}'))
         {
             self.set("source", Some(source.raw()));
             return Ok(());
@@ -233,19 +294,21 @@ impl Work<'_> {
             From::Local => From::Local,
             From::Remote => {
                 take(self);
+                self.kept = From::Remote;
                 From::Remote
             }
             From::Neither => match source {
                 // One changed the source and ran it, the other only ran it again.
                 From::Remote => {
                     take(self);
+                    self.kept = From::Remote;
                     From::Remote
                 }
                 From::Local => From::Local,
                 // Whatever is kept is old: the merged source has not run.
                 From::Neither => From::Local,
                 From::Same => {
-                    if !self.same_but_noise() {
+                    if self.telling.choice.is_none_or(|c| c.outputs.is_none()) && !self.same_but_noise() {
                         self.conflict(Part::Outputs);
                     }
                     From::Local
@@ -263,6 +326,54 @@ impl Work<'_> {
         }
     }
 
+    /// The outputs a person chose, and whether those that stand are older than the text a person decided.
+    fn chosen_results(&mut self) -> Result<()> {
+        let Some(choice) = self.telling.choice else { return Ok(()) };
+        let Some(shown) = choice.outputs.as_ref() else {
+            if choice.source.is_some() {
+                let kept = if self.kept == From::Remote { self.remote } else { self.local };
+                self.age(kept)?;
+            }
+            return Ok(());
+        };
+        match shown {
+            Results::Of(take) => {
+                let Some(version) = self.version(*take) else { return Ok(()) };
+                let json = Json::parse(version.raw.raw().clone()).ok();
+                for key in ["outputs", "execution_count"] {
+                    let value = json.as_ref().and_then(|j| j.root().get(key)).map(|v| v.raw().to_vec());
+                    let empty = if key == "outputs" { &b"[]"[..] } else { b"null" };
+                    self.set(key, Some(value.as_deref().unwrap_or(empty)));
+                }
+                self.age(version)?;
+            }
+            Results::None => {
+                self.set("outputs", Some(b"[]"));
+                self.set("execution_count", Some(b"null"));
+                self.out.stale = None;
+            }
+            Results::Ran { outputs, count } => {
+                self.set("outputs", Some(outputs));
+                let count = count.map_or_else(|| "null".to_owned(), |n| n.to_string());
+                self.set("execution_count", Some(count.as_bytes()));
+                self.out.stale = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks outputs that no version made from the source the cell has now.
+    fn age(&mut self, kept: Version<'_>) -> Result<()> {
+        let now = hash(Cell::read(self.out.raw.clone())?.source.as_bytes());
+        let all = [self.base, Some(self.local), Some(self.remote)];
+        let fresh = all
+            .into_iter()
+            .flatten()
+            .any(|v| v.view.outputs_hash == kept.view.outputs_hash && v.view.source_hash == now);
+        self.out.stale = (!fresh && !kept.view.outputs.is_empty()).then_some(kept.view.source_hash);
+        Ok(())
+    }
+
     /// The two runs differ only in what is masked: times, addresses.
     fn same_but_noise(&self) -> bool {
         crate::model::diff::outputs_differ_in_noise_only(&self.local.view.outputs, &self.remote.view.outputs)
@@ -275,7 +386,8 @@ impl Work<'_> {
             return;
         };
         let base = b.and_then(|b| b.get("metadata")).filter(Value::is_object);
-        let merged = object::merge(base, local, remote, &VOLATILE_CELL);
+        let chosen = self.telling.choice.and_then(|c| c.metadata).map(|t| stand(t, self.telling.flip));
+        let merged = object::merge_by(base, local, remote, &VOLATILE_CELL, chosen);
         if merged.raw[..] != *local.raw() {
             self.set("metadata", Some(&merged.raw));
         }
@@ -293,7 +405,8 @@ impl Work<'_> {
         }
         let docs = [or_empty(base), or_empty(local.clone()), or_empty(remote)].map(|raw| Json::parse(raw).ok());
         let [Some(base), Some(mine), Some(other)] = &docs else { return };
-        let merged = object::merge(Some(base.root()), mine.root(), other.root(), &[]);
+        let chosen = self.cell_choice().map(|t| stand(t, self.telling.flip));
+        let merged = object::merge_by(Some(base.root()), mine.root(), other.root(), &[], chosen);
         if !merged.conflicts.is_empty() {
             self.conflict(Part::Cell);
         }

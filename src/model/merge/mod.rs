@@ -4,17 +4,25 @@
 //! [`object`] for metadata. The result is a valid notebook in every case: a conflicting source holds git's marks, and
 //! the notebook's metadata keep all three versions ([`keep`]), so that one side's file can be had back byte for byte.
 //! Nothing here depends on which side is which: the same two versions merge to the same notebook either way around.
+mod answer;
 mod cell;
+mod decide;
+mod hunks;
 mod keep;
 mod object;
 mod order;
+mod plan;
 mod text;
 
 use std::collections::HashSet;
 
 use serde::Serialize;
 
+pub use answer::{Answer, Pick, is_open, names_in};
 pub use cell::{Names, Part};
+pub use decide::{Choice, Choices, Results, carry, decide_all, written_since};
+pub use hunks::TextPlan;
+pub use plan::{Entry, KeyConflict, Plan};
 pub use text::{Chunk, Merge3, merge as merge_text};
 
 use self::{
@@ -192,11 +200,11 @@ impl<'a> Merger<'a> {
             Side { doc: &self.second.doc, matching: &matchings[1] },
         );
         self.say(&order);
-        let envelope = self.envelope()?;
-        let minor = Json::parse(envelope.clone())
-            .ok()
-            .and_then(|j| j.root().get("nbformat_minor").and_then(|v| v.as_i64()))
-            .unwrap_or(0);
+        let (envelope, open) = self.envelope(None)?;
+        if !open.is_empty() {
+            self.conflict(Item::default(), None, Part::Notebook);
+        }
+        let minor = minor_of(&envelope);
         let mut cells = Vec::with_capacity(order.items.len());
         for (at, item) in order.items.iter().enumerate() {
             cells.push(self.cell(at, *item)?);
@@ -224,8 +232,9 @@ impl<'a> Merger<'a> {
         self.out.conflicts.push(Conflict { base: item.base, local, remote, part, merged });
     }
 
-    /// Everything around the cells, with an empty list of them.
-    fn envelope(&mut self) -> Result<Bytes> {
+    /// Everything around the cells, with an empty list of them, and the members that both sides changed; of these
+    /// version `stand` is taken.
+    fn envelope(&self, stand: Option<usize>) -> Result<(Bytes, Vec<String>)> {
         let whole = |v: &Version3| {
             let (head, _, tail) = v.book.pieces();
             Json::parse([&head[..], &tail[..]].concat())
@@ -233,14 +242,15 @@ impl<'a> Merger<'a> {
         };
         let (b, l, r) = (whole(self.base)?, whole(self.first)?, whole(self.second)?);
         if l.bytes() == r.bytes() || b.bytes() == r.bytes() {
-            return Ok(l.bytes().clone());
+            return Ok((l.bytes().clone(), Vec::new()));
         }
         if b.bytes() == l.bytes() {
-            return Ok(r.bytes().clone());
+            return Ok((r.bytes().clone(), Vec::new()));
         }
         let merged = object::merge(Some(b.root()), l.root(), r.root(), &VOLATILE_NOTEBOOK);
-        let mut raw = bytes_around(l.bytes(), &merged.raw, &l);
         let mut conflicts = merged.conflicts;
+        let merged = object::merge_by(Some(b.root()), l.root(), r.root(), &VOLATILE_NOTEBOOK, stand);
+        let mut raw = bytes_around(l.bytes(), &merged.raw, &l);
         // The higher format can hold what the lower one holds.
         if let Some(at) = conflicts.iter().position(|c| c == "nbformat_minor") {
             conflicts.remove(at);
@@ -248,28 +258,41 @@ impl<'a> Merger<'a> {
             let higher = minor(&l).max(minor(&r)).to_string();
             raw = bytes_around(&raw, &with_member(&merged.raw, "nbformat_minor", Some(higher.as_bytes())), &l);
         }
-        if !conflicts.is_empty() {
-            self.conflict(Item::default(), None, Part::Notebook);
-        }
-        Ok(raw)
+        Ok((raw, conflicts))
     }
 
-    /// The merged cell at a place, with its marks.
-    fn cell(&mut self, at: usize, item: Item) -> Result<Bytes> {
+    /// The cell of an item; none where a person chose the version that has none.
+    fn merged(&self, item: Item, choice: Option<&Choice>) -> Result<Option<MergedCell>> {
         let [b, l, r] = [
             item.base.and_then(|i| self.base.version(i)),
             item.local.and_then(|i| self.first.version(i)),
             item.remote.and_then(|i| self.second.version(i)),
         ];
-        let merged = match (l, r) {
-            (Some(l), Some(r)) => cell::merge(b, l, r, Telling { names: self.names, flip: self.flip })?,
+        let telling = Telling { names: self.names, flip: self.flip, choice };
+        match (l, r) {
+            (Some(l), Some(r)) => cell::merge(b, l, r, telling).map(Some),
             (Some(one), None) | (None, Some(one)) => {
                 // It is in the base and not on the other side: that one took it out.
-                let conflicts = if b.is_some() { vec![Part::Cell] } else { Vec::new() };
-                MergedCell { raw: one.raw.raw().clone(), conflicts, stale: None }
+                let undecided = b.is_some() && choice.is_none_or(|c| c.cell.is_none());
+                let conflicts = if undecided { vec![Part::Cell] } else { Vec::new() };
+                let Some(choice) = choice else {
+                    return Ok(Some(MergedCell { raw: one.raw.raw().clone(), conflicts, stale: None }));
+                };
+                let stands = match choice.cell.filter(|_| b.is_some()) {
+                    Some(take) => [b, l, r].get(cell::stand(take, self.flip)).copied().flatten(),
+                    None => Some(one),
+                };
+                let Some(stands) = stands else { return Ok(None) };
+                let merged = cell::merge(Some(stands), stands, stands, telling)?;
+                Ok(Some(MergedCell { conflicts, ..merged }))
             }
-            (None, None) => return Err(Error::bug("A merged cell comes from nowhere")),
-        };
+            (None, None) => Err(Error::bug("A merged cell comes from nowhere")),
+        }
+    }
+
+    /// The merged cell at a place, with its marks.
+    fn cell(&mut self, at: usize, item: Item) -> Result<Bytes> {
+        let Some(merged) = self.merged(item, None)? else { return Err(Error::bug("A merged cell is not there")) };
         let mut own: Vec<(&str, String)> = Vec::new();
         if let Some(source) = merged.stale {
             // What is still to be decided is not to be run yet.
@@ -366,6 +389,12 @@ impl<'a> Merger<'a> {
         out.extend_from_slice(envelope.get(cut..).unwrap_or_default());
         out
     }
+}
+
+/// The minor format of a notebook.
+fn minor_of(envelope: &Bytes) -> i64 {
+    let json = Json::parse(envelope.clone()).ok();
+    json.and_then(|j| j.root().get("nbformat_minor").and_then(|v| v.as_i64())).unwrap_or(0)
 }
 
 /// What stands before and after the top object (a byte order mark, a final newline) around a new object.

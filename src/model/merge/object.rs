@@ -93,6 +93,17 @@ pub(super) struct MergedObject {
 /// Members of `volatile` never conflict: what tools write at each run is not worth a question. Local bytes are kept
 /// wherever remote changed nothing.
 pub(super) fn merge(base: Option<Value<'_>>, local: Value<'_>, remote: Value<'_>, volatile: &[&str]) -> MergedObject {
+    merge_by(base, local, remote, volatile, None)
+}
+
+/// The same; where both sides changed a member, that of version `stand` (0 the base, 1 local, 2 remote) is taken.
+pub(super) fn merge_by(
+    base: Option<Value<'_>>,
+    local: Value<'_>,
+    remote: Value<'_>,
+    volatile: &[&str],
+    stand: Option<usize>,
+) -> MergedObject {
     let mut raw = Bytes::from(local.raw());
     let mut conflicts = Vec::new();
     for key in keys([Some(local), Some(remote), base]) {
@@ -104,13 +115,18 @@ pub(super) fn merge(base: Option<Value<'_>>, local: Value<'_>, remote: Value<'_>
         if x == y {
             raw = with_member(&raw, &key, r.map(|v| v.raw()));
         } else if let (Some(l), Some(r)) = (l.filter(Value::is_object), r.filter(Value::is_object)) {
-            let inner = merge(b.filter(Value::is_object), l, r, volatile);
+            // Inside of what tools write at each run nothing is worth a question either.
+            let stand = if volatile.contains(&key.as_str()) { Some(1) } else { stand };
+            let inner = merge_by(b.filter(Value::is_object), l, r, volatile, stand);
             raw = with_member(&raw, &key, Some(&inner.raw));
             conflicts.extend(inner.conflicts.into_iter().map(|c| format!("{key}.{c}")));
         } else if let Some(words) = sets(b, l, r) {
             raw = with_member(&raw, &key, Some(&words));
         } else if !volatile.contains(&key.as_str()) {
-            conflicts.push(key);
+            match stand.and_then(|i| [b, l, r].get(i).copied()) {
+                Some(chosen) => raw = with_member(&raw, &key, chosen.map(|v| v.raw())),
+                None => conflicts.push(key),
+            }
         }
     }
     MergedObject { raw, conflicts }
@@ -177,5 +193,7 @@ mod tests {
         assert!(conflicts.is_empty());
         let (text, conflicts) = three(r#"{"k": {"n": 1}}"#, r#"{"k": {"n": 2}}"#, r#"{"k": {"n": 3}}"#);
         assert_eq!((text.as_str(), conflicts), (r#"{"k": {"n": 2}}"#, vec!["k.n".to_owned()]));
+        let run = |n: u8| format!(r#"{{"scrolled": {{"at": {n}}}}}"#);
+        assert_eq!(three(&run(1), &run(2), &run(3)), (run(2), Vec::new()), "what a tool wrote inside an object");
     }
 }

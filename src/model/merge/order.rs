@@ -28,6 +28,8 @@ pub(super) struct Order {
     pub reruns_deleted: Vec<usize>,
     /// Cells of the base that both sides moved, to different places.
     pub moved_twice: Vec<usize>,
+    /// For each cell of the base whether the local and the remote side moved it.
+    pub moved: [Vec<bool>; 2],
 }
 
 /// One changed version: its cells and which of the base they are.
@@ -151,6 +153,10 @@ impl Merger<'_> {
             };
             self.places.push(place);
         }
+        let moved = |s: usize, at: &dyn Fn(usize) -> Option<usize>| {
+            (0..count).map(|i| at(i).is_some() && !kept(s, i)).collect()
+        };
+        self.out.moved = [moved(0, &|i| local.at(i)), moved(1, &|i| remote.at(i))];
     }
 
     fn place_of(&self, base: usize) -> Place {

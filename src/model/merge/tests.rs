@@ -3,25 +3,25 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::diff::tests::{Cell as Gen, Ids, Rng, cell as made, line, notebook as written};
 
-const NAMES: Names<'_> = Names { local: "local", remote: "remote" };
+pub(super) const NAMES: Names<'_> = Names { local: "local", remote: "remote" };
 
-fn code(id: &str, source: &str) -> Value {
+pub(super) fn code(id: &str, source: &str) -> Value {
     json!({"cell_type": "code", "execution_count": null, "id": id, "metadata": {}, "outputs": [], "source": source})
 }
 
-fn ran(id: &str, source: &str, count: u64, printed: &str) -> Value {
+pub(super) fn ran(id: &str, source: &str, count: u64, printed: &str) -> Value {
     let outputs = json!([{"name": "stdout", "output_type": "stream", "text": [printed]}]);
     json!({"cell_type": "code", "execution_count": count, "id": id, "metadata": {}, "outputs": outputs,
            "source": source})
 }
 
-fn book(cells: &[Value]) -> Vec<u8> {
+pub(super) fn book(cells: &[Value]) -> Vec<u8> {
     let all = json!({"cells": cells, "metadata": {"kernelspec": {"name": "python3"}}, "nbformat": 4,
                      "nbformat_minor": 5});
     serde_json::to_string_pretty(&all).unwrap().into_bytes()
 }
 
-fn sources(bytes: &[u8]) -> Vec<String> {
+pub(super) fn sources(bytes: &[u8]) -> Vec<String> {
     Notebook::parse(bytes).unwrap().cells().iter().map(|c| c.source.to_string()).collect()
 }
 
@@ -50,7 +50,7 @@ fn merged(base: &[u8], local: &[u8], remote: &[u8]) -> Merged {
 
 type Told = (Option<usize>, Option<usize>, Option<usize>, Part);
 
-fn parts(merged: &Merged) -> Vec<Told> {
+pub(super) fn parts(merged: &Merged) -> Vec<Told> {
     merged.conflicts.iter().map(|c| (c.base, c.local, c.remote, c.part)).collect()
 }
 
@@ -207,14 +207,14 @@ fn what_stands_around_the_cells_merges_too() {
 }
 
 /// What a side did to the notebook.
-struct Deeds {
-    cells: Vec<Gen>,
+pub(super) struct Deeds {
+    pub(super) cells: Vec<Gen>,
     /// Cell, line, and whether a line was put at the end.
     edits: Vec<(usize, usize, bool)>,
     deleted: Vec<usize>,
 }
 
-fn deeds(base: &[Gen], rng: &mut Rng, ids: Ids, side: usize) -> Deeds {
+pub(super) fn deeds(base: &[Gen], rng: &mut Rng, ids: Ids, side: usize) -> Deeds {
     let mut all = Deeds { cells: base.to_vec(), edits: Vec::new(), deleted: Vec::new() };
     for c in all.cells.iter_mut().filter(|c| !c.source.is_empty()) {
         if rng.chance(12) {

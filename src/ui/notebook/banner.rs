@@ -34,6 +34,7 @@ fn strip(ui: &mut Ui, cx: &mut PageCx<'_>, state: Mark, text: &str, actions: &[(
 /// All of them.
 pub fn banners_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
     let id = doc.id;
+    crate::ui::conflict::banner_ui(ui, cx, Some(&doc.path));
     match doc.conflict {
         Some(Conflict::Changed(_)) => strip(
             ui,

@@ -731,7 +731,7 @@ pub(super) fn ring(painter: &Painter, theme: &Theme, rect: Rect, focused: bool) 
 }
 
 /// Slanted lines where a side has nothing, in one mesh; they go on from row to row.
-pub(super) fn hatch(painter: &Painter, theme: &Theme, rect: Rect) {
+pub(in crate::ui) fn hatch(painter: &Painter, theme: &Theme, rect: Rect) {
     const STEP: f32 = 8.0;
     let rect = rect.intersect(painter.clip_rect());
     if !rect.is_positive() {

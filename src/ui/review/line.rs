@@ -17,12 +17,12 @@ use crate::ui::{
 const MAX_DRAWN: usize = 4_000;
 
 /// The grammar of a file, by its name; none for plain text.
-pub(super) fn of_path(path: &str) -> Option<&'static str> {
+pub(in crate::ui) fn of_path(path: &str) -> Option<&'static str> {
     highlight::grammar(path.rsplit_once('.').map_or("", |(_, e)| e))
 }
 
 /// The grammar of a code cell, by its magic and the language of its notebook.
-pub(super) fn of_cell(source: &str, language: &str) -> Option<&'static str> {
+pub(in crate::ui) fn of_cell(source: &str, language: &str) -> Option<&'static str> {
     if source.trim_start().starts_with("%%sql") { Some("SQL") } else { highlight::grammar(language) }
 }
 
@@ -47,7 +47,7 @@ fn colours(text: &str, start: usize, spans: Option<&Spans>) -> Vec<(Range<usize>
 }
 
 /// Lays out a line that begins at byte `start` of the text `spans` colours; `words` are drawn on `mark`.
-pub(super) fn galley(
+pub(in crate::ui) fn galley(
     painter: &Painter,
     theme: &Theme,
     text: &str,
@@ -82,7 +82,7 @@ pub(super) fn galley(
 }
 
 /// What is drawn of a line: a very long one ends in an ellipsis.
-pub(super) fn drawn(text: &str) -> Cow<'_, str> {
+pub(in crate::ui) fn drawn(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_DRAWN {
         return Cow::Borrowed(text);
     }
@@ -100,7 +100,7 @@ pub(super) fn rows(text: &str, cols: Option<usize>) -> usize {
 
 /// The parts of a text that stand below each other where `cols` letters fit: broken behind a space if there is one in
 /// the second half, else anywhere.
-pub(super) fn wrap(text: &str, cols: Option<usize>) -> Vec<Range<usize>> {
+pub(in crate::ui) fn wrap(text: &str, cols: Option<usize>) -> Vec<Range<usize>> {
     let Some(cols) = cols.map(|c| c.max(4)) else { return vec![0..text.len()] };
     let mut parts = Vec::new();
     let (mut start, mut width) = (0, 0);
@@ -125,7 +125,7 @@ pub(super) fn wrap(text: &str, cols: Option<usize>) -> Vec<Range<usize>> {
 }
 
 /// The words within a part of their line.
-pub(super) fn words_in(words: &[Range<u32>], part: &Range<usize>) -> Vec<Range<u32>> {
+pub(in crate::ui) fn words_in(words: &[Range<u32>], part: &Range<usize>) -> Vec<Range<u32>> {
     let (from, to) = (part.start as u32, part.end as u32);
     words
         .iter()

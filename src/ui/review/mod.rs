@@ -6,11 +6,13 @@ mod canvas;
 mod head;
 mod image;
 mod layout;
-mod line;
+pub(in crate::ui) mod line;
 mod navigator;
 mod people;
 mod table;
 mod thread;
+
+pub(in crate::ui) use canvas::hatch;
 
 use egui::Ui;
 
@@ -71,6 +73,7 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     }
     keys(ui, cx, view);
     head::head_ui(ui, cx, view);
+    super::conflict::banner_ui(ui, cx, None);
     if !cx.state.shell.hide_navigator {
         let width = if ui.available_width() < 1050.0 { 212.0 } else { 264.0 };
         left_panel(ui, theme, "review-files", width, |ui| navigator::navigator_ui(ui, cx));

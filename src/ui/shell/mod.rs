@@ -11,7 +11,7 @@ mod status;
 
 use egui::{CentralPanel, Frame, Panel, Ui};
 
-use super::{PageCx, board, data, home, notebook, quality, review, runs, settings};
+use super::{PageCx, board, conflict, data, home, notebook, quality, review, runs, settings};
 use crate::app::shell::Page;
 pub use regions::{Region, Regions};
 
@@ -25,6 +25,7 @@ pub struct Views {
     pub runs: runs::View,
     pub quality: quality::View,
     pub review: review::View,
+    pub conflict: conflict::View,
     pub settings: settings::View,
     palette: palette::View,
     dialogs: dialogs::View,
@@ -73,6 +74,7 @@ fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, views: &mut Views) {
         Page::Board => board::page_ui(ui, cx, &mut views.board),
         Page::Runs => runs::page_ui(ui, cx, &mut views.runs),
         Page::Quality => quality::page_ui(ui, cx, &mut views.quality),
+        Page::Review if cx.state.conflict.in_front => conflict::page_ui(ui, cx, &mut views.conflict),
         Page::Review => review::page_ui(ui, cx, &mut views.review),
         Page::Settings => settings::page_ui(ui, cx, &mut views.settings),
     }

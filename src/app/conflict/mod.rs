@@ -1,0 +1,634 @@
+//! Conflicts of a merge, decided by a person: file by file, cell by cell, with the result in view before it is written.
+//!
+//! Nothing is written until a file is finished. What was decided is kept by the versions it was decided about, so that
+//! it outlives a look elsewhere, and a file that changed meanwhile starts anew.
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::{AppState, Cx, Effect, Job, action::Action, notify::Notice, shell::Page, workspace};
+use crate::{
+    base::{Error, Result, text::count},
+    model::{
+        diff::is_notebook,
+        git::{CommitInfo, Underway},
+        merge::{Answer, Entry, Part, Pick, Results, Take},
+        output::Output,
+        unmerged::Situation,
+    },
+};
+
+mod finish;
+mod sheet;
+mod task;
+#[cfg(test)]
+mod test;
+
+pub use sheet::{AROUND, Kind, Sheet, has_open};
+pub use task::run;
+
+/// Steps that can be undone.
+const UNDO: usize = 500;
+/// Typing within this time is one step.
+const TYPING_MS: i64 = 1_000;
+
+/// What is known of conflicts and what was decided.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The page shows conflicts instead of a comparison.
+    pub in_front: bool,
+    pub situation: Situation,
+    /// Notebooks in which a merge outside git left its notes.
+    pub noted: Vec<String>,
+    /// The repository has been looked at.
+    pub loaded: bool,
+    pub error: Option<Error>,
+    /// The file in front.
+    pub path: Option<String>,
+    pub sheet: Option<Arc<Sheet>>,
+    pub file_error: Option<Error>,
+    /// The entry in front, among those of the sheet.
+    pub focus: usize,
+    /// Answers by the versions they are about, then by entry.
+    answers: HashMap<u64, BTreeMap<usize, Answer>>,
+    undo: Vec<Step>,
+    redo: Vec<Step>,
+    /// The file is being written.
+    pub finishing: bool,
+    /// The merge is being taken back or brought to its end.
+    pub ending: bool,
+    /// Files decided since the page was opened.
+    pub done: Vec<String>,
+    /// Who changed what, by entry; of the file in front.
+    pub why: BTreeMap<usize, Why>,
+    why_of: Option<(String, u64)>,
+    pub runs: BTreeMap<usize, Ran>,
+    /// The entry that is being run.
+    pub running: Option<usize>,
+}
+
+/// A decision as it was before.
+#[derive(Debug, Clone)]
+struct Step {
+    mark: u64,
+    at: usize,
+    before: Answer,
+    typing: Option<Timestamp>,
+}
+
+/// The last commit of each side that touched an entry.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Why {
+    pub ours: Option<CommitInfo>,
+    pub theirs: Option<CommitInfo>,
+    /// The commits are those of the whole file.
+    pub of_file: bool,
+}
+
+/// What a run of the merged notebook up to a cell showed.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The text that was run.
+    pub text: String,
+    pub outputs: Arc<Vec<Output>>,
+    /// The field as it is written.
+    pub raw: Vec<u8>,
+    pub count: Option<i64>,
+    pub ms: u64,
+    /// Why it did not run to its end.
+    pub error: Option<Error>,
+    /// What has run is of the cell itself, not of one before it.
+    pub reached: bool,
+}
+
+impl State {
+    /// Files that wait for a decision: of git, then those noted in notebooks.
+    pub fn files(&self) -> Vec<(&str, &'static str)> {
+        let unmerged = self.situation.files.iter().map(|f| (f.path.as_str(), f.words()));
+        let noted = self.noted.iter().map(|p| (p.as_str(), "merged with conflicts"));
+        unmerged.chain(noted).collect()
+    }
+    /// Number of files that wait for a decision.
+    pub fn count(&self) -> usize {
+        self.situation.files.len() + self.noted.len()
+    }
+    /// True when a decision waits, or a merge for its end.
+    pub fn needs_somebody(&self) -> bool {
+        self.count() > 0 || self.situation.waits_for_end()
+    }
+    /// True when the file has conflicts.
+    pub fn has(&self, path: &str) -> bool {
+        self.situation.files.iter().any(|f| f.path == path) || self.noted.iter().any(|p| p == path)
+    }
+    /// Entries of the file in front.
+    pub fn entries(&self) -> &[Entry] {
+        self.sheet.as_ref().map_or(&[], |s| &s.entries)
+    }
+    /// The entry in front.
+    pub fn entry(&self) -> Option<&Entry> {
+        self.entries().get(self.focus)
+    }
+    /// What was decided about an entry.
+    pub fn answer(&self, entry: &Entry) -> Option<&Answer> {
+        self.answers.get(&self.sheet.as_ref()?.mark)?.get(&entry.at)
+    }
+    /// What was decided about the file in front.
+    pub fn answers(&self) -> BTreeMap<usize, Answer> {
+        let mark = self.sheet.as_ref().map(|s| s.mark);
+        mark.and_then(|m| self.answers.get(&m)).cloned().unwrap_or_default()
+    }
+    /// The entry needs no decision, or has one.
+    pub fn is_settled(&self, entry: &Entry) -> bool {
+        self.answer(entry).is_some_and(|a| a.is_settled(entry))
+    }
+    /// Entries of the file in front that wait for a decision.
+    pub fn open(&self) -> Vec<usize> {
+        let all = self.entries().iter().enumerate();
+        all.filter(|(_, e)| !self.is_settled(e)).map(|(i, _)| i).collect()
+    }
+    /// Why the file cannot be finished yet, if so.
+    pub fn not_yet(&self) -> Option<String> {
+        if self.finishing {
+            return Some("The file is being written".into());
+        }
+        let open = self.open();
+        if open.is_empty() {
+            return None;
+        }
+        let names: Vec<&str> = open.iter().filter_map(|i| self.entries().get(*i)).map(|e| e.place.as_str()).collect();
+        let shown = names.iter().take(4).copied().collect::<Vec<_>>().join(", ");
+        let more = if names.len() > 4 { format!(" and {} more", names.len() - 4) } else { String::new() };
+        Some(format!("Still to decide: {shown}{more}"))
+    }
+    /// Why the cell in front cannot be run, if so.
+    pub fn no_run(&self) -> Option<String> {
+        let (Some(sheet), Some(entry)) = (&self.sheet, self.entry()) else { return Some("No cell is in front".into()) };
+        if !sheet.is_code(entry) {
+            return Some("Only code cells can be run".into());
+        }
+        if self.running.is_some() {
+            return Some("The notebook is running".into());
+        }
+        if self.answer(entry).is_none_or(|a| a.missing(entry).contains(&Part::Source)) {
+            return Some("Decide its source first".into());
+        }
+        let before = |e: &&Entry| e.at < entry.at && self.answer(e).is_none_or(|a| !a.missing(e).is_empty());
+        self.entries().iter().find(before).map(|e| format!("{} before it is undecided", e.place))
+    }
+    /// A step can be undone.
+    pub fn can_undo(&self) -> bool {
+        self.undo.last().is_some_and(|s| Some(s.mark) == self.sheet.as_ref().map(|s| s.mark))
+    }
+    fn next_open(&self, forward: bool) -> Option<usize> {
+        let open = self.open();
+        if forward {
+            open.iter().find(|i| **i > self.focus).or(open.first()).copied()
+        } else {
+            open.iter().rev().find(|i| **i < self.focus).or(open.last()).copied()
+        }
+    }
+}
+
+/// What a person can ask of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Goes to the page; with a path, that file in front.
+    Open(Option<String>),
+    /// Back to the comparison.
+    Close,
+    /// Looks at the repository again.
+    Refresh,
+    Select(String),
+    Focus(usize),
+    /// The next, the previous conflict that is not decided.
+    Next,
+    Previous,
+    /// The next, the previous entry of the list.
+    Step(bool),
+    /// Takes a version in what is still open of the entry in front.
+    Pick(Pick),
+    /// Takes a version whole.
+    Whole(Take),
+    /// Whose outputs a cell gets.
+    Outputs(Results),
+    /// Those of the run.
+    RanOutputs,
+    Metadata(Take),
+    /// Whose cell stands, of one that a side took out.
+    Cell(Take),
+    Place(Take),
+    /// The result as written by hand.
+    Write(String),
+    Undo,
+    Redo,
+    /// The result in front is right; goes on to the next conflict.
+    Use,
+    /// Writes the file in front as decided.
+    Finish,
+    /// The file in front is right as it lies on disk.
+    AsItStands,
+    /// Asks whether to take the merge back.
+    AskAbort,
+    Abort,
+    /// Brings the merge to its end: the commit dialog, or git goes on by itself.
+    Conclude,
+    GoOn,
+    /// Runs the merged notebook up to the cell in front.
+    Run,
+    CancelRun,
+}
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub enum Event {
+    Looked(Box<Result<(Situation, Vec<String>)>>),
+    Loaded { path: String, result: Box<Result<Arc<Sheet>>> },
+    Finished { path: String, error: Option<Error> },
+    Ended { what: String, error: Option<Error> },
+    Message(Option<String>),
+    Why { path: String, mark: u64, why: BTreeMap<usize, Why> },
+    Ran { mark: u64, at: usize, result: Box<Result<Ran>> },
+}
+
+/// What runs off the window's thread.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Looks at the repository, and into these notebooks for what a merge noted.
+    Look {
+        notebooks: Vec<String>,
+    },
+    Load {
+        path: String,
+    },
+    Finish {
+        sheet: Arc<Sheet>,
+        answers: BTreeMap<usize, Answer>,
+    },
+    Stage {
+        sheet: Arc<Sheet>,
+    },
+    Abort,
+    GoOn,
+    Message,
+    Why {
+        sheet: Arc<Sheet>,
+        situation: Box<Situation>,
+    },
+    Run {
+        sheet: Arc<Sheet>,
+        answers: BTreeMap<usize, Answer>,
+        at: usize,
+    },
+}
+
+/// Handles a command; no I/O.
+pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
+    let conflict = &mut state.conflict;
+    match command {
+        Command::Open(path) => return open(state, path),
+        Command::Close => conflict.in_front = false,
+        Command::Refresh => return look(state),
+        Command::Select(path) => return select(state, path),
+        Command::Focus(at) => conflict.focus = at.min(conflict.entries().len().saturating_sub(1)),
+        Command::Next | Command::Previous => {
+            conflict.focus = conflict.next_open(command == Command::Next).unwrap_or(conflict.focus);
+        }
+        Command::Step(forward) => {
+            let last = conflict.entries().len().saturating_sub(1);
+            conflict.focus = if forward { (conflict.focus + 1).min(last) } else { conflict.focus.saturating_sub(1) };
+        }
+        Command::Pick(pick) => change(conflict, None, |entry, answer| answer.pick(entry, pick)),
+        Command::Whole(take) => change(conflict, None, |entry, answer| answer.take_whole(entry, take)),
+        Command::Outputs(results) => change(conflict, None, |_, answer| answer.outputs = Some(results)),
+        Command::RanOutputs => ran_outputs(conflict),
+        Command::Metadata(take) => change(conflict, None, |_, answer| answer.metadata = Some(take)),
+        Command::Cell(take) => change(conflict, None, |entry, answer| {
+            answer.cell = Some(take);
+            if entry.is_lone() {
+                answer.typed = None;
+            }
+        }),
+        Command::Place(take) => change(conflict, None, |_, answer| answer.place = Some(take)),
+        Command::Write(text) => change(conflict, Some(cx.now()), |_, answer| answer.write(text)),
+        Command::Undo => undo(conflict, false),
+        Command::Redo => undo(conflict, true),
+        Command::Use => use_result(conflict),
+        Command::Run => return run_cell(state),
+        Command::CancelRun => return vec![Effect::Cancel("conflict.run".into())],
+        Command::Finish
+        | Command::AsItStands
+        | Command::AskAbort
+        | Command::Abort
+        | Command::Conclude
+        | Command::GoOn => return finish::command(state, command),
+    }
+    Vec::new()
+}
+
+fn open(state: &mut AppState, path: Option<String>) -> Vec<Effect> {
+    state.shell.page = Page::Review;
+    state.shell.palette = None;
+    state.conflict.in_front = true;
+    state.conflict.done.clear();
+    let mut effects = look(state);
+    if let Some(path) = path {
+        effects.extend(select(state, path));
+    } else if state.conflict.path.is_some() {
+        effects.extend(load(state));
+    }
+    effects
+}
+
+/// Notebooks in which a merge may have left notes: those that differ from the last commit, or all without one.
+fn suspects(state: &AppState) -> Vec<String> {
+    let status = &state.git.status;
+    let mut all: Vec<String> = if status.in_repository() {
+        let changed = status.files.iter().filter(|f| !f.conflicted && is_notebook(&f.path));
+        changed.map(|f| f.path.clone()).collect()
+    } else {
+        let notebooks = state.workspace.files(crate::model::workspace::FileKind::Notebook);
+        notebooks.map(|e| e.path.clone()).take(500).collect()
+    };
+    let in_front = state.notebook.doc().map(|d| d.path.clone());
+    all.extend(in_front.into_iter().chain(state.conflict.path.clone()).filter(|p| is_notebook(p)));
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn look(state: &AppState) -> Vec<Effect> {
+    if state.workspace.root.is_none() {
+        return Vec::new();
+    }
+    vec![Job::io("conflict.look", Task::Look { notebooks: suspects(state) }).start()]
+}
+
+fn select(state: &mut AppState, path: String) -> Vec<Effect> {
+    let conflict = &mut state.conflict;
+    if conflict.path.as_deref() != Some(path.as_str()) {
+        conflict.path = Some(path);
+        conflict.sheet = None;
+        conflict.file_error = None;
+        conflict.focus = 0;
+        conflict.runs.clear();
+        conflict.why.clear();
+    }
+    load(state)
+}
+
+fn load(state: &AppState) -> Vec<Effect> {
+    let Some(path) = state.conflict.path.clone() else { return Vec::new() };
+    let title = format!("Merging {path}");
+    vec![Job::cpu("conflict.load", Task::Load { path }).titled(title).start()]
+}
+
+/// Changes the answer of the entry in front, so that it can be undone.
+fn change(conflict: &mut State, typing: Option<Timestamp>, with: impl FnOnce(&Entry, &mut Answer)) {
+    let Some(sheet) = conflict.sheet.clone() else { return };
+    let Some(entry) = sheet.entries.get(conflict.focus) else { return };
+    let Some(answer) = conflict.answers.get_mut(&sheet.mark).and_then(|a| a.get_mut(&entry.at)) else { return };
+    let before = answer.clone();
+    with(entry, answer);
+    if *answer == before {
+        return;
+    }
+    // What has been confirmed is to be confirmed again once it is another thing.
+    answer.used &= *answer == Answer { used: answer.used, ..before.clone() };
+    let last = conflict.undo.last_mut().filter(|s| s.mark == sheet.mark && s.at == entry.at);
+    let same = match (typing, last) {
+        (Some(now), Some(last)) => match last.typing.as_mut() {
+            Some(at) if now.as_millisecond() - at.as_millisecond() < TYPING_MS => {
+                *at = now;
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    if !same {
+        conflict.undo.push(Step { mark: sheet.mark, at: entry.at, before, typing });
+        let extra = conflict.undo.len().saturating_sub(UNDO);
+        conflict.undo.drain(..extra);
+    }
+    conflict.redo.clear();
+}
+
+/// Brings the last decision back, and the entry it was about to the front.
+fn undo(conflict: &mut State, again: bool) {
+    let Some(sheet) = conflict.sheet.clone() else { return };
+    let from = if again { &mut conflict.redo } else { &mut conflict.undo };
+    let Some(step) = from.pop_if(|s| s.mark == sheet.mark) else { return };
+    let Some(answer) = conflict.answers.get_mut(&step.mark).and_then(|a| a.get_mut(&step.at)) else { return };
+    let before = std::mem::replace(answer, step.before);
+    let other = Step { before, typing: None, ..step };
+    if let Some(at) = sheet.entries.iter().position(|e| e.at == other.at) {
+        conflict.focus = at;
+    }
+    if again { conflict.undo.push(other) } else { conflict.redo.push(other) }
+}
+
+fn use_result(conflict: &mut State) {
+    let Some(entry) = conflict.entry() else { return };
+    let settled = conflict.answer(entry).is_some_and(|a| a.missing(entry).is_empty());
+    if settled && entry.is_conflict() {
+        change(conflict, None, |_, answer| answer.used = true);
+    }
+    if settled {
+        conflict.focus = conflict.next_open(true).unwrap_or(conflict.focus);
+    }
+}
+
+fn ran_outputs(conflict: &mut State) {
+    let Some(ran) = conflict.entry().and_then(|e| conflict.runs.get(&e.at)).filter(|r| r.reached) else { return };
+    let results = Results::Ran { outputs: ran.raw.clone(), count: ran.count };
+    change(conflict, None, |_, answer| answer.outputs = Some(results));
+}
+
+fn run_cell(state: &mut AppState) -> Vec<Effect> {
+    if state.conflict.no_run().is_some() {
+        return Vec::new();
+    }
+    if let Some(asked) = workspace::require_trust(state, Command::Run) {
+        return asked;
+    }
+    let conflict = &mut state.conflict;
+    let (Some(sheet), Some(at)) = (conflict.sheet.clone(), conflict.entry().map(|e| e.at)) else { return Vec::new() };
+    conflict.running = Some(at);
+    let title = format!("Running {} as merged", sheet.path);
+    let task = Task::Run { answers: conflict.answers(), sheet, at };
+    vec![Job::long("conflict.run", task).titled(title).start()]
+}
+
+/// Folds an event into the state; no I/O.
+pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
+    match event {
+        Event::Looked(result) => looked(state, *result),
+        Event::Loaded { path, result } => loaded(state, path, *result),
+        Event::Finished { .. } | Event::Ended { .. } | Event::Message(_) => finish::event(state, event),
+        Event::Why { path, mark, why } => {
+            if state.conflict.why_of == Some((path, mark)) {
+                state.conflict.why = why;
+            }
+            Vec::new()
+        }
+        Event::Ran { mark, at, result } => {
+            let conflict = &mut state.conflict;
+            conflict.running = None;
+            if conflict.sheet.as_ref().is_none_or(|s| s.mark != mark) {
+                return Vec::new();
+            }
+            match *result {
+                Ok(ran) => {
+                    conflict.runs.insert(at, ran);
+                    Vec::new()
+                }
+                Err(e) if e.is_cancelled() => Vec::new(),
+                Err(e) => vec![Effect::Notice(Notice::error(&e))],
+            }
+        }
+    }
+}
+
+fn looked(state: &mut AppState, result: Result<(Situation, Vec<String>)>) -> Vec<Effect> {
+    let conflict = &mut state.conflict;
+    conflict.loaded = true;
+    match result {
+        Ok((situation, noted)) => {
+            let new = situation != conflict.situation;
+            conflict.situation = situation;
+            conflict.noted = noted;
+            conflict.error = None;
+            if !conflict.in_front {
+                return Vec::new();
+            }
+            let listed = conflict.path.as_deref().is_some_and(|p| conflict.has(p));
+            if !listed {
+                let first = conflict.files().first().map(|f| f.0.to_owned());
+                conflict.path = None;
+                conflict.sheet = None;
+                conflict.file_error = None;
+                if let Some(first) = first {
+                    return select(state, first);
+                }
+            } else if new || conflict.sheet.is_none() {
+                return load(state);
+            }
+            Vec::new()
+        }
+        Err(e) if e.is_cancelled() => Vec::new(),
+        Err(e) => {
+            conflict.error = Some(e);
+            Vec::new()
+        }
+    }
+}
+
+fn loaded(state: &mut AppState, path: String, result: Result<Arc<Sheet>>) -> Vec<Effect> {
+    let conflict = &mut state.conflict;
+    if conflict.path.as_deref() != Some(path.as_str()) {
+        return Vec::new();
+    }
+    match result {
+        Ok(sheet) => {
+            conflict.file_error = None;
+            let fresh = conflict.sheet.as_ref().is_none_or(|s| s.mark != sheet.mark);
+            let answers = sheet.answers();
+            conflict.answers.entry(sheet.mark).or_insert(answers);
+            conflict.sheet = Some(sheet.clone());
+            if fresh {
+                conflict.runs.clear();
+                conflict.why.clear();
+                let first = conflict.open().first().copied();
+                conflict.focus = first.unwrap_or(0);
+            }
+            conflict.focus = conflict.focus.min(sheet.entries.len().saturating_sub(1));
+            let of = (path, sheet.mark);
+            if conflict.why_of.as_ref() == Some(&of) && !conflict.why.is_empty() {
+                return Vec::new();
+            }
+            conflict.why_of = Some(of);
+            let situation = Box::new(conflict.situation.clone());
+            vec![Job::io("conflict.why", Task::Why { sheet, situation }).start()]
+        }
+        Err(e) if e.is_cancelled() => Vec::new(),
+        Err(e) => {
+            conflict.sheet = None;
+            conflict.file_error = Some(e);
+            Vec::new()
+        }
+    }
+}
+
+/// The state of files or branches changed: looks whether anything is in conflict.
+pub fn status_changed(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    let known = state.conflict.needs_somebody() || state.conflict.in_front;
+    let status = &state.git.status;
+    let suspect = status.files.iter().any(|f| f.conflicted || is_notebook(&f.path));
+    let news = status.underway != Underway::Nothing || suspect;
+    if known || news { look(state) } else { Vec::new() }
+}
+
+/// A workspace was opened: what is in conflict is found once its state is read.
+pub fn opened(_state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
+    Vec::new()
+}
+
+/// Files below the root changed on disk (workspace-relative, `/`); none named means all.
+pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
+    let in_front = state.conflict.path.as_ref().is_some_and(|p| paths.is_empty() || paths.contains(p));
+    let noted = paths.iter().any(|p| state.conflict.noted.contains(p) || is_notebook(p));
+    let mut effects = if noted || in_front { look(state) } else { Vec::new() };
+    if state.conflict.in_front && in_front && !state.conflict.finishing {
+        effects.extend(load(state));
+    }
+    effects
+}
+
+/// What the palette offers from here.
+pub fn actions(state: &AppState) -> Vec<Action> {
+    if state.workspace.root.is_none() {
+        return Vec::new();
+    }
+    let conflict = &state.conflict;
+    let files = conflict.count();
+    let detail = if files > 0 { count(files as u64, "file") } else { String::new() };
+    let mut all = vec![
+        Action::new("Review", "Resolve conflicts", Command::Open(None))
+            .icon("git-merge")
+            .detail(detail)
+            .only_if(conflict.needs_somebody() || conflict.in_front, "Nothing is in conflict"),
+    ];
+    if conflict.situation.can_abort() {
+        let word = conflict.situation.underway.word();
+        all.push(Action::new("Review", format!("Abort the {word}\u{2026}"), Command::AskAbort).icon("undo-2"));
+        let end = if conflict.situation.underway == Underway::Merge {
+            "Commit the merge\u{2026}".to_owned()
+        } else {
+            format!("Go on with the {word}")
+        };
+        let reason = "Some files are still in conflict";
+        all.push(
+            Action::new("Review", end, Command::Conclude)
+                .icon("git-merge")
+                .only_if(conflict.situation.waits_for_end(), reason),
+        );
+    }
+    if conflict.in_front && conflict.sheet.is_some() {
+        let not_yet = conflict.not_yet();
+        all.push(
+            Action::new("Review", "Finish the merge of this file", Command::Finish)
+                .icon("check")
+                .only_if(not_yet.is_none(), not_yet.as_deref().unwrap_or_default()),
+        );
+        all.push(Action::new("Review", "Back to the comparison", Command::Close).icon("git-compare"));
+    }
+    all
+}
+
+/// Sends a person here, for pages that show a file in conflict.
+pub fn resolve(path: &str) -> Command {
+    Command::Open(Some(path.to_owned()))
+}

@@ -1,0 +1,245 @@
+//! What the conflict page has done away from the window's thread.
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    io::Write as _,
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
+
+use super::{
+    Event, Kind, Ran, Sheet, Task, Why,
+    sheet::{Made, Versions, noted},
+};
+use crate::{
+    app::{Env, Out},
+    base::{Error, Result, error::Context as _, fsx, job::JobCtx},
+    engine::{
+        exec::{End, execute_notebook},
+        git::Repo,
+    },
+    model::{
+        blame::{Deed, Version, stories},
+        diff::is_notebook,
+        git::CommitInfo,
+        merge::{Answer, Entry, Take},
+        notebook::Notebook,
+        output,
+        run::Params,
+        settle::is_noted,
+        unmerged::Situation,
+    },
+};
+
+/// Versions of a file that are looked at to tell who changed what.
+const PAST: usize = 60;
+/// Commits of a side that are known as its own.
+const OWN: usize = 1_000;
+
+/// Carries out a task; blocking allowed.
+pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
+    let root = env.root()?;
+    match task {
+        Task::Look { notebooks } => out.send(Event::Looked(Box::new(look(&root, &notebooks, cx)))),
+        Task::Load { path } => {
+            let result = load(&root, &path).map(Arc::new);
+            out.send(Event::Loaded { path, result: Box::new(result) });
+        }
+        Task::Finish { sheet, answers } => {
+            let error = finish(&root, &sheet, sheet.made(&answers), &answers, cx).err();
+            out.send(Event::Finished { path: sheet.path.clone(), error });
+        }
+        Task::Stage { sheet } => {
+            let error = finish(&root, &sheet, Ok(Made::AsItStands), &BTreeMap::new(), cx).err();
+            out.send(Event::Finished { path: sheet.path.clone(), error });
+        }
+        Task::Abort => {
+            let word = Repo::open(&root)?.underway().word();
+            let error = Repo::open(&root).and_then(|repo| repo.abort(cx)).err();
+            out.send(Event::Ended { what: format!("The {word} was taken back"), error });
+        }
+        Task::GoOn => {
+            let word = Repo::open(&root)?.underway().word();
+            let error = Repo::open(&root).and_then(|repo| repo.go_on(cx)).err();
+            let after = Repo::open(&root)?.underway().word();
+            let what = if after == word { format!("The {word} goes on") } else { format!("The {word} is done") };
+            out.send(Event::Ended { what, error });
+        }
+        Task::Message => out.send(Event::Message(Repo::open(&root)?.proposed_message())),
+        Task::Why { sheet, situation } => {
+            let why = why(&root, &sheet, &situation, cx)?;
+            out.send(Event::Why { path: sheet.path.clone(), mark: sheet.mark, why });
+        }
+        Task::Run { sheet, answers, at } => {
+            let result = run_until(&root, &sheet, &answers, at, cx);
+            out.send(Event::Ran { mark: sheet.mark, at, result: Box::new(result) });
+        }
+    }
+    Ok(())
+}
+
+fn look(root: &Path, notebooks: &[String], cx: &JobCtx) -> Result<(Situation, Vec<String>)> {
+    let situation = Repo::discover(root)?.map(|repo| repo.situation()).transpose()?.unwrap_or_default();
+    let mut found = Vec::new();
+    for path in notebooks.iter().filter(|p| situation.files.iter().all(|f| f.path != **p)) {
+        cx.check()?;
+        // What cannot be read is told where it is opened.
+        let Ok(bytes) = fsx::inside(root, path).and_then(|file| fsx::read(&file)) else { continue };
+        let maybe = memchr::memmem::find(&bytes, b"\"versions\"").is_some();
+        if maybe && is_noted(&bytes) && noted(&bytes).is_ok() {
+            found.push(path.clone());
+        }
+    }
+    Ok((situation, found))
+}
+
+/// The file on disk; none where there is none.
+fn on_disk(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
+    let file = fsx::inside(root, path)?;
+    match fs::symlink_metadata(&file) {
+        Ok(meta) if meta.is_file() => fsx::read(&file).map(Some),
+        Ok(_) => Ok(None),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(format!("Could not read {}", file.display())).because(&e)),
+    }
+}
+
+fn load(root: &Path, path: &str) -> Result<Sheet> {
+    let now = on_disk(root, path)?;
+    let stages = Repo::discover(root)?.map(|repo| repo.stages(path)).transpose()?.flatten();
+    // What a merge noted is exactly what it merged; the index may hold another base.
+    let kept = now.as_deref().filter(|n| is_notebook(path) && is_noted(n)).map(noted);
+    let versions = match (stages, kept) {
+        (stages, Some(Ok(kept))) => Versions { unmerged: stages.is_some(), ..kept },
+        (Some(stages), _) => Versions {
+            base: stages.base,
+            ours: stages.ours,
+            theirs: stages.theirs,
+            now,
+            special: stages.special,
+            unmerged: true,
+        },
+        (None, Some(Err(e))) => return Err(e),
+        (None, None) => {
+            return Err(Error::user(format!("{path} has no conflict"))
+                .because_of("git does not list it as unmerged, and no merge noted anything in it"));
+        }
+    };
+    Ok(Sheet::new(path, versions))
+}
+
+fn finish(
+    root: &Path,
+    sheet: &Sheet,
+    made: Result<Made>,
+    answers: &BTreeMap<usize, Answer>,
+    cx: &JobCtx,
+) -> Result<()> {
+    let made = made?;
+    let path = &sheet.path;
+    let file = fsx::inside(root, path)?;
+    let now = on_disk(root, path)?;
+    if now != sheet.versions.now {
+        return Err(Error::user(format!("{path} changed on disk while it was being decided"))
+            .because_of("Another program, or another page, wrote it")
+            .hint("Look at it again, then finish"));
+    }
+    if sheet.versions.special {
+        let take = answers.values().next().and_then(|a| a.cell);
+        let ours = match take {
+            Some(Take::Local) => true,
+            Some(Take::Remote) => false,
+            _ => return Err(Error::user("Of a link or a submodule only ours or theirs can be taken here")),
+        };
+        return Repo::open(root)?.take_side(path, ours, cx);
+    }
+    match made {
+        Made::Bytes(bytes) if now.as_deref() != Some(&bytes[..]) => {
+            if let Some(folder) = file.parent() {
+                fs::create_dir_all(folder).io(|| format!("Could not make the folder of {path}"))?;
+            }
+            fsx::write_guarded(&file, &bytes, now.as_deref().map(fsx::hash)).map(drop)?;
+        }
+        Made::Deleted if now.is_some() => fs::remove_file(&file).io(|| format!("Could not delete {path}"))?,
+        Made::Bytes(_) | Made::Deleted | Made::AsItStands => {}
+    }
+    if sheet.versions.unmerged { Repo::open(root)?.stage(std::slice::from_ref(path), cx) } else { Ok(()) }
+}
+
+/// Runs the merged notebook up to a cell, in a process of its own, away from the kernel of an open notebook.
+fn run_until(root: &Path, sheet: &Sheet, answers: &BTreeMap<usize, Answer>, at: usize, cx: &JobCtx) -> Result<Ran> {
+    let entry = sheet.entries.iter().find(|e| e.at == at);
+    let text = entry.zip(answers.get(&at)).map(|(e, a)| a.text(e)).unwrap_or_default();
+    let (bytes, place) = sheet.until(answers, at)?;
+    let what = || "Could not prepare the merged notebook to be run".to_owned();
+    let mut file = tempfile::Builder::new().suffix(".ipynb").tempfile().io(what)?;
+    file.write_all(&bytes).io(what)?;
+    let started = Instant::now();
+    let executed = execute_notebook(root, file.path(), &Params::default(), cx, &|_| {})?;
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (error, reached) = match executed.end {
+        End::Success => (None, true),
+        End::Cancelled => return Err(Error::cancelled()),
+        End::Failed(failure) => {
+            let here = failure.cell >= place;
+            let what =
+                if here { "The cell failed".to_owned() } else { format!("Cell {} before it failed", failure.cell + 1) };
+            (Some(Error::user(what).because_of(failure.error.to_string())), here)
+        }
+    };
+    let book = Notebook::parse(executed.bytes)?;
+    let cell = book.cells().get(place).ok_or_else(|| Error::bug("The cell that ran is not there"))?;
+    let json = crate::model::json::Json::parse(cell.raw().clone()).ok();
+    let raw = json.as_ref().and_then(|j| j.root().get("outputs")).map_or_else(|| b"[]".to_vec(), |v| v.raw().to_vec());
+    let outputs: Vec<_> = cell.outputs().collect();
+    let outputs = Arc::new(output::view(outputs.iter().map(|o| o.text())));
+    Ok(Ran { text, outputs, raw, count: cell.execution_count, ms, error, reached })
+}
+
+/// The last commit of each side that touched each entry.
+fn why(root: &Path, sheet: &Sheet, situation: &Situation, cx: &JobCtx) -> Result<BTreeMap<usize, Why>> {
+    let mut all: BTreeMap<usize, Why> = BTreeMap::new();
+    let Some(repo) = Repo::discover(root)? else { return Ok(all) };
+    let sides =
+        [(&situation.ours.commit, &situation.theirs.commit, 1), (&situation.theirs.commit, &situation.ours.commit, 2)];
+    for (mine, other, side) in sides {
+        let (Some(mine), Some(other)) = (mine, other) else { continue };
+        let own = repo.commits_between(&other.id, &mine.id, OWN, cx)?;
+        let own: HashMap<&str, &CommitInfo> = own.iter().map(|c| (c.id.as_str(), c)).collect();
+        for (at, commit) in touched(&repo, sheet, (&mine.id, side), &own, cx)? {
+            let slot = all.entry(at).or_default();
+            slot.of_file = !matches!(sheet.kind, Kind::Notebook(_));
+            if side == 1 { slot.ours = Some(commit) } else { slot.theirs = Some(commit) }
+        }
+    }
+    Ok(all)
+}
+
+fn touched(
+    repo: &Repo,
+    sheet: &Sheet,
+    (rev, side): (&str, usize),
+    own: &HashMap<&str, &CommitInfo>,
+    cx: &JobCtx,
+) -> Result<Vec<(usize, CommitInfo)>> {
+    if !matches!(sheet.kind, Kind::Notebook(_)) {
+        let last = repo.file_history(rev, &sheet.path, PAST, cx)?;
+        let last = last.into_iter().find(|v| own.contains_key(v.commit.id.as_str()));
+        return Ok(last.map(|v| sheet.entries.iter().map(|e| (e.at, v.commit.clone())).collect()).unwrap_or_default());
+    }
+    let versions = repo.notebook_versions(rev, &sheet.path, PAST, cx)?;
+    let docs: Vec<Version> = versions.iter().map(|v| v.version.clone()).collect();
+    let told = stories(&docs);
+    let commit = |v: usize| versions.get(v).map(|v| &v.file.commit).filter(|c| own.contains_key(c.id.as_str()));
+    let last = |entry: &Entry| -> Option<CommitInfo> {
+        let place = entry.places.get(side).copied().flatten()?;
+        let deeds = &told.get(place)?.deeds;
+        // What a person wrote says more than where it was moved and what it put out.
+        let written = |d: &Deed| matches!(d, Deed::Edited | Deed::Created | Deed::Split);
+        let of = |fits: &dyn Fn(&Deed) -> bool| deeds.iter().rev().filter(|d| fits(&d.1)).find_map(|d| commit(d.0));
+        of(&written).or_else(|| of(&|_| true)).cloned()
+    };
+    // The cell is gone on this side: the commit that changed the notebook last is the best there is.
+    Ok(sheet.entries.iter().filter_map(|e| Some((e.at, last(e)?))).collect())
+}

@@ -1,0 +1,474 @@
+//! The result as it would be written: an editor with its lines marked against the base, and what a run of it shows.
+use egui::{Align, Frame, Galley, Id, Layout, Margin, Rect, Shape, Stroke, Ui, UiBuilder, pos2, vec2};
+
+use super::{Place, View, columns};
+use crate::{
+    app::{
+        conflict::{Command, Kind, Sheet, has_open},
+        shell,
+    },
+    base::{fsx::hash, text::count, time::duration_ms},
+    model::{
+        merge::{Answer, Entry, Part, Pick, Results, Take},
+        output,
+        textdiff::{RowKind, TextDiff},
+    },
+    ui::{
+        PageCx,
+        theme::{MONO, Mark},
+        widgets::{
+            Btn,
+            cell_editor::{Assist, CellEditor},
+            error_box, mark,
+            output::{Act, outputs_ui as draw_outputs},
+            segmented, tag_mark,
+        },
+    },
+};
+
+/// Width of line numbers and signs.
+const NUMBERS: f32 = 52.0;
+/// Text longer than this is shown, not edited.
+const MOST_SHOWN: usize = 200_000;
+
+/// How lines of the result stand to the base.
+#[derive(Default)]
+pub(super) struct Tints {
+    of: (u64, u64),
+    lines: Vec<Tint>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Tint {
+    Same,
+    Fresh,
+    Open,
+}
+
+impl Tints {
+    fn update(&mut self, base: &str, text: &str) {
+        let of = (hash(base.as_bytes()), hash(text.as_bytes()));
+        if self.of == of && !self.lines.is_empty() {
+            return;
+        }
+        let diff = TextDiff::new(base, text);
+        let mut lines = vec![Tint::Same; diff.new.len().max(1)];
+        for row in diff.rows.iter().filter(|r| r.kind != RowKind::Same) {
+            if let Some(slot) = row.new.and_then(|n| lines.get_mut(n as usize)) {
+                *slot = Tint::Fresh;
+            }
+        }
+        let mut inside = false;
+        for (n, slot) in lines.iter_mut().enumerate() {
+            let mark = has_open(diff.new.line(n));
+            inside |= mark && diff.new.line(n).starts_with('<');
+            if inside || mark {
+                *slot = Tint::Open;
+            }
+            inside &= !(mark && diff.new.line(n).starts_with('>'));
+        }
+        *self = Self { of, lines };
+    }
+}
+
+fn editor_id(place: Place) -> Id {
+    Id::unique(("conflict-result", place))
+}
+
+/// Puts the cursor into the result.
+pub(super) fn give_focus(ui: &Ui, view: &View) {
+    if let Some(place) = view.buffer_of {
+        ui.memory_mut(|m| m.request_focus(editor_id(place)));
+    }
+}
+
+/// What the result holds, in words.
+fn words(sheet: &Sheet, entry: &Entry, answer: &Answer) -> String {
+    let side = |take: Take| match take {
+        Take::Base => "the base",
+        Take::Local => "ours",
+        Take::Remote => "theirs",
+    };
+    let missing = answer.missing(entry);
+    if let Some(take) = answer.cell.filter(|_| entry.is_lone() || matches!(sheet.kind, Kind::Whole)) {
+        if entry.text(take).is_none() {
+            return if matches!(sheet.kind, Kind::Whole) {
+                "the file is deleted".into()
+            } else {
+                "the cell is left out".into()
+            };
+        }
+        let by_hand = if answer.typed.is_some() { ", changed by hand" } else { "" };
+        return format!("kept as {} it{by_hand}", if take == Take::Base { "the base has" } else { "that side has" });
+    }
+    if answer.typed.is_some() {
+        let open = if missing.contains(&Part::Source) { ", with lines to decide" } else { "" };
+        return format!("written by hand{open}");
+    }
+    if let Some(take) = answer.whole {
+        return format!("the whole of {}", side(take));
+    }
+    let picks = &answer.picks;
+    let open = picks.iter().filter(|p| p.is_none()).count();
+    let first = picks.iter().flatten().next().copied();
+    match (picks.len(), open, first) {
+        (0, ..) if entry.is_conflict() => String::new(),
+        (0, ..) => "merged by itself".into(),
+        (_, 0, Some(pick)) if picks.iter().all(|p| *p == Some(pick)) => match pick {
+            Pick::Both => "both where both changed the same lines, the rest merged".into(),
+            Pick::Local => "ours where both changed the same lines, the rest merged".into(),
+            Pick::Remote => "theirs where both changed the same lines, the rest merged".into(),
+            Pick::Base => "the base where both changed the same lines, the rest merged".into(),
+        },
+        (_, 0, _) => "decided place by place, the rest merged".into(),
+        (all, open, _) if all == open => format!("{} to decide, the rest merged", count(all as u64, "place")),
+        (all, open, _) => format!("{open} of {} to decide, the rest merged", count(all as u64, "place")),
+    }
+}
+
+/// Draws the result.
+pub(super) fn result_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet: &Sheet, entry: &Entry) {
+    let theme = cx.theme;
+    let Some(answer) = cx.state.conflict.answer(entry).cloned() else { return };
+    let settled = answer.is_settled(entry);
+    let edge = if settled { theme.hairline() } else { Stroke::new(1.0, theme.focus) };
+    Frame::NONE.fill(theme.panel).stroke(edge).corner_radius(6).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 0.0;
+        head_ui(ui, cx, sheet, entry, &answer);
+        let rect = ui.max_rect();
+        ui.painter().hline(rect.x_range(), ui.cursor().top(), theme.hairline());
+        let gone = answer.cell.is_some_and(|t| entry.text(t).is_none());
+        let plain = |ui: &mut Ui, text: &str| {
+            Frame::NONE.inner_margin(Margin::symmetric(12, 10)).show(ui, |ui| {
+                ui.add(egui::Label::new(theme.muted(text)).wrap());
+            });
+        };
+        match &sheet.kind {
+            Kind::Whole if gone => plain(ui, "The file is deleted."),
+            Kind::Whole => match answer.cell {
+                Some(_) => plain(ui, "The file becomes this version, byte for byte."),
+                None => plain(ui, "Choose the version that stands."),
+            },
+            _ if !sheet.is_text(entry) => match answer.metadata {
+                Some(_) => plain(ui, "These values stand where both sides changed them; all others are merged."),
+                None => plain(ui, "Choose whose values stand where both sides changed them."),
+            },
+            _ if gone => plain(ui, "The cell is left out of the merged notebook."),
+            _ => edit_ui(ui, cx, view, sheet, entry, &answer),
+        }
+        ran_line(ui, cx, entry, &answer);
+    });
+}
+
+fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, sheet: &Sheet, entry: &Entry, answer: &Answer) {
+    let theme = cx.theme;
+    let narrow = ui.available_width() < 760.0;
+    Frame::NONE.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+        let size = vec2(ui.available_width(), 24.0);
+        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+            let missing = answer.missing(entry);
+            let reason = match missing.first() {
+                Some(Part::Source) => Some("Lines between the marks are still to decide"),
+                Some(Part::Outputs) => Some("Choose whose outputs stand"),
+                Some(Part::Metadata | Part::Notebook) => Some("Choose whose metadata stand"),
+                Some(Part::Cell) => Some("Choose the version that stands"),
+                None if !entry.is_conflict() => Some("It merged by itself: nothing is to be confirmed"),
+                None if answer.used => Some("It is decided"),
+                None => None,
+            };
+            let all_done = cx.state.conflict.not_yet().is_none();
+            let mut button = Btn::new("Use result").icon("check").key("Enter").disabled(reason);
+            if !all_done {
+                button = button.primary();
+            }
+            if button.show(ui, theme).clicked() {
+                cx.send(Command::Use);
+            }
+            if sheet.is_code(entry) {
+                if cx.state.conflict.running == Some(entry.at) {
+                    if Btn::new("Stop").icon("square").show(ui, theme).clicked() {
+                        cx.send(Command::CancelRun);
+                    }
+                } else {
+                    let reason = cx.state.conflict.no_run();
+                    let label = if narrow { "Run" } else { "Run this cell" };
+                    let button = Btn::new(label).icon("play").key("Ctrl Enter").name("Run this cell");
+                    if button.disabled(reason.as_deref()).show(ui, theme).clicked() {
+                        cx.send(Command::Run);
+                    }
+                }
+            }
+            let stretches = entry.parts.contains(&Part::Source);
+            if stretches {
+                let label = if narrow { "Both" } else { "Take both" };
+                if Btn::new(label)
+                    .icon("between-horizontal-start")
+                    .quiet()
+                    .key("4")
+                    .name("Take both")
+                    .show(ui, theme)
+                    .clicked()
+                {
+                    cx.send(Command::Pick(Pick::Both));
+                }
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.label(theme.strong("Result"));
+                ui.add(egui::Label::new(theme.muted(words(sheet, entry, answer))).truncate());
+            });
+        });
+    });
+}
+
+fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet: &Sheet, entry: &Entry, answer: &Answer) {
+    let theme = cx.theme;
+    let place = (sheet.mark, entry.at);
+    let text = answer.text(entry);
+    if view.buffer_of != Some(place) || view.buffer != text {
+        view.buffer = text;
+        view.buffer_of = Some(place);
+    }
+    view.tints.update(entry.text(Take::Base).unwrap_or_default(), &view.buffer);
+    let outer = Margin { left: 0, right: 8, top: 6, bottom: 6 };
+    Frame::NONE.inner_margin(outer).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let top = ui.cursor().min;
+        let rect = Rect::from_min_max(pos2(top.x + NUMBERS, top.y), ui.max_rect().max);
+        // Tints lie below the text, which is laid out first.
+        let ground = ui.painter().add(Shape::Noop);
+        let mut child = ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)));
+        let id = editor_id(place);
+        let name = format!("Result of {}", entry.place.to_lowercase());
+        let language =
+            columns::language(sheet, entry, if entry.text(Take::Local).is_some() { Take::Local } else { Take::Remote });
+        let editor = CellEditor {
+            id,
+            name: &name,
+            language,
+            comment: if language == Some("SQL") { "--" } else { "#" },
+            hint: "",
+            read_only: view.buffer.len() > MOST_SHOWN,
+            assist: Assist::Never,
+        };
+        let mut buffer = std::mem::take(&mut view.buffer);
+        let colours = view.colours.entry(place).or_default();
+        let edited = editor.show(&mut child, theme, &mut buffer, colours);
+        if edited.changed {
+            cx.send(Command::Write(buffer.clone()));
+        }
+        view.buffer = buffer;
+        if edited.undo {
+            cx.send(Command::Undo);
+        }
+        if edited.redo {
+            cx.send(Command::Redo);
+        }
+        if edited.leave {
+            ui.memory_mut(|m| m.surrender_focus(id));
+        }
+        let whole = ui.max_rect().x_range();
+        let shapes = tints(ui, cx, &view.tints.lines, &edited.galley, edited.text_rect.min, (top.x, whole.max + 8.0));
+        ui.painter().set(ground, Shape::Vec(shapes));
+        let height = child.min_rect().height().max(columns::LINE);
+        ui.allocate_rect(Rect::from_min_size(top, vec2(ui.available_width(), height)), egui::Sense::hover());
+    });
+    if view.colours.len() > 400 {
+        view.colours.retain(|p, _| *p == place);
+    }
+}
+
+/// Grounds of lines that differ; draws their numbers and signs.
+fn tints(
+    ui: &Ui,
+    cx: &PageCx<'_>,
+    lines: &[Tint],
+    galley: &Galley,
+    at: egui::Pos2,
+    (left, right): (f32, f32),
+) -> Vec<Shape> {
+    let theme = cx.theme;
+    let mut shapes = Vec::new();
+    let (mut n, mut starts) = (0, true);
+    let seen = ui.clip_rect();
+    for row in &galley.rows {
+        let top = at.y + row.min_y();
+        let band = Rect::from_min_max(pos2(left, top), pos2(right, at.y + row.max_y()));
+        let tint = lines.get(n).copied().unwrap_or(Tint::Same);
+        if band.intersects(seen) {
+            let fill = match tint {
+                Tint::Same => None,
+                Tint::Fresh => Some((theme.add, "+")),
+                Tint::Open => Some((theme.warn_t, "!")),
+            };
+            if let Some((fill, _)) = fill {
+                shapes.push(Shape::rect_filled(band, 0.0, fill));
+            }
+            if starts {
+                let number = pos2(left + 28.0, top);
+                let painter = ui.painter();
+                painter.text(number, egui::Align2::RIGHT_TOP, (n + 1).to_string(), theme.mono(11.0), theme.faint);
+                if let Some((_, sign)) = fill {
+                    let ink = if tint == Tint::Open { theme.warn } else { theme.muted };
+                    painter.text(pos2(left + 40.0, top), egui::Align2::CENTER_TOP, sign, theme.mono(MONO), ink);
+                }
+            }
+        }
+        starts = row.ends_with_newline;
+        n += usize::from(starts);
+    }
+    shapes
+}
+
+/// How the last run went, below the text it ran.
+fn ran_line(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, answer: &Answer) {
+    let theme = cx.theme;
+    let running = cx.state.conflict.running == Some(entry.at);
+    let ran = cx.state.conflict.runs.get(&entry.at);
+    if !running && ran.is_none() {
+        return;
+    }
+    let rect = ui.max_rect();
+    ui.painter().hline(rect.x_range(), ui.cursor().top(), theme.hairline());
+    Frame::NONE.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.set_min_height(20.0);
+            if running {
+                mark(ui, theme, Mark::Running, 14.0);
+                ui.label(theme.muted("Running the merged notebook up to here"));
+                return;
+            }
+            let Some(ran) = ran else { return };
+            let old = ran.text != answer.text(entry);
+            match &ran.error {
+                None => {
+                    mark(ui, theme, Mark::Success, 14.0);
+                    ui.label(theme.muted(format!("Ran on the merged notebook up to here in {}", duration_ms(ran.ms))));
+                }
+                Some(error) => {
+                    mark(ui, theme, Mark::Failed, 14.0);
+                    ui.add(egui::Label::new(theme.muted(format!("{error}"))).truncate());
+                }
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let words = if old { "The result has changed since" } else { "Output below is from this result" };
+                if ran.reached {
+                    ui.label(theme.faint(words));
+                }
+            });
+        });
+    });
+}
+
+/// Whose outputs the cell gets, and those.
+pub(super) fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet: &Sheet, entry: &Entry) {
+    if !sheet.is_code(entry) {
+        return;
+    }
+    let Some(answer) = cx.state.conflict.answer(entry).cloned() else { return };
+    let ran = cx.state.conflict.runs.get(&entry.at).filter(|r| r.reached).cloned();
+    let gone = answer.cell.is_some_and(|t| entry.text(t).is_none());
+    if gone || (ran.is_none() && !sheet.has_outputs(entry)) {
+        return;
+    }
+    let theme = cx.theme;
+    let place = (sheet.mark, entry.at);
+    let (raw, stale) = sheet.outcome(entry, &answer).unwrap_or_default();
+    Frame::NONE.fill(theme.panel).stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 0.0;
+        Frame::NONE.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.set_min_height(24.0);
+                ui.label(theme.strong("Output"));
+                let open = entry.parts.contains(&Part::Outputs) && answer.outputs.is_none();
+                if open {
+                    tag_mark(ui, theme, Mark::Warning, "Choose whose outputs stand");
+                } else if stale {
+                    tag_mark(ui, theme, Mark::Warning, "Stale: made before the source changed");
+                }
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    choice_ui(ui, cx, entry, &answer, ran.is_some());
+                });
+            });
+        });
+        let rect = ui.max_rect();
+        ui.painter().hline(rect.x_range(), ui.cursor().top(), theme.hairline());
+        Frame::NONE.inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            let fresh = ran.as_ref().filter(|_| !matches!(answer.outputs, Some(Results::Of(_) | Results::None)));
+            let acts = match fresh {
+                Some(ran) if ran.outputs.is_empty() => {
+                    ui.label(theme.muted("The cell put nothing out"));
+                    Vec::new()
+                }
+                Some(ran) => draw_outputs(ui, theme, &ran.outputs, &mut view.ran, &mut view.pictures),
+                None if raw.is_empty() => {
+                    ui.label(theme.muted("No outputs"));
+                    Vec::new()
+                }
+                None => {
+                    let key = raw.iter().fold(7, |all: u64, o| all.rotate_left(9) ^ hash(o.as_bytes()));
+                    if view.outputs.len() > 200 {
+                        view.outputs.clear();
+                    }
+                    let cached = view.outputs.entry(place).or_default();
+                    if cached.0 != key {
+                        *cached = (key, output::view(raw.iter().map(String::as_str)), Default::default());
+                    }
+                    draw_outputs(ui, theme, &cached.1, &mut cached.2, &mut view.pictures)
+                }
+            };
+            for act in acts {
+                match act {
+                    Act::Copy(text) => cx.send(shell::Command::Copy(text)),
+                    Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
+                    Act::GoToLine(_) => {}
+                }
+            }
+            if let Some(error) = ran.as_ref().and_then(|r| r.error.as_ref()).filter(|_| fresh.is_none()) {
+                error_box(ui, theme, error, &[]);
+            }
+        });
+    });
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Which {
+    Merged,
+    Of(Take),
+    None,
+    Ran,
+    Open,
+}
+
+fn choice_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, answer: &Answer, ran: bool) {
+    let required = entry.parts.contains(&Part::Outputs);
+    let now = match &answer.outputs {
+        None if required => Which::Open,
+        None => Which::Merged,
+        Some(Results::Of(take)) => Which::Of(*take),
+        Some(Results::None) => Which::None,
+        Some(Results::Ran { .. }) => Which::Ran,
+    };
+    let mut choices = Vec::new();
+    if entry.text(Take::Local).is_some() {
+        choices.push((Which::Of(Take::Local), "Ours"));
+    }
+    if entry.text(Take::Base).is_some() {
+        choices.push((Which::Of(Take::Base), "Base"));
+    }
+    if entry.text(Take::Remote).is_some() {
+        choices.push((Which::Of(Take::Remote), "Theirs"));
+    }
+    choices.push((Which::None, "None"));
+    if ran {
+        choices.push((Which::Ran, "This run"));
+    }
+    match segmented(ui, cx.theme, now, &choices) {
+        Some(Which::Of(take)) => cx.send(Command::Outputs(Results::Of(take))),
+        Some(Which::None) => cx.send(Command::Outputs(Results::None)),
+        Some(Which::Ran) => cx.send(Command::RanOutputs),
+        Some(Which::Merged | Which::Open) | None => {}
+    }
+}
