@@ -1,10 +1,15 @@
 //! Tests of the pages, drawn without a display and found by role and label.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 #![cfg(feature = "gui")]
+#[cfg(unix)]
+#[path = "ui/askpass.rs"]
+mod askpass;
 #[path = "ui/board.rs"]
 mod board;
 #[path = "ui/data.rs"]
 mod data;
+#[path = "ui/git.rs"]
+mod git;
 #[path = "ui/keys.rs"]
 mod keys;
 #[path = "ui/live.rs"]

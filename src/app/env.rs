@@ -76,6 +76,10 @@ pub struct Env {
     pub runs: super::runs::Live,
     /// Tables the data page has open.
     pub tables: Tables,
+    /// What git or ssh wants to know and nobody has answered yet.
+    pub questions: super::git::work::Questions,
+    /// This program, which git starts to put a question; none where it cannot be told.
+    program: RwLock<Option<PathBuf>>,
     root: RwLock<Option<PathBuf>>,
     watch: Mutex<Option<Watch>>,
 }
@@ -84,13 +88,35 @@ impl Env {
     /// An environment with no workspace open.
     pub fn new(dirs: Dirs, clock: Arc<dyn Clock>) -> Self {
         let kernels = Kernels::new(&dirs.cache, clock.clone());
-        let (notebooks, runs, tables) = Default::default();
-        Self { dirs, clock, kernels, notebooks, runs, tables, root: RwLock::new(None), watch: Mutex::new(None) }
+        let (notebooks, runs, tables, questions) = Default::default();
+        let program = RwLock::new(Dirs::program());
+        Self {
+            dirs,
+            clock,
+            kernels,
+            notebooks,
+            runs,
+            tables,
+            questions,
+            program,
+            root: RwLock::new(None),
+            watch: Mutex::new(None),
+        }
     }
     /// The opened workspace's folder.
     pub fn root(&self) -> Result<PathBuf> {
         let root = self.root.read().map_err(|_| Error::bug("The workspace lock is poisoned"))?;
         root.clone().ok_or_else(|| Error::user("No workspace is open").hint("Open a folder first"))
+    }
+    /// This program's file, which git starts to put a question; none where it cannot be told.
+    pub fn program(&self) -> Option<PathBuf> {
+        self.program.read().ok().and_then(|p| p.clone())
+    }
+    /// Another file is this program: a test, or an update that moved it.
+    pub fn set_program(&self, program: PathBuf) {
+        if let Ok(mut slot) = self.program.write() {
+            *slot = Some(program);
+        }
     }
     /// Keeps the watch of the opened folder; the one before ends.
     pub fn set_watch(&self, watch: Option<Watch>) {

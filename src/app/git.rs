@@ -1,4 +1,9 @@
 //! The repository around the workspace: state of its files, branches, and the commit being written.
+mod offers;
+#[cfg(test)]
+mod test;
+pub mod work;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
@@ -32,6 +37,8 @@ pub struct State {
     /// The newest commits of the current branch.
     pub recent: Vec<CommitInfo>,
     pub commit: Commit,
+    /// Version actions: stashes, remotes, what git does just now.
+    pub work: work::State,
 }
 
 /// The commit being written. It outlives its dialog, so that no message is lost.
@@ -75,11 +82,14 @@ pub enum Command {
     Commit,
     /// Makes the workspace's folder a repository.
     Init,
+    /// Branches, merges, stashes, discards, remotes.
+    Work(work::Command),
 }
 
 /// What comes back.
 #[derive(Debug, Clone)]
 pub enum Event {
+    Work(work::Event),
     Status(Box<Result<Status>>),
     Refs { refs: Vec<RefInfo>, recent: Vec<CommitInfo> },
     Committed(Result<CommitInfo>, usize),
@@ -92,11 +102,13 @@ pub enum Task {
     Refs,
     Commit { message: String, paths: Vec<String> },
     Init,
+    Work(work::Task),
 }
 
 /// Handles a command; no I/O.
-pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> {
+pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     match command {
+        Command::Work(command) => work::command(state, command, cx),
         Command::Refresh => refresh(),
         Command::OpenCommit(paths) => open_commit(state, paths),
         Command::Message(message) => {
@@ -189,7 +201,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
                     state.git.status = status;
                     state.git.error = None;
                     if changed {
-                        let mut effects = review::status_changed(state, cx);
+                        let mut effects = work::status_changed(state);
+                        effects.extend(review::status_changed(state, cx));
                         effects.extend(conflict::status_changed(state, cx));
                         return effects;
                     }
@@ -205,6 +218,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Event::Committed(result, files) => committed(state, result, files),
+        Event::Work(event) => work::event(state, event, cx),
     }
 }
 
@@ -249,6 +263,9 @@ fn committed(state: &mut AppState, result: Result<CommitInfo>, files: usize) -> 
 
 /// Carries out a task; blocking allowed.
 pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
+    if let Task::Work(task) = task {
+        return work::run(task, env, cx, out);
+    }
     let root = env.root()?;
     match task {
         Task::Status => {
@@ -262,6 +279,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Refs => {
             if let Some(repo) = Repo::discover(&root)? {
                 out.send(Event::Refs { refs: repo.refs()?, recent: repo.log("HEAD", RECENT, cx)? });
+                out.send(Event::Work(work::lists(&repo, cx)?));
             }
         }
         Task::Commit { message, paths } => {
@@ -272,6 +290,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let repo = Repo::init(&root)?;
             out.send(Event::Status(Box::new(repo.status(cx))));
         }
+        Task::Work(_) => {}
     }
     Ok(())
 }
@@ -293,7 +312,7 @@ pub fn files_changed(_state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<E
 /// What the palette offers from here.
 pub fn actions(state: &AppState) -> Vec<Action> {
     if state.workspace.root.is_none() {
-        return Vec::new();
+        return vec![offers::clone_action()];
     }
     let status = &state.git.status;
     if !status.in_repository() {
@@ -304,13 +323,15 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         ];
     }
     let files = count(status.count(), "changed file");
-    vec![
+    let mut all = vec![
         Action::new("Git", "Commit\u{2026}", Command::OpenCommit(Vec::new()))
             .icon("git-commit-horizontal")
             .detail(files)
             .only_if(!status.files.is_empty(), "Nothing differs from the last commit"),
         Action::new("Git", "Refresh the state of files and branches", Command::Refresh).icon("refresh-cw"),
-    ]
+    ];
+    all.extend(offers::actions(state));
+    all
 }
 
 /// Opens the review page on a file, for pages that show one.

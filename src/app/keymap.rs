@@ -68,6 +68,10 @@ keys! {
         OPEN: "Ctrl+O" => "Open a folder";
         NAVIGATOR: "Ctrl+B" => "Show or hide the navigator";
         INSPECTOR: "Ctrl+J" => "Show or hide the inspector";
+        BRANCHES: "Ctrl+Shift+B" => "Branches, stashes and remotes";
+        PULL: "Ctrl+Shift+L" => "Pull";
+        PUSH: "Ctrl+Shift+K" => "Push";
+        STASH: "Ctrl+Shift+H" => "Stash changes";
         REFRESH: "F5" => "Look for changes on disk";
         BACK: "Esc" => "Close what floats";
         HELP: "?" => "Show the keys of this page";

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     base::{text, time},
-    model::run::RunState,
+    model::{git::Underway, run::RunState},
 };
 
 /// The pages, in the order of the rail.
@@ -91,6 +91,8 @@ pub enum Dialog {
     Keys,
     /// The commit being written.
     Commit,
+    /// Branches, stashes, remotes.
+    Git(Box<git::work::Ask>),
     /// Yes or no, with the verb in the button.
     Confirm { title: String, body: String, verb: String, destructive: bool, command: Box<AnyCommand> },
 }
@@ -149,7 +151,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             shell.palette = None;
             shell.dialog = Some(dialog);
         }
-        Command::CloseDialog => shell.dialog = None,
+        Command::CloseDialog => return git::work::closed(shell.dialog.take().as_ref()),
         Command::ToggleNavigator => shell.hide_navigator = !shell.hide_navigator,
         Command::ToggleInspector => shell.hide_inspector = !shell.hide_inspector,
         Command::ToggleNotices => shell.show_notices = !shell.show_notices,
@@ -168,19 +170,23 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Focused(focused) => shell.focused = focused,
         Command::Copy(text) => return vec![Effect::Copy(text)],
         Command::OpenUrl(url) => return vec![Effect::Open(url)],
-        Command::Back => back(shell),
+        Command::Back => return back(shell),
         Command::Quit => return vec![Effect::Quit],
     }
     Vec::new()
 }
 
 /// Closes the nearest thing that floats.
-fn back(shell: &mut State) {
-    if shell.palette.take().is_some() || shell.dialog.take().is_some() {
-        return;
+fn back(shell: &mut State) -> Vec<Effect> {
+    if shell.palette.take().is_some() {
+        return Vec::new();
+    }
+    if let Some(dialog) = shell.dialog.take() {
+        return git::work::closed(Some(&dialog));
     }
     shell.show_notices = false;
     shell.show_jobs = false;
+    Vec::new()
 }
 
 /// The shipped samples.
@@ -243,8 +249,13 @@ pub fn status_left(state: &AppState) -> Vec<Fact> {
                 Some((0, b)) => format!(", {b} behind"),
                 Some((a, b)) => format!(", {a} ahead, {b} behind"),
             };
-            let review = Command::Go(Page::Review);
-            facts.push(Fact::new(Tone::Branch, branch + &ahead).does("Branches and what changed", review));
+            let branches = git::work::Command::Ask(git::work::Ask::Branches);
+            facts.push(Fact::new(Tone::Branch, branch + &ahead).does("Branches (Ctrl+Shift+B)", branches));
+            if status.underway != Underway::Nothing {
+                let words = format!("{} underway", status.underway.word());
+                let words = words[..1].to_uppercase() + &words[1..];
+                facts.push(Fact::new(Tone::Warning, words).does("What is to be decided", Command::Go(Page::Review)));
+            }
             let changed = status.count();
             if changed > 0 {
                 let words = text::count(changed, "change");

@@ -47,6 +47,14 @@ impl Dirs {
         let path = env::var_os("PATH")?;
         env::split_paths(&path).map(|d| d.join(name)).find(|p| is_program(p))
     }
+    /// This program's own file.
+    pub fn program() -> Option<PathBuf> {
+        env::current_exe().ok()
+    }
+    /// The person's home folder.
+    pub fn home() -> Option<PathBuf> {
+        env::home_dir()
+    }
     /// All three below one folder.
     pub fn below(home: &Path) -> Self {
         Self { data: home.join("data"), config: home.join("config"), cache: home.join("cache") }

@@ -1,6 +1,10 @@
 //! What a repository says, as plain data: state of files, commits, branches, revisions.
 use std::fmt;
 
+mod work;
+
+pub use work::{Deleted, Discarded, Fetched, MergePlan, Merged, Moved, Pulled, Pushed, Stash, SwitchPlan, Target};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -222,6 +226,10 @@ pub struct RefInfo {
     pub summary: String,
     /// For a local branch with an upstream.
     pub ahead_behind: Option<(u64, u64)>,
+    /// `origin/main`, for a local branch.
+    pub upstream: Option<String>,
+    /// Who made its last commit.
+    pub author: String,
 }
 
 /// Kinds of names for commits.

@@ -1,13 +1,66 @@
-//! The commit dialog: message, the files that go in, what runs besides git.
+//! The commit dialog: message, the files that go in, what runs besides git. `branches` draws the list of branches and
+//! stashes, `asks` the questions of version actions.
+mod asks;
+mod branches;
+
 use egui::{Align, Key, Layout, Modifiers, ScrollArea, Ui};
 
 use super::PageCx;
 use crate::{
-    app::{git::Command, review, shell},
+    app::{
+        git::{
+            Command,
+            work::{Ask, Work},
+        },
+        review, shell,
+    },
     base::text::count,
     model::git::{FileState, Rev},
     ui::widgets::{Btn, Row, error_box, link},
 };
+
+/// Drafts of the open dialog.
+#[derive(Debug)]
+pub struct View {
+    text: String,
+    second: String,
+    check: bool,
+    selected: usize,
+    /// The selection was moved by keys in this frame.
+    moved: bool,
+    /// Nothing has been drawn yet.
+    fresh: bool,
+    /// The second field was typed into.
+    touched: bool,
+    /// Which question the drafts belong to.
+    of: Option<(std::mem::Discriminant<Ask>, u64)>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        let (text, second) = Default::default();
+        Self { text, second, check: false, selected: 0, moved: false, fresh: true, touched: false, of: None }
+    }
+}
+
+/// True for what hangs below the command bar instead of standing in the middle.
+pub fn is_panel(ask: &Ask) -> bool {
+    matches!(ask, Ask::Branches | Ask::Stashes)
+}
+
+/// Draws a question of version actions.
+pub fn ask_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, ask: &Ask) {
+    let number = if let Ask::Question(q) = ask { q.id } else { 0 };
+    let of = Some((std::mem::discriminant(ask), number));
+    if view.of != of {
+        *view = View { of, ..View::default() };
+    }
+    match ask {
+        Ask::Branches => branches::panel_ui(ui, cx, view, false),
+        Ask::Stashes => branches::panel_ui(ui, cx, view, true),
+        _ => asks::ask_ui(ui, cx, view, ask),
+    }
+}
 
 /// Letters after which a first line is cut in many listings.
 const LONG_LINE: usize = 72;
@@ -131,6 +184,9 @@ fn file_ui(ui: &mut Ui, cx: &PageCx<'_>, file: &FileState, send: &mut Vec<crate:
                 let path = Some(file.path.clone());
                 send.push(shell::Command::CloseDialog.into());
                 send.push(review::Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path }.into());
+            }
+            if !file.conflicted && link(ui, theme, "Discard").clicked() {
+                send.push(Work::Discard(vec![file.path.clone()]).into());
             }
             ui.label(theme.faint(file.word()));
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {

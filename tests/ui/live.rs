@@ -34,6 +34,12 @@ impl App {
         let host = Host::new(dirs, Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
         Self { host, views: Views::default(), theme, sent: Vec::new(), _home: home }
     }
+    /// A program whose own file is this one: the tests' file cannot be what git is to start.
+    pub fn with_program(theme: Theme, program: std::path::PathBuf) -> Self {
+        let app = Self::new(theme);
+        app.host.env.set_program(program);
+        app
+    }
     /// A program with a fresh copy of a sample open.
     pub fn with_sample(theme: Theme, name: &str) -> Self {
         let mut app = Self::new(theme);

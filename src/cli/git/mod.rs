@@ -12,7 +12,10 @@ use crate::{
     base::{Error, Result},
     engine::{
         dirs::{self, Dirs},
-        git::entries::{Done, Entries, Scope, Wish},
+        git::{
+            entries::{Done, Entries, Scope, Wish},
+            put_question,
+        },
     },
     model::entries::Parts,
 };
@@ -69,6 +72,17 @@ pub enum Sub {
     /// Called by git mergetool: BASE LOCAL REMOTE MERGED
     #[command(hide = true, disable_help_flag = true)]
     Mergetool(Raw),
+    /// Called by git and ssh for a name or a password, on behalf of the window that started them
+    #[command(hide = true, disable_help_flag = true)]
+    Askpass(AskpassArgs),
+}
+
+/// Where the window listens, and what to ask.
+#[derive(Debug, clap::Args)]
+pub struct AskpassArgs {
+    pub socket: PathBuf,
+    #[arg(allow_hyphen_values = true)]
+    pub question: Option<String>,
 }
 
 /// Words as git gives them.
@@ -154,6 +168,18 @@ pub fn run(args: &Args) -> i32 {
         Sub::MergeDriver(raw) => driver::merge(&raw.words),
         Sub::Difftool(raw) => finish(false, tools::difftool(&raw.words)),
         Sub::Mergetool(raw) => finish(false, tools::mergetool(&raw.words)),
+        Sub::Askpass(args) => finish(false, askpass(args)),
+    }
+}
+
+/// Prints the answer a person gave in the window; 1 when there is none, which git takes for a no.
+fn askpass(args: &AskpassArgs) -> Result<i32> {
+    match put_question(&args.socket, args.question.as_deref().unwrap_or_default())? {
+        Some(answer) => {
+            line(&answer.0);
+            Ok(0)
+        }
+        None => Ok(1),
     }
 }
 

@@ -180,10 +180,10 @@ impl Repo {
     }
 
     /// Files that take part in a rename bring their old name, so that the deletion is committed too.
-    fn with_old_names(&self, paths: &[String], cx: &JobCtx) -> Result<Vec<String>> {
+    pub(super) fn with_old_names(&self, paths: &[String], cx: &JobCtx) -> Result<Vec<String>> {
         let mut all: Vec<String> = paths.to_vec();
         if paths.iter().any(|p| p.split('/').any(|part| part == ".git" || part == "..") || p.starts_with('/')) {
-            return Err(Error::user("Only files of the workspace can be committed"));
+            return Err(Error::user("Only files of the workspace can be meant"));
         }
         for file in self.status(cx)?.files {
             if let Some(old) = file.old_path
@@ -214,7 +214,7 @@ impl Repo {
         Ok(())
     }
 
-    fn need_author(&self) -> Result<()> {
+    pub(super) fn need_author(&self) -> Result<()> {
         let missing = |key: &str, example: &str| {
             Error::user(format!("git does not know your {}", if key == "user.name" { "name" } else { "address" }))
                 .because_of(format!("{key} is not set"))
@@ -253,7 +253,10 @@ impl Repo {
     }
 
     pub(super) fn index(&self) -> Result<Index> {
-        self.git.index().git(|| "Could not read the index".into())
+        let mut index = self.git.index().git(|| "Could not read the index".into())?;
+        // git itself may have written it since this repository was opened.
+        index.read(false).git(|| "Could not read the index".into())?;
+        Ok(index)
     }
 
     /// True before the first commit.
@@ -266,6 +269,6 @@ fn nothing_to_commit() -> Error {
     Error::user("There is nothing to commit").because_of("the chosen files are as the last commit has them")
 }
 
-fn bare() -> Error {
+pub(super) fn bare() -> Error {
     Error::user("This repository is bare: it has no files to work on").hint("Open a clone of it")
 }

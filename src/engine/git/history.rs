@@ -228,6 +228,7 @@ impl Repo {
             let mut info = self.ref_info(name, kind, &commit);
             info.current = branch.is_head();
             info.ahead_behind = ahead_behind.map(|(a, b)| (a as u64, b as u64));
+            info.upstream = branch.upstream().ok().and_then(|u| u.name().ok().flatten().map(str::to_owned));
             all.push(info);
         }
         for reference in self.git.references_glob("refs/tags/*").git(what)?.flatten() {
@@ -250,6 +251,8 @@ impl Repo {
             at: time_of(commit),
             summary: lossy(commit.summary_bytes()),
             ahead_behind: None,
+            upstream: None,
+            author: lossy(Some(commit.author().name_bytes())),
         }
     }
 

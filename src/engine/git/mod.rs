@@ -3,19 +3,29 @@
 //! Reading goes through libgit2 and never starts a program, so that looking at a repository from elsewhere is
 //! safe. A commit that git itself would accompany with hooks, filters or a signature goes through the `git`
 //! command ([`commit`], [`command`]), so that nothing is skipped in silence.
+mod askpass;
 mod blob;
+mod branch;
 mod changes;
 pub(in crate::engine) mod command;
 mod commit;
+mod discard;
 pub mod entries;
 mod history;
 mod identity;
+mod join;
+mod refusal;
+mod remote;
+mod stash;
 mod status;
 mod unmerged;
 
 use std::path::{Path, PathBuf};
 
+pub use askpass::{Asks, put as put_question};
 pub use history::NotebookVersion;
+pub use remote::{clone, clone_name};
+pub use stash::Taken;
 pub use unmerged::Stages;
 
 use git2::{ErrorClass, ErrorCode, ObjectType, Repository};
@@ -218,3 +228,6 @@ impl Repo {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[cfg(unix)]
+mod work_tests;

@@ -98,6 +98,11 @@ impl Repo {
         if config.as_ref().and_then(|c| c.get_bool("commit.gpgsign").ok()).unwrap_or(false) {
             runs.push("signing".to_owned());
         }
+        // Hooks may be named in git's settings, too.
+        let set = config.as_ref().and_then(|c| c.entries(Some("^hook\\..*\\.command$")).ok());
+        if set.is_some_and(|mut entries| matches!(entries.next(), Some(Ok(_)))) {
+            runs.push("hooks of git's settings".to_owned());
+        }
         let mut filters: Vec<String> = paths.filter_map(|p| self.filter_of(p)).collect();
         filters.sort();
         filters.dedup();
@@ -116,10 +121,12 @@ impl Repo {
             }
         };
         if let Some(filter) = get("filter") {
-            // A filter without a program is no filter, to git as well.
+            // A filter without a program is no filter, to git as well, unless it has to be one.
             let config = self.git.config().ok()?;
-            let runs = ["clean", "process"].iter().any(|k| config.get_string(&format!("filter.{filter}.{k}")).is_ok());
-            return runs.then_some(filter);
+            let has = |k: &&str| config.get_string(&format!("filter.{filter}.{k}")).is_ok_and(|v| !v.is_empty());
+            let must = config.get_bool(&format!("filter.{filter}.required")).unwrap_or(false);
+            // Files that Git LFS keeps elsewhere must not be committed whole where it was not set up.
+            return (["clean", "process"].iter().any(has) || must || filter == "lfs").then_some(filter);
         }
         get("working-tree-encoding").map(|e| format!("{e} encoding"))
     }

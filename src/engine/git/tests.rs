@@ -184,6 +184,19 @@ fn filters_run_on_commit_so_that_the_repository_gets_what_git_would_store() {
 }
 
 #[test]
+fn a_filter_that_must_run_and_lfs_are_left_to_git_even_when_they_are_not_set_up() {
+    let s = Sandbox::new();
+    s.write(".gitattributes", "*.must filter=must\n");
+    s.commit("First", &[".gitattributes"]).unwrap();
+    s.set("filter.must.required", "true");
+    s.write("x.must", "x\n");
+    assert_eq!(s.status().commit_runs, ["must filter"]);
+    assert!(s.commit("Second", &["x.must"]).is_err(), "git does not take it unfiltered, and neither do we");
+    s.set("hook.lint.command", "true");
+    assert_eq!(s.status().commit_runs, ["hooks of git's settings", "must filter"]);
+}
+
+#[test]
 fn history_follows_a_file_through_its_rename_and_skips_other_commits() {
     let s = Sandbox::new();
     let text: String = (0..40).map(|n| format!("line {n}\n")).collect();

@@ -3,6 +3,7 @@ use egui::{Align, Align2, Layout, Rect, Role, Sense, Stroke, StrokeKind, Ui, Wid
 
 use crate::{
     app::{
+        git::work as git,
         shell::{self, Command, PaletteMode},
         workspace,
     },
@@ -28,8 +29,7 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         ui.set_clip_rect(left);
         workspace_menu(ui, cx);
         if let Some(branch) = shell::branch(cx.state) {
-            ui.label(theme.icon("git-branch", 14.0));
-            ui.add(egui::Label::new(theme.muted(branch)).truncate());
+            branch_ui(ui, cx, &branch);
         }
     });
     search_field(ui, cx, search);
@@ -111,6 +111,23 @@ fn workspace_menu(ui: &mut Ui, cx: &mut PageCx<'_>) {
             ui.close();
         }
     });
+}
+
+/// The branch, with what is not pushed or pulled yet; a click opens the list of branches.
+fn branch_ui(ui: &mut Ui, cx: &mut PageCx<'_>, branch: &str) {
+    let theme = cx.theme;
+    let distance = match cx.state.git.status.ahead_behind {
+        Some((0, 0)) | None => String::new(),
+        Some((a, 0)) => format!("  \u{2191}{a}"),
+        Some((0, b)) => format!("  \u{2193}{b}"),
+        Some((a, b)) => format!("  \u{2191}{a} \u{2193}{b}"),
+    };
+    let letters = ((ui.available_width() - 60.0) / 7.0).max(4.0) as usize;
+    let label = format!("{}{distance}", crate::base::text::shorten(branch, letters));
+    let button = Btn::new(&label).icon("git-branch").quiet().name("Branches").show(ui, theme);
+    if button.on_hover_text(format!("{branch}: branches, stashes, remotes (Ctrl+Shift+B)")).clicked() {
+        cx.send.push(git::Command::Ask(git::Ask::Branches).into());
+    }
 }
 
 fn search_field(ui: &mut Ui, cx: &mut PageCx<'_>, rect: Rect) {

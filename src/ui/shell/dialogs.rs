@@ -20,17 +20,25 @@ use super::notices::pop_frame;
 #[derive(Debug, Default)]
 pub struct View {
     typed: Option<String>,
+    git: crate::ui::git::View,
 }
 
 /// Draws the open dialog.
 pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
     let Some(dialog) = cx.state.shell.dialog.clone() else {
-        view.typed = None;
+        *view = View::default();
         return;
     };
     let theme = cx.theme;
+    if let Dialog::Git(ask) = &dialog
+        && crate::ui::git::is_panel(ask)
+    {
+        panel_ui(ctx, cx, view, ask);
+        return;
+    }
     // Each kind has its own size to remember.
-    let modal = Modal::new(Id::unique(("dialog", std::mem::discriminant(&dialog))))
+    let kind = if let Dialog::Git(ask) = &dialog { Some(std::mem::discriminant(&**ask)) } else { None };
+    let modal = Modal::new(Id::unique(("dialog", std::mem::discriminant(&dialog), kind)))
         .frame(pop_frame(theme).inner_margin(Margin::same(20)))
         .backdrop_color(theme.fade(theme.bg, 0.6));
     let shown = modal.show(ctx, |ui| {
@@ -41,10 +49,30 @@ pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
             Dialog::OpenFolder { typed } => folder_ui(ui, cx, view, typed),
             Dialog::Keys => keys_ui(ui, cx),
             Dialog::Commit => crate::ui::git::commit_ui(ui, cx),
+            Dialog::Git(ask) => crate::ui::git::ask_ui(ui, cx, &mut view.git, &ask),
             Dialog::Confirm { title, body, verb, destructive, command } => {
                 confirm_ui(ui, cx, (&title, &body, &verb), destructive, *command);
             }
         }
+    });
+    if shown.should_close() {
+        cx.send(Command::CloseDialog);
+    }
+}
+
+/// What hangs below the command bar.
+fn panel_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View, ask: &crate::app::git::work::Ask) {
+    let theme = cx.theme;
+    let area = egui::Area::new(Id::unique("git-panel-area"))
+        .order(egui::Order::Foreground)
+        .anchor(egui::Align2::LEFT_TOP, egui::vec2(48.0, 40.0));
+    let modal = Modal::new(Id::unique("git-panel"))
+        .frame(pop_frame(theme).inner_margin(0))
+        .backdrop_color(theme.fade(theme.bg, 0.4))
+        .area(area);
+    let shown = modal.show(ctx, |ui| {
+        ui.set_width(520.0);
+        crate::ui::git::ask_ui(ui, cx, &mut view.git, ask);
     });
     if shown.should_close() {
         cx.send(Command::CloseDialog);

@@ -4,6 +4,7 @@ use egui::Ui;
 use super::regions::{Regions, step};
 use crate::{
     app::{
+        git::work as git,
         keymap::global,
         shell::{Command, Dialog, Page, PaletteMode},
         workspace,
@@ -16,17 +17,24 @@ use crate::{
 
 /// Takes the window's own chords before any page sees them.
 pub fn global_keys(ui: &Ui, cx: &mut PageCx<'_>, regions: &mut Regions) {
-    let commands: [(_, crate::app::Command); 6] = [
+    let commands: [(_, crate::app::Command); 10] = [
         (global::COMMANDS, Command::OpenPalette(PaletteMode::Commands).into()),
         (global::GO_TO, Command::OpenPalette(PaletteMode::GoTo).into()),
         (global::OPEN, workspace::Command::PickFolder.into()),
         (global::NAVIGATOR, Command::ToggleNavigator.into()),
         (global::INSPECTOR, Command::ToggleInspector.into()),
+        (global::BRANCHES, git::Command::Ask(git::Ask::Branches).into()),
+        (global::PULL, git::Work::Pull.into()),
+        (global::PUSH, git::Work::Push.into()),
+        (global::STASH, git::Command::Ask(git::Ask::Stash).into()),
         (global::REFRESH, workspace::Command::Refresh.into()),
     ];
+    let of_git = [global::BRANCHES, global::PULL, global::PUSH, global::STASH];
     for (row, command) in commands {
-        if hit(ui, &row).is_some() {
-            cx.send(command);
+        // Without a repository there is nothing to do; a dialog in front is answered first.
+        let idle = of_git.contains(&row) && (!cx.state.git.status.in_repository() || cx.state.shell.dialog.is_some());
+        if hit(ui, &row).is_some() && !idle {
+            cx.send.push(command);
         }
     }
     if let Some(page) = hit(ui, &global::PAGES).and_then(|n| Page::ALL.get(n)) {

@@ -2,7 +2,7 @@
 use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, vec2};
 
 use crate::{
-    app::{shell, workspace},
+    app::{git::work as git, shell, workspace},
     base::time,
     ui::{
         PageCx,
@@ -72,6 +72,9 @@ fn title_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         }
         if Btn::new("Type its path\u{2026}").height(32.0).show(ui, theme).clicked() {
             cx.send(shell::Command::ShowDialog(shell::Dialog::OpenFolder { typed: String::new() }));
+        }
+        if Btn::new("Clone\u{2026}").icon("download").height(32.0).show(ui, theme).clicked() {
+            cx.send.push(git::Command::Ask(git::Ask::Clone).into());
         }
         ui.label(theme.muted("or drop a folder, a notebook or a data file here"));
     });
