@@ -254,7 +254,8 @@ pub fn status_left(state: &AppState) -> Vec<Fact> {
             if status.underway != Underway::Nothing {
                 let words = format!("{} underway", status.underway.word());
                 let words = words[..1].to_uppercase() + &words[1..];
-                facts.push(Fact::new(Tone::Warning, words).does("What is to be decided", Command::Go(Page::Review)));
+                facts
+                    .push(Fact::new(Tone::Warning, words).does("What is to be decided", conflict::Command::Open(None)));
             }
             let changed = status.count();
             if changed > 0 {

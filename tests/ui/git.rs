@@ -177,10 +177,9 @@ fn questions_say_what_will_happen_and_do_it_on_enter() {
         only_here_count: 1,
     };
     let plan = MergePlan { from: "fix".into(), into: "main".into(), commits: 2, files: 3, fast_forward: true };
-    let cases: [(Ask, &str, Work); 5] = [
+    let cases: [(Ask, &str, Work); 4] = [
         (Ask::Delete(deleted.clone()), "Mend the units", Work::Delete(deleted)),
         (Ask::Merge(plan), "simply move forward", Work::Merge { from: "fix".into(), commit: false }),
-        (Ask::AbortMerge, "as they were before", Work::AbortMerge),
         (
             Ask::Diverged { upstream: "origin/main".into(), ahead: 1, behind: 2 },
             "1 commit here, 2 commits there",

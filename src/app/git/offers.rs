@@ -3,7 +3,7 @@ use super::work::{Ask, Command, Work};
 use crate::{
     app::{AppState, action::Action, shell::Page},
     base::text::count,
-    model::git::{Head, RefKind, Rev, Target, Underway},
+    model::git::{Head, RefKind, Rev, Target},
 };
 
 /// A clone can be made at any time.
@@ -39,11 +39,6 @@ pub(super) fn actions(state: &AppState) -> Vec<Action> {
             .only_if(changed, "Nothing differs from the last commit"),
     );
     discards(state, &mut all);
-    all.push(
-        Action::new("Git", "Abort the merge\u{2026}", Command::Ask(Ask::AbortMerge))
-            .icon("ban")
-            .only_if(status.underway == Underway::Merge, "No merge is underway"),
-    );
     for stash in git.work.stashes.iter().take(10) {
         let title = format!("Take out the stash: {}", stash.message);
         all.push(Action::new("Git", title, Work::Pop(stash.clone())).icon("archive"));

@@ -10,6 +10,7 @@ use std::{
 use super::work::{Ask, Command, Work, unsaved};
 use crate::{
     app::{
+        conflict,
         env::NoWaker,
         host::Host,
         shell::{self, Dialog, Page},
@@ -124,7 +125,7 @@ fn nothing_that_starts_git_runs_before_the_folder_is_trusted() {
     world.commit(&root, "a.txt", "two\n", "Second");
     let mut host = world.untrusted(&root);
     let stash = Work::Stash { message: String::new(), untracked: true };
-    for work in [Work::Push, Work::Pull, Work::Fetch, stash, Work::Discard(vec!["a.txt".into()]), Work::AbortMerge] {
+    for work in [Work::Push, Work::Pull, Work::Fetch, stash, Work::Discard(vec!["a.txt".into()])] {
         act(&mut host, work.clone());
         let Some(Dialog::Trust { then: Some(then) }) = &host.state.shell.dialog else { panic!("{work:?} ran") };
         assert_eq!(**then, work.into());
@@ -244,13 +245,14 @@ fn a_merge_with_conflicts_leads_to_them_and_can_be_aborted() {
     world.commit(&root, "a.txt", "ours\n", "Ours");
     act(&mut host, Work::Merge { from: "fix".into(), commit: false });
     assert_eq!(host.state.git.status.underway, Underway::Merge);
-    assert_eq!((host.state.shell.page, host.state.review.path.as_deref()), (Page::Review, Some("a.txt")));
+    assert_eq!((host.state.shell.page, host.state.conflict.path.as_deref()), (Page::Review, Some("a.txt")));
+    assert!(host.state.conflict.in_front);
     assert!(said(&host).contains("conflicts"), "{}", said(&host));
     let facts: Vec<String> = shell::status_left(&host.state).into_iter().map(|f| f.text).collect();
     assert!(facts.iter().any(|f| f == "Merge underway"), "{facts:?}");
     act(&mut host, to("fix"));
     assert!(said(&host).contains("A merge is underway here"), "{}", said(&host));
-    act(&mut host, Work::AbortMerge);
+    act(&mut host, conflict::Command::Abort);
     assert_eq!(host.state.git.status.underway, Underway::Nothing);
     assert_eq!(fs::read_to_string(root.join("a.txt")).unwrap(), "ours\n");
 }

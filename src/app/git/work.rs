@@ -12,7 +12,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::Command as GitCommand;
 use crate::{
     app::{
-        AppState, Command as AnyCommand, Cx, Effect, Env, Job, Out, notify::Notice, review, shell::Dialog, workspace,
+        AppState, Command as AnyCommand, Cx, Effect, Env, Job, Out, conflict, notify::Notice, review, shell::Dialog,
+        workspace,
     },
     base::{Error, Result, job::JobCtx},
     engine::{
@@ -59,7 +60,6 @@ pub enum Ask {
     Switch(SwitchPlan),
     Delete(Deleted),
     Merge(MergePlan),
-    AbortMerge,
     /// Both sides went on: merge?
     Diverged {
         upstream: String,
@@ -144,7 +144,6 @@ pub enum Work {
         commit: bool,
     },
     MoveBack(Moved),
-    AbortMerge,
     Stash {
         message: String,
         untracked: bool,
@@ -180,7 +179,6 @@ impl Work {
             Self::Unmake { name, .. } => format!("Taking {name} back"),
             Self::Merge { from, .. } => format!("Merging {from}"),
             Self::MoveBack(_) => "Taking the merge back".to_owned(),
-            Self::AbortMerge => "Aborting the merge".to_owned(),
             Self::Stash { .. } => "Stashing changes".to_owned(),
             Self::Apply(_) | Self::Pop(_) => "Taking changes out of the stash".to_owned(),
             Self::Drop(_) => "Dropping the stash".to_owned(),
@@ -459,17 +457,15 @@ pub(super) fn put_aside(branch: &str) -> String {
     format!("Changes of {branch}, put aside to switch")
 }
 
-fn conflicts(state: &mut AppState, title: &str, files: &[String], abort: Option<Work>, cx: &Cx) -> Vec<Effect> {
+fn conflicts(state: &mut AppState, title: &str, files: &[String], abort: bool, cx: &Cx) -> Vec<Effect> {
     let named = crate::base::text::shorten(&files.join(", "), 120);
     let what = crate::base::text::count(files.len() as u64, "file");
     let mut notice = Notice::new(crate::app::notify::Tone::Warning, format!("{title}: {what} to decide")).body(named);
-    if abort.is_some() {
-        notice = notice.action("Abort\u{2026}", Command::Ask(Ask::AbortMerge));
+    if abort {
+        notice = notice.action("Abort\u{2026}", conflict::Command::AskAbort);
     }
     let mut effects = vec![Effect::Notice(notice)];
-    let (base, compare) = (crate::model::git::Rev::head(), crate::model::git::Rev::WorkingTree);
-    let show = review::Command::Show { base, compare, path: files.first().cloned() };
-    effects.extend(review::command(state, show, cx));
+    effects.extend(conflict::command(state, conflict::Command::Open(files.first().cloned()), cx));
     effects
 }
 
@@ -501,11 +497,8 @@ fn told(state: &mut AppState, work: Work, done: Done, cx: &Cx) -> Vec<Effect> {
             let at = crate::model::git::short(&moved.before).to_owned();
             vec![Effect::Notice(Notice::success(format!("The branch is at {at} again")))]
         }
-        (Work::AbortMerge, _) => {
-            vec![Effect::Notice(Notice::success("The merge was aborted").body("The files are as before it"))]
-        }
         (Work::Pop(_) | Work::Apply(_), Done::Taken(Taken::Conflicts(files))) => {
-            conflicts(state, "The stash was taken out with conflicts, and is kept", &files, None, cx)
+            conflicts(state, "The stash was taken out with conflicts, and is kept", &files, false, cx)
         }
         (Work::Pop(stash), _) => vec![Effect::Notice(Notice::success("Took the changes out").body(stash.message))],
         (Work::Apply(stash), _) => {
@@ -539,7 +532,7 @@ fn switched(
     cx: &Cx,
 ) -> Vec<Effect> {
     if let Some(Taken::Conflicts(files)) = taken {
-        return conflicts(state, "The stash was taken out with conflicts, and is kept", &files, None, cx);
+        return conflicts(state, "The stash was taken out with conflicts, and is kept", &files, false, cx);
     }
     let mut notice = Notice::success(format!("On {}", to.label()));
     if let Some(stash) = &stash {
@@ -562,7 +555,7 @@ fn merged_event(state: &mut AppState, from: &str, merged: Merged, moved: Option<
     let into = state.git.branch().unwrap_or_default();
     let title = match merged {
         Merged::Conflicts(files) => {
-            return conflicts(state, &format!("{from} has conflicts with {into}"), &files, Some(Work::AbortMerge), cx);
+            return conflicts(state, &format!("{from} has conflicts with {into}"), &files, true, cx);
         }
         Merged::UpToDate => {
             return vec![Effect::Notice(Notice::info(format!("{into} already has all of {from}")))];
@@ -741,7 +734,6 @@ fn act(work: &Work, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<Done> {
         }
         Work::Merge { from, commit } => repo.merge(from, *commit, cx).map(|(m, moved)| Done::Merged(m, moved)),
         Work::MoveBack(moved) => repo.move_back(moved, cx).map(|()| Done::Plain),
-        Work::AbortMerge => repo.abort_merge(cx).map(|()| Done::Plain),
         Work::Stash { message, untracked } => repo.stash(message, *untracked, cx).map(Done::Stashed),
         Work::Apply(stash) => repo.unstash(&stash.id, true, cx).map(Done::Taken),
         Work::Pop(stash) => repo.unstash(&stash.id, false, cx).map(Done::Taken),

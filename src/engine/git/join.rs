@@ -1,4 +1,4 @@
-//! Merging a branch into the current one, and giving a merge up.
+//! Merging a branch into the current one.
 use super::{GitContext, Repo, refusal::refusal};
 use crate::{
     base::{Error, Result, job::JobCtx},
@@ -91,13 +91,5 @@ impl Repo {
         all.sort();
         all.dedup();
         Ok(all)
-    }
-
-    /// Gives a merge up: the files are again as before it.
-    pub fn abort_merge(&self, cx: &JobCtx) -> Result<()> {
-        if self.underway() != Underway::Merge {
-            return Err(Error::user("No merge is underway here"));
-        }
-        self.act("Could not abort the merge", &["merge", "--abort"], cx).map(drop)
     }
 }

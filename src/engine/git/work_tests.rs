@@ -271,9 +271,9 @@ fn a_conflict_stops_the_merge_and_aborting_brings_the_files_back() {
         assert!(e.causes[0].contains("merge is underway") && e.hint.is_some(), "{e}");
     }
     assert!(repo.discard(&["a.txt".into()], jiff::Timestamp::now(), &cx()).unwrap_err().what.contains("conflicts"));
-    repo.abort_merge(&cx()).unwrap();
+    repo.abort(&cx()).unwrap();
     assert_eq!((text(&repo, "a.txt").as_str(), repo.underway()), ("ours\n", Underway::Nothing));
-    assert!(repo.abort_merge(&cx()).is_err());
+    assert!(repo.abort(&cx()).is_err());
 }
 
 #[test]
@@ -347,7 +347,9 @@ fn what_was_discarded_comes_back_byte_for_byte() {
     repo.undo_discard(&kept.id).unwrap();
     assert_eq!(fs::read(root.join("a.txt")).unwrap(), b"\xff\xfe odd \r\n bytes");
     assert_eq!(fs::read(root.join("deep/er/new file.bin")).unwrap(), [0, 159, 146, 150]);
-    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(root.join("deep/er/new file.bin")).unwrap().permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(root.join("deep/er/new file.bin")).unwrap().permissions(),
+    );
     assert_eq!(mode & 0o777, 0o755);
     assert_eq!(fs::read_link(root.join("link")).unwrap(), PathBuf::from("a.txt"));
     assert_eq!(git(&root, &["status", "--porcelain", "-uall"]), before);

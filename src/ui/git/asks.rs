@@ -50,7 +50,6 @@ pub(super) fn ask_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, ask: &As
         Ask::Switch(plan) => switch_ui(ui, cx, plan),
         Ask::Delete(plan) => delete_ui(ui, cx, plan),
         Ask::Merge(plan) => merge_ui(ui, cx, view, plan),
-        Ask::AbortMerge => abort_ui(ui, cx),
         Ask::Diverged { upstream, ahead, behind } => diverged_ui(ui, cx, upstream, *ahead, *behind),
         Ask::Stash => stash_ui(ui, cx, view),
         Ask::Discard(paths) => discard_ui(ui, cx, paths),
@@ -283,15 +282,6 @@ fn merge_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, plan: &MergePlan)
     });
     if pressed {
         cx.send.push(Work::Merge { from, commit }.into());
-    }
-}
-
-fn abort_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
-    ui.label(cx.theme.heading("Abort the merge?"));
-    say(ui, cx, "The files are again as they were before the merge began. What you have decided in it is lost.");
-    failure(ui, cx);
-    if foot(ui, cx, &Yes::new("Abort the merge").danger(), |_, _| {}) {
-        cx.send.push(Work::AbortMerge.into());
     }
 }
 

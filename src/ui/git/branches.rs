@@ -4,6 +4,7 @@ use egui::{Align, Id, Key, Layout, Modifiers, ScrollArea, Ui};
 use super::View;
 use crate::{
     app::{
+        conflict,
         git::work::{Ask, Command, Work},
         review, shell,
     },
@@ -103,8 +104,9 @@ fn busy_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             ui.label(theme.body(format!("A {} is underway", underway.word())));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.add_space(12.0);
-                if underway == Underway::Merge && Btn::new("Abort\u{2026}").show(ui, theme).clicked() {
-                    cx.send.push(Command::Ask(Ask::AbortMerge).into());
+                if underway != Underway::Bisect && Btn::new("Resolve").show(ui, theme).clicked() {
+                    cx.send(shell::Command::CloseDialog);
+                    cx.send(conflict::Command::Open(None));
                 }
             });
         });
