@@ -2,6 +2,7 @@
 #
 # Everything that can be made again lies below $ANDON_CACHE, outside the checkout:
 #   target/       cargo's output, when CI is set
+#   nbdime-4.0.4/ the wheel with the notebooks that nbdime is tested with
 #   python-HASH/  a virtual environment with ipykernel, one for each version of tests/python/requirements.txt
 
 ANDON_CACHE=${ANDON_CACHE:-${HOME:-/root}/.cache/andon-ci}
@@ -81,6 +82,25 @@ python_environment() {
   export PATH="$place/bin:$PATH"
 }
 
+# The notebooks that nbdime is tested with (BSD-3-Clause), out of its wheel; or nothing and a clear line.
+nbdime_notebooks() {
+  local place
+  place=$ANDON_CACHE/nbdime-4.0.4
+  if [ ! -e "$place/ready" ]; then
+    step "Fetching nbdime's notebooks"
+    rm -rf "$place" && mkdir -p "$place"
+    if python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$place" nbdime==4.0.4 </dev/null &&
+      python3 -m zipfile -e "$place"/nbdime-4.0.4-*.whl "$place/wheel"; then
+      touch "$place/ready"
+    else
+      lacking "nbdime's notebooks (the lines above say why); the tests with them fail by name, or set ANDON_TESTS_WITHOUT=nbdime"
+      return 0
+    fi
+  fi
+  export ANDON_TEST_NBDIME="$place/wheel/nbdime/tests/files"
+}
+
 install_packages
 need_rust
 python_environment
+nbdime_notebooks

@@ -6,7 +6,7 @@ use std::{fs, hint::black_box};
 
 use andon::{
     engine::notebook,
-    model::{diff, notebook::Notebook},
+    model::{diff, json::Bytes, notebook::Notebook},
 };
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
@@ -34,7 +34,7 @@ fn notebooks(c: &mut Criterion) {
     c.bench_function("diff: two versions of 1,000 cells", |b| {
         b.iter_batched(
             || (bytes.clone(), changed.clone()),
-            |(old, new)| diff::compare_files("thousand.ipynb", Some(old), Some(new)),
+            |(old, new)| diff::compare_files("thousand.ipynb", Some(Bytes::from(old)), Some(Bytes::from(new))),
             BatchSize::LargeInput,
         );
     });

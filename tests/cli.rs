@@ -10,6 +10,8 @@ mod check;
 mod contract;
 #[path = "cli/diff.rs"]
 mod diff;
+#[path = "cli/fuzz.rs"]
+mod fuzz;
 #[path = "cli/git.rs"]
 mod git;
 #[path = "cli/history.rs"]

@@ -4,6 +4,8 @@
 mod exec;
 #[path = "slow/kernel.rs"]
 mod kernel;
+#[path = "slow/nbdime.rs"]
+mod nbdime;
 #[path = "slow/support.rs"]
 mod support;
 #[cfg(feature = "gui")]

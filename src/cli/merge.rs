@@ -67,7 +67,7 @@ fn execute(args: &Args) -> Result<i32> {
 
 fn three(args: &Args, [base, local, remote]: [&Path; 3], side: Option<Side>, out: &Path) -> Result<i32> {
     let (b, l, r) = (fsx::read(base)?, fsx::read(local)?, fsx::read(remote)?);
-    let mut merged = merge(&b, &l, &r, Names { local: "local", remote: "remote" })?;
+    let mut merged = merge(b, l, r, Names { local: "local", remote: "remote" })?;
     if let (Some(side), false) = (side, merged.conflicts.is_empty()) {
         merged.bytes = take(&merged.bytes, which(side))?;
         merged.conflicts.clear();

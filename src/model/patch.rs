@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    diff::{Document, align},
-    notebook::Notebook,
+    diff::{Document, NotebookDiff},
     textdiff::Slice,
 };
 use crate::base::{Error, Result};
@@ -47,12 +46,12 @@ fn name(bytes: &[u8]) -> String {
 }
 
 impl Patch {
-    /// The patch between two files; `None` when one of them is no text. `docs` are the same files read as notebooks, so
-    /// that a comparison that has them does not read them twice.
-    pub fn new(base: &[u8], other: &[u8], docs: Option<(&Document, &Document)>) -> Option<Self> {
+    /// The patch between two files; `None` when one of them is no text. `diff` is the comparison of
+    /// the same files as notebooks: it says which cell comes from which.
+    pub fn new(base: &[u8], other: &[u8], diff: Option<&NotebookDiff>) -> Option<Self> {
         let (a, b) = (std::str::from_utf8(base).ok()?, std::str::from_utf8(other).ok()?);
-        let (cuts_a, cuts_b, partner) = docs
-            .and_then(|docs| segments(a, b, docs))
+        let (cuts_a, cuts_b, partner) = diff
+            .and_then(|diff| segments(a, b, diff))
             .unwrap_or_else(|| (vec![0..a.len()], vec![0..b.len()], vec![Some(0)]));
         let mut back: Vec<Option<usize>> = vec![None; cuts_a.len()];
         for (j, i) in partner.iter().enumerate() {
@@ -109,15 +108,18 @@ fn put_together(from: &[u8], known: &Side, want: &Side) -> Result<Vec<u8>> {
 type Cuts = Vec<Range<usize>>;
 
 /// Both notebooks cut into parts, and for each part of `b` the part of `a` it comes from; `None` for what cannot be cut.
-fn segments(a: &str, b: &str, (doc_a, doc_b): (&Document, &Document)) -> Option<(Cuts, Cuts, Vec<Option<usize>>)> {
-    let read = |text: &str, doc: &Document| {
-        let book = Notebook::parse(text.as_bytes()).ok().filter(|n| n.read_only().is_none())?;
-        let cuts = cuts(&book);
-        let whole = cuts.last().is_some_and(|c| c.end == text.len()) && book.cells().len() == doc.cells.len();
-        whole.then_some(cuts)
+fn segments(a: &str, b: &str, diff: &NotebookDiff) -> Option<(Cuts, Cuts, Vec<Option<usize>>)> {
+    let cuts = |text: &str, doc: &Document| {
+        let whole = doc.parts.last().is_some_and(|c| c.end == text.len());
+        whole.then(|| doc.parts.clone())
     };
-    let (cuts_a, cuts_b) = (read(a, doc_a)?, read(b, doc_b)?);
-    let matching = align::align(doc_a, doc_b);
+    let (cuts_a, cuts_b) = (cuts(a, &diff.old)?, cuts(b, &diff.new)?);
+    let mut to_old = vec![None; diff.new.cells.len()];
+    for row in &diff.cells {
+        if let (Some(i), Some(slot)) = (row.old, row.new.and_then(|j| to_old.get_mut(j))) {
+            *slot = Some(i);
+        }
+    }
     // Parts are: head, gap, cell, gap, cell, ..., gap, tail.
     let (last_a, last_b) = (cuts_a.len() - 1, cuts_b.len() - 1);
     let partner = (0..cuts_b.len())
@@ -125,28 +127,11 @@ fn segments(a: &str, b: &str, (doc_a, doc_b): (&Document, &Document)) -> Option<
             0 => Some(0),
             p if p == last_b => Some(last_a),
             p if p == last_b - 1 => Some(last_a - 1),
-            p if p % 2 == 0 => matching.to_old.get(p / 2 - 1).copied().flatten().map(|i| i as usize * 2 + 2),
+            p if p % 2 == 0 => to_old.get(p / 2 - 1).copied().flatten().map(|i| i * 2 + 2),
             p => Some(p.min(last_a.saturating_sub(2) | 1)).filter(|p| *p < last_a),
         })
         .collect();
     Some((cuts_a, cuts_b, partner))
-}
-
-fn cuts(book: &Notebook) -> Cuts {
-    let (head, gaps, tail) = book.pieces();
-    let mut lens = vec![head.len()];
-    for (i, gap) in gaps.iter().enumerate() {
-        lens.push(gap.len());
-        lens.extend(book.cells().get(i).map(|c| c.raw().len()));
-    }
-    lens.push(tail.len());
-    let mut at = 0;
-    lens.into_iter()
-        .map(|len| {
-            at += len;
-            at - len..at
-        })
-        .collect()
 }
 
 /// `text` from pieces of `from`.
@@ -233,9 +218,9 @@ mod tests {
     use crate::model::diff::tests::{Rng, cell, line, notebook};
 
     fn check(a: &[u8], b: &[u8]) -> Patch {
-        let read = |bytes: &[u8]| Document::parse("", bytes.to_vec()).ok();
-        let docs = read(a).zip(read(b));
-        let patch = Patch::new(a, b, docs.as_ref().map(|(a, b)| (a, b))).unwrap();
+        let read = |bytes: &[u8]| Document::parse("", bytes).ok().map(std::sync::Arc::new);
+        let diff = read(a).zip(read(b)).map(|(a, b)| NotebookDiff::new(a, b));
+        let patch = Patch::new(a, b, diff.as_ref()).unwrap();
         let written = serde_json::to_string(&patch).unwrap();
         let patch: Patch = serde_json::from_str(&written).unwrap();
         assert!(patch.apply(a).unwrap() == b);

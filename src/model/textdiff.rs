@@ -391,6 +391,13 @@ enum Class {
 }
 
 fn class_of(c: char) -> Class {
+    if c.is_ascii() {
+        return match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => Class::Word,
+            ' ' | '\t'..='\r' => Class::Blank,
+            _ => Class::Other,
+        };
+    }
     if c.is_alphanumeric() || c == '_' {
         Class::Word
     } else if c.is_whitespace() {

@@ -53,7 +53,7 @@ fn comparing(path: &str, old: Vec<u8>, new: Vec<u8>) -> Page {
     let (base, compare) = (Rev::head(), Rev::WorkingTree);
     let event = Event::Files { base: base.clone(), compare: compare.clone(), result: Box::new(Ok(listed)) };
     review::event(&mut state, event, &cx);
-    let diff = Arc::new(compare_files(path, Some(old), Some(new)));
+    let diff = Arc::new(compare_files(path, Some(old.into()), Some(new.into())));
     let counts = review::Counts { added: 1, removed: 1, quiet: false, mark: 7 };
     let fresh = review::Fresh { diff, counts };
     let event = Event::Diff { path: path.into(), base, compare, result: Box::new(Ok(fresh)) };

@@ -9,6 +9,7 @@ use crate::{
     model::{
         diff::{FileDiff, ImageView, Rules, compare_files_by},
         git::{ChangedFile, RefKind, Rev},
+        json::Bytes,
     },
 };
 
@@ -31,7 +32,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 cx.check()?;
                 // A file that cannot be read says so when it is opened.
                 let Ok((old, new)) = sides(&repo, &from, &compare, &file) else { continue };
-                let size = old.as_ref().map_or(0, Vec::len).max(new.as_ref().map_or(0, Vec::len));
+                let size = old.as_ref().map_or(0, |b| b.len()).max(new.as_ref().map_or(0, |b| b.len()));
                 if size > COUNTED_BYTES {
                     continue;
                 }
@@ -116,10 +117,11 @@ pub(super) fn list(repo: &Repo, base: &Rev, compare: &Rev, cx: &JobCtx) -> Resul
     Ok(Listed { files, commits, parted })
 }
 
-type Side = Option<Vec<u8>>;
+type Side = Option<Bytes>;
 
 pub(super) fn sides(repo: &Repo, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
-    Ok((repo.read(from, file.before())?, repo.read(compare, &file.path)?))
+    let read = |rev: &Rev, path: &str| repo.read(rev, path).map(|bytes| bytes.map(Bytes::from));
+    Ok((read(from, file.before())?, read(compare, &file.path)?))
 }
 
 /// Names a change by the contents of both sides.

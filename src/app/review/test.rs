@@ -48,7 +48,7 @@ fn loaded() -> AppState {
 
 fn arrive(state: &mut AppState, path: &str, old: Vec<u8>, new: Vec<u8>) {
     let mark = mark(Some(&old), Some(&new));
-    let result = Ok(fresh(compare_files(path, Some(old), Some(new)), mark));
+    let result = Ok(fresh(compare_files(path, Some(old.into()), Some(new.into())), mark));
     let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
     event(state, Event::Diff { path: path.into(), base, compare, result: Box::new(result) }, &Cx { clock: &cx() });
 }

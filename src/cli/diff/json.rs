@@ -44,12 +44,12 @@ pub(super) fn one(file: &Compared, same: bool) -> Value {
         if let FileShape::Notebook(diff) = &file.diff.shape {
             body.insert("cells".to_owned(), Value::Array(cells(diff)));
         }
-        let docs = match &file.diff.shape {
-            FileShape::Notebook(diff) => Some((&*diff.old, &*diff.new)),
+        let notebook = match &file.diff.shape {
+            FileShape::Notebook(diff) => Some(&**diff),
             _ => None,
         };
         if let Some((old, new)) = &file.bytes {
-            body.insert("apply".to_owned(), json!(Patch::new(old, new, docs)));
+            body.insert("apply".to_owned(), json!(Patch::new(old, new, notebook)));
         }
     }
     body

@@ -16,6 +16,7 @@ use crate::{
     model::{
         diff::{FileDiff, FileShape, Rules, compare_files_by, is_notebook},
         git::Rev,
+        json::Bytes,
     },
 };
 
@@ -83,7 +84,7 @@ pub(super) struct Compared {
     pub new: String,
     pub diff: FileDiff,
     /// Both files, when a script may want to apply the difference.
-    pub bytes: Option<(Vec<u8>, Vec<u8>)>,
+    pub bytes: Option<(Bytes, Bytes)>,
 }
 
 /// Runs it and gives the exit code.
@@ -193,8 +194,9 @@ fn below_root(root: &Path, full: &Path, given: &str, from_root: bool) -> Result<
 }
 
 fn one(repo: &Repo, base: &Rev, compare: &Rev, before: &str, path: &str) -> Result<Compared> {
-    let (old, new) = (repo.read(base, before)?, repo.read(compare, path)?);
-    let bytes = Some((old.clone().unwrap_or_default(), new.clone().unwrap_or_default()));
+    let [old, new] = [repo.read(base, before)?, repo.read(compare, path)?].map(|side| side.map(Bytes::from));
+    let kept = |side: &Option<Bytes>| side.clone().unwrap_or_else(|| Vec::new().into());
+    let bytes = Some((kept(&old), kept(&new)));
     let diff = compare_files_by(path, old, new, &rules(repo.root()));
     if matches!(diff.shape, FileShape::Missing) {
         return Err(Error::user(format!("There is no {path}, neither at {base} nor in the {compare}"))
@@ -228,7 +230,7 @@ fn rules(root: &Path) -> Rules {
 }
 
 fn two_files(here: &Path, a: &str, b: &str) -> Result<Compared> {
-    let (old, new) = (fsx::read(&here.join(a))?, fsx::read(&here.join(b))?);
+    let (old, new) = (Bytes::from(fsx::read(&here.join(a))?), Bytes::from(fsx::read(&here.join(b))?));
     let bytes = Some((old.clone(), new.clone()));
     let rules = super::out::workspace_above(here).map_or_else(Rules::default, |root| rules(&root));
     let diff = compare_files_by(b, Some(old), Some(new), &rules);
@@ -239,7 +241,12 @@ fn two_files(here: &Path, a: &str, b: &str) -> Result<Compared> {
 pub(super) fn told(path: &str, sides: [&str; 2], old: Option<Vec<u8>>, new: Option<Vec<u8>>, colour: bool) -> String {
     let diff = {
         let here = std::env::current_dir().ok().and_then(|d| super::out::workspace_above(&d));
-        compare_files_by(path, old, new, &here.map_or_else(Rules::default, |root| rules(&root)))
+        compare_files_by(
+            path,
+            old.map(Bytes::from),
+            new.map(Bytes::from),
+            &here.map_or_else(Rules::default, |root| rules(&root)),
+        )
     };
     let [old, new] = sides.map(str::to_owned);
     let file = Compared { path: path.to_owned(), old, new, diff, bytes: None };

@@ -21,7 +21,7 @@ use crate::{
     },
     model::{
         diff::Document,
-        json::Json,
+        json::{Bytes, Json},
         merge::{Merged, Names, merge as merge_notebooks},
         notebook::Notebook,
         show::{Look, lines},
@@ -195,6 +195,7 @@ impl Call<'_> {
         let (base, local, remote) = (fsx::read(self.base)?, fsx::read(self.local)?, fsx::read(self.remote)?);
         // Both sides made the file: git gives an empty one for what was before.
         let base = if base.iter().all(u8::is_ascii_whitespace) { Notebook::new_empty().to_bytes() } else { base };
+        let [base, local, remote] = [base, local, remote].map(Bytes::from);
         if let Some(why) = unreadable([("base", &base), ("local", &local), ("remote", &remote)]) {
             return self.as_text(&why, [&base, &local, &remote]);
         }
@@ -203,7 +204,7 @@ impl Call<'_> {
             e.hint("Nothing was merged. To merge it as text: echo '*.ipynb merge=text' >> .git/info/attributes")
         })?;
         if !merged.conflicts.is_empty() && self.is_inner() {
-            merged.bytes = base;
+            merged.bytes = base.into_vec();
             merged.conflicts.clear();
         } else {
             self.tell(&merged);
@@ -265,7 +266,7 @@ impl Call<'_> {
 }
 
 /// Why a version cannot be merged as a notebook: which one, and where it is broken.
-fn unreadable(versions: [(&str, &[u8]); 3]) -> Option<Error> {
+fn unreadable(versions: [(&str, &Bytes); 3]) -> Option<Error> {
     versions.into_iter().find_map(|(name, bytes)| match Notebook::parse(bytes) {
         Ok(book) => {
             let why = book.read_only()?;

@@ -1,12 +1,12 @@
 //! Which cell of one side is which of the other, in stages from certain to likely.
 //!
 //! Each stage works on what is still unmatched. All are linear but the last two, whose work is bounded by caps.
-use std::collections::HashMap;
 
 use super::{
     document::{CellView, Document},
     fuzzy,
 };
+use crate::base::hashed::Hashed;
 
 /// Twin groups larger than this are paired in order only.
 const MAX_GROUP: usize = 64;
@@ -88,16 +88,19 @@ fn align_in_order(old: &Document, new: &Document) -> Matching {
     neighbours(&mut m, a, b);
     twins(&mut m, a, b);
     unique(&mut m, a, b, |c| solid(c).then_some(c.source_hash));
+    let mut common = fuzzy::Common::default();
     for _ in 0..2 {
-        fuzzy::pass(&mut m, a, b);
+        fuzzy::pass(&mut m, a, b, &mut common);
         neighbours(&mut m, a, b);
     }
     m
 }
 
 fn mix(parts: &[u64]) -> u64 {
-    let bytes: Vec<u8> = parts.iter().flat_map(|p| p.to_le_bytes()).collect();
-    crate::base::fsx::hash(&bytes)
+    parts.iter().fold(0, |sum: u64, p| {
+        let mixed = (sum ^ p).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ (mixed >> 29)
+    })
 }
 
 /// Pairs cells whose key occurs once on either side.
@@ -109,7 +112,7 @@ fn unique(m: &mut Matching, a: &[CellView], b: &[CellView], key: impl Fn(&CellVi
         new: Option<usize>,
         many: bool,
     }
-    let mut places: HashMap<u64, Places> = HashMap::new();
+    let mut places: Hashed<Places> = Hashed::default();
     for i in m.free_old() {
         if let Some(k) = a.get(i).and_then(&key) {
             let p = places.entry(k).or_default();
@@ -174,7 +177,7 @@ fn neighbours(m: &mut Matching, a: &[CellView], b: &[CellView]) {
 
 /// Pairs what is left of equal sources: first those with the same outputs and count, then in order.
 fn twins(m: &mut Matching, a: &[CellView], b: &[CellView]) {
-    let mut groups: HashMap<u64, (Vec<usize>, Vec<usize>)> = HashMap::new();
+    let mut groups: Hashed<(Vec<usize>, Vec<usize>)> = Hashed::default();
     let key = |c: &CellView| (!c.is_tiny()).then(|| mix(&[c.kind as u64, c.source_hash]));
     for i in m.free_old() {
         if let Some(k) = a.get(i).and_then(key) {

@@ -1,5 +1,5 @@
 //! A notebook as the comparison sees it: cells with decoded source, canonical outputs and fingerprints.
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use crate::{
     base::{Error, Result, fsx::hash},
@@ -57,6 +57,8 @@ pub struct CellView {
     pub metadata_hash: u64,
     /// Characters that are no blanks, up to 4 billion.
     pub visible: u32,
+    /// The whole cell as written.
+    pub raw: Bytes,
 }
 
 impl CellView {
@@ -82,6 +84,9 @@ pub struct Document {
     pub volatile: u64,
     /// `python`, for highlighting.
     pub language: String,
+    /// The file as a row of parts: what stands before the cells, then each cell after what stands before it, what stands
+    /// after the last, the rest. Empty for formats before 4.
+    pub(in crate::model) parts: Vec<Range<usize>>,
 }
 
 /// Cell metadata that tools write by themselves.
@@ -116,33 +121,39 @@ const RICHEST: [&str; 9] = [
 impl Document {
     /// A document without cells, as the other side of a new notebook.
     pub fn empty() -> Self {
-        Self { cells: Vec::new(), format: (4, 5), metadata: Vec::new(), volatile: 0, language: String::new() }
+        let (cells, metadata, parts) = (Vec::new(), Vec::new(), Vec::new());
+        Self { cells, format: (4, 5), metadata, volatile: 0, language: String::new(), parts }
     }
 
     /// Parses a notebook; an error says what is wrong with it and where.
-    pub fn parse(name: &str, bytes: Vec<u8>) -> Result<Self> {
-        let bytes = Bytes::from(bytes);
-        let json = Json::parse(bytes.clone()).map_err(|e| e.about(name, &bytes))?;
-        let root = json.root();
+    pub fn parse(name: &str, bytes: impl Into<Bytes>) -> Result<Self> {
+        let bytes = bytes.into();
+        Self::read(name, &Json::parse(bytes.clone()).map_err(|e| e.about(name, &bytes))?)
+    }
+    /// Reads a scanned notebook.
+    pub fn read(name: &str, json: &Json) -> Result<Self> {
+        let (root, bytes) = (json.root(), json.bytes());
         let wrong = |why: &str| Error::config(format!("{name} is not a notebook")).because_of(why.to_owned());
         if !root.is_object() {
             return Err(wrong("its JSON is no object"));
         }
         let number = |key: &str| root.get(key).and_then(|v| v.as_i64()).unwrap_or(0);
         let format = (number("nbformat"), number("nbformat_minor"));
-        let mut cells = Vec::new();
+        let (mut cells, mut parts) = (Vec::new(), Vec::new());
         let mut buffer = Vec::new();
         if let Some(list) = root.get("cells").filter(Value::is_array) {
-            cells.extend(list.items().map(|c| cell(c, &bytes, &mut buffer)));
+            cells.extend(list.items().map(|c| cell(c, bytes, &mut buffer)));
+            parts = cuts(list, bytes.len());
         } else if let Some(sheets) = root.get("worksheets").filter(Value::is_array) {
             for sheet in sheets.items() {
                 let list = sheet.get("cells");
-                cells.extend(list.iter().flat_map(Value::items).map(|c| cell(c, &bytes, &mut buffer)));
+                cells.extend(list.iter().flat_map(Value::items).map(|c| cell(c, bytes, &mut buffer)));
             }
         } else {
             return Err(wrong("it has no list of cells"));
         }
-        let (metadata, volatile) = split_metadata(root.get("metadata"), &VOLATILE_NOTEBOOK, &bytes, &mut buffer);
+        let (metadata, volatile) = split_metadata(root.get("metadata"), &VOLATILE_NOTEBOOK, &mut buffer);
+        let metadata = sliced(metadata, bytes);
         let language = root
             .get("metadata")
             .and_then(|m| {
@@ -152,8 +163,21 @@ impl Document {
             })
             .and_then(|v| v.as_str().map(|s| s.into_owned()))
             .unwrap_or_else(|| "python".to_owned());
-        Ok(Self { cells, format, metadata, volatile, language })
+        Ok(Self { cells, format, metadata, volatile, language, parts })
     }
+}
+
+fn cuts(list: Value<'_>, len: usize) -> Vec<Range<usize>> {
+    let span = list.span();
+    let mut at = span.start + 1;
+    let mut parts = vec![0..at];
+    for cell in list.items() {
+        let place = cell.span();
+        parts.extend([at..place.start, place.clone()]);
+        at = place.end;
+    }
+    parts.extend([at..span.end - 1, span.end - 1..len]);
+    parts
 }
 
 fn cell(value: Value<'_>, bytes: &Bytes, buffer: &mut Vec<u8>) -> CellView {
@@ -169,7 +193,7 @@ fn cell(value: Value<'_>, bytes: &Bytes, buffer: &mut Vec<u8>) -> CellView {
         _ => (CellType::Markdown, text("source")),
     };
     let outputs = value.get("outputs").map(|list| outputs(list, bytes, buffer)).unwrap_or_default();
-    let (metadata, volatile) = split_metadata(value.get("metadata"), &VOLATILE_CELL, bytes, buffer);
+    let (metadata, volatile) = split_metadata(value.get("metadata"), &VOLATILE_CELL, buffer);
     let mut attachments: Vec<(String, u64)> = value
         .get("attachments")
         .iter()
@@ -181,9 +205,7 @@ fn cell(value: Value<'_>, bytes: &Bytes, buffer: &mut Vec<u8>) -> CellView {
     for (key, value) in &metadata {
         buffer.extend_from_slice(key.as_bytes());
         buffer.push(0);
-        if let Ok(json) = Json::parse(value.clone()) {
-            canonical(json.root(), Form::Tree, buffer);
-        }
+        canonical(*value, Form::Tree, buffer);
     }
     for (name, content) in &attachments {
         buffer.extend_from_slice(name.as_bytes());
@@ -203,37 +225,43 @@ fn cell(value: Value<'_>, bytes: &Bytes, buffer: &mut Vec<u8>) -> CellView {
         outputs,
         count: value.get("execution_count").or_else(|| value.get("prompt_number")).and_then(|v| v.as_i64()),
         id: value.get("id").and_then(|v| v.as_str().map(|s| s.into_owned())),
-        metadata,
+        metadata: sliced(metadata, bytes),
         volatile,
         attachments,
         outputs_hash,
         metadata_hash,
         visible: u32::try_from(visible).unwrap_or(u32::MAX),
+        raw: bytes.slice(value.span()),
     }
 }
 
 fn outputs(list: Value<'_>, bytes: &Bytes, buffer: &mut Vec<u8>) -> Vec<OutputView> {
     let mut all: Vec<OutputView> = Vec::new();
-    let mut streams: Vec<Vec<u8>> = Vec::new();
+    // The buffer holds the form of the last output, to which more of its stream may be added.
+    let mut grown = false;
+    let end = |all: &mut Vec<OutputView>, grown: &mut bool, buffer: &[u8]| {
+        if let (true, Some(last)) = (std::mem::take(grown), all.last_mut()) {
+            last.hash = hash(buffer);
+        }
+    };
     for value in list.items() {
         let class = class_of(value);
         let part = bytes.slice(value.span());
         let joins = class.starts_with("stream:") && all.last().is_some_and(|o| o.class == class);
         if let (true, Some(last)) = (joins, all.last_mut()) {
             last.parts.push(part);
-            if let (Some(text), Some(all)) = (value.get("text"), streams.last_mut()) {
-                canonical(text, Form::Text, all);
-                last.hash = hash(all);
+            if let Some(text) = value.get("text") {
+                canonical(text, Form::Text, buffer);
+                grown = true;
             }
             continue;
         }
+        end(&mut all, &mut grown, buffer);
         buffer.clear();
         canonical_output(value, &class, buffer);
-        if class.starts_with("stream:") {
-            streams.push(buffer.clone());
-        }
         all.push(OutputView { class, parts: vec![part], hash: hash(buffer) });
     }
+    end(&mut all, &mut grown, buffer);
     all
 }
 
@@ -372,12 +400,24 @@ pub(in crate::model) fn canonical(value: Value<'_>, form: Form, out: &mut Vec<u8
 }
 
 fn text(value: Value<'_>, form: Form, out: &mut Vec<u8>) {
-    let text = value.as_wtf8().unwrap_or_default();
+    let from = out.len();
+    value.append_wtf8(out);
     if form == Form::Base64 {
-        out.extend(text.iter().copied().filter(|b| !b.is_ascii_whitespace()));
-    } else {
-        out.extend_from_slice(&text);
+        without_blanks(out, from);
     }
+}
+
+/// Takes line breaks and spaces out of what was added from `start` on.
+fn without_blanks(out: &mut Vec<u8>, start: usize) {
+    let (mut read, mut write) = (start, start);
+    while let Some(rest) = out.get(read..).filter(|r| !r.is_empty()) {
+        let run = memchr::memchr3(b'\n', b'\r', b' ', rest).unwrap_or(rest.len());
+        if read != write {
+            out.copy_within(read..read + run, write);
+        }
+        (read, write) = (read + run + 1, write + run);
+    }
+    out.truncate(write);
 }
 
 /// A number by value whatever its digits: sign, significant digits, exponent.
@@ -403,19 +443,18 @@ fn canonical_hash(value: Value<'_>, buffer: &mut Vec<u8>) -> u64 {
 }
 
 /// Metadata a person set, sorted, and the hash of what tools wrote.
-fn split_metadata(
-    value: Option<Value<'_>>,
+fn split_metadata<'a>(
+    value: Option<Value<'a>>,
     volatile: &[&str],
-    bytes: &Bytes,
     buffer: &mut Vec<u8>,
-) -> (Vec<(String, Bytes)>, u64) {
+) -> (Vec<(String, Value<'a>)>, u64) {
     let (mut kept, mut noise) = (Vec::new(), Vec::new());
     for member in value.iter().flat_map(Value::members) {
         let key = member.key.as_str().unwrap_or_default().into_owned();
         if volatile.contains(&key.as_str()) {
             noise.push((key, member.value));
         } else {
-            kept.push((key, bytes.slice(member.value.span())));
+            kept.push((key, member.value));
         }
     }
     kept.sort_by(|a, b| a.0.cmp(&b.0));
@@ -429,9 +468,46 @@ fn split_metadata(
     (kept, hash)
 }
 
+fn sliced(metadata: Vec<(String, Value<'_>)>, bytes: &Bytes) -> Vec<(String, Bytes)> {
+    metadata.into_iter().map(|(key, value)| (key, bytes.slice(value.span()))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_are_equal_however_their_lines_are_broken() {
+        let form = |text: &str| {
+            let json = Json::parse(format!("[\"x\", {text}]").into_bytes()).unwrap();
+            let mut out = b"before ".to_vec();
+            json.root().items().skip(1).for_each(|v| canonical(v, Form::Base64, &mut out));
+            String::from_utf8(out).unwrap()
+        };
+        let lines = [r#""iVBORw0KGgo=""#, r#""iVBO\nRw0K\nGgo=\n""#, r#"["iVBO\n", "Rw0K \r\n", "Ggo="]"#];
+        assert!(lines.iter().all(|l| form(l) == "before iVBORw0KGgo="), "{:?}", lines.map(form));
+        assert_eq!(form(r#""""#), "before ");
+    }
+
+    #[test]
+    fn a_stream_in_parts_is_one_output() {
+        let outputs = |list: &str| {
+            let bytes = format!(
+                "{{\"cells\": [{{\"cell_type\": \"code\", \"source\": \"\", \"metadata\": {{}}, \"outputs\": [{list}]}}], \
+                 \"nbformat\": 4}}"
+            );
+            Document::parse("n.ipynb", bytes.into_bytes()).unwrap().cells.remove(0).outputs
+        };
+        let stream = |text: &str| format!(r#"{{"output_type": "stream", "name": "stdout", "text": {text}}}"#);
+        let whole = outputs(&stream(r#""a\nb\nc""#));
+        let parts = outputs(&[r#"["a\n", "b"]"#, r#""\n""#, r#""c""#].map(stream).join(", "));
+        assert_eq!((parts.len(), parts[0].parts.len()), (1, 3));
+        assert_eq!(parts[0].hash, whole[0].hash);
+        let twice =
+            outputs(&[r#""a""#, r#""b""#].map(stream).join(r#", {"output_type": "display_data", "data": {}}, "#));
+        assert_eq!(twice.len(), 3);
+        assert_ne!(twice[0].hash, twice[2].hash);
+    }
 
     #[test]
     fn numbers_are_compared_by_value_and_never_rounded() {

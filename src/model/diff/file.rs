@@ -5,6 +5,7 @@ use super::{Document, NotebookDiff, Rules, image};
 use crate::{
     base::{Result, fsx::hash, text},
     model::{
+        json::Bytes,
         output::{MAX_SIDE, Pixels, decode, size_of},
         textdiff::TextDiff,
     },
@@ -104,12 +105,12 @@ fn extension(path: &str) -> String {
 }
 
 /// Compares a file; none is a side on which it does not exist.
-pub fn compare_files(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> FileDiff {
+pub fn compare_files(path: &str, old: Option<Bytes>, new: Option<Bytes>) -> FileDiff {
     compare_files_by(path, old, new, &Rules::default())
 }
 
 /// Compares a file by the rules of its workspace.
-pub fn compare_files_by(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>, rules: &Rules) -> FileDiff {
+pub fn compare_files_by(path: &str, old: Option<Bytes>, new: Option<Bytes>, rules: &Rules) -> FileDiff {
     let same_bytes = old == new;
     let mut note = None;
     if is_notebook(path) && (old.is_some() || new.is_some()) {
@@ -128,7 +129,7 @@ pub fn compare_files_by(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>, 
         _ => None,
     };
     if let (Some(mime), true) = (mime, old.is_some() || new.is_some()) {
-        let picture = |bytes: Option<Vec<u8>>| bytes.map(|b| Arc::new(Picture::new(mime, b)));
+        let picture = |bytes: Option<Bytes>| bytes.map(|b| Arc::new(Picture::new(mime, b.into_vec())));
         let (old, new) = (picture(old), picture(new));
         let same_picture = match (&old, &new) {
             (Some(a), Some(b)) => !same_bytes && image::same_picture(a, b),
@@ -136,7 +137,7 @@ pub fn compare_files_by(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>, 
         };
         return FileDiff { shape: FileShape::Image { old, new }, note, same_bytes, same_picture };
     }
-    let size = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|b| b.len() as u64);
+    let size = |bytes: &Option<Bytes>| bytes.as_ref().map(|b| b.len() as u64);
     let sizes = (size(&old), size(&new));
     if sizes == (None, None) {
         return FileDiff { shape: FileShape::Missing, note, same_bytes, same_picture: false };
@@ -158,8 +159,8 @@ pub fn compare_files_by(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>, 
     }
 }
 
-fn notebook(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>, rules: &Rules) -> Result<NotebookDiff> {
-    let parse = |bytes: Option<Vec<u8>>| match bytes {
+fn notebook(path: &str, old: Option<Bytes>, new: Option<Bytes>, rules: &Rules) -> Result<NotebookDiff> {
+    let parse = |bytes: Option<Bytes>| match bytes {
         // An empty file is a notebook that nobody has begun.
         Some(bytes) if !bytes.iter().all(u8::is_ascii_whitespace) => Document::parse(path, bytes),
         _ => Ok(Document::empty()),
@@ -168,8 +169,8 @@ fn notebook(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>, rules: &Rule
 }
 
 /// UTF-8 without NUL, byte order mark taken off; none for anything else.
-fn as_text(bytes: Option<Vec<u8>>) -> Option<String> {
-    let bytes = bytes.unwrap_or_default();
+fn as_text(bytes: Option<Bytes>) -> Option<String> {
+    let bytes = bytes.map(Bytes::into_vec).unwrap_or_default();
     if memchr::memchr(0, bytes.get(..bytes.len().min(8_000)).unwrap_or_default()).is_some() {
         return None;
     }

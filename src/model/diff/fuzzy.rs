@@ -2,7 +2,10 @@
 use std::collections::HashMap;
 
 use super::{align::Matching, document::CellView};
-use crate::{base::fsx::hash, model::textdiff::tokens};
+use crate::{
+    base::{fsx::hash, hashed::Hashed},
+    model::textdiff::tokens,
+};
 
 /// A feature in more cells than this says nothing.
 const MAX_DF: usize = 24;
@@ -15,9 +18,9 @@ const MAX_FEATURES: usize = 4_000;
 /// Matched cells that help to tell rare features from common ones.
 const SAMPLE: usize = 2_000;
 
-/// Sorted features of one cell.
+/// Sorted features of one cell, each with what it says.
 struct Bag {
-    features: Vec<u64>,
+    features: Vec<(u64, f32)>,
     weight: f32,
 }
 
@@ -29,34 +32,35 @@ struct Candidate {
 }
 
 /// One round: finds candidates, orders them, takes them greedily.
-pub(super) fn pass(m: &mut Matching, a: &[CellView], b: &[CellView]) {
+pub(super) fn pass(m: &mut Matching, a: &[CellView], b: &[CellView], common: &mut Common) {
     let (olds, news) = (m.free_old(), m.free_new());
     if olds.is_empty() || news.is_empty() {
         return;
     }
     let mut bags_a: HashMap<usize, Bag> = bags(a, &olds);
     let mut bags_b: HashMap<usize, Bag> = bags(b, &news);
-    let rarity = Rarity::of(m, a, &bags_a, &bags_b, a.len() + b.len());
+    let rarity = Rarity::of(common.of(m, a), &bags_a, &bags_b, a.len() + b.len());
     for bag in bags_a.values_mut().chain(bags_b.values_mut()) {
-        bag.weight = bag.features.iter().map(|f| rarity.weight(*f)).sum();
+        bag.features.iter_mut().for_each(|(f, weight)| *weight = rarity.weight(*f));
+        bag.weight = bag.features.iter().map(|f| f.1).sum();
     }
-    let mut index: HashMap<u64, Vec<usize>> = HashMap::new();
+    let mut index: Hashed<Vec<usize>> = Hashed::default();
     for &j in &news {
         for f in bags_b.get(&j).iter().flat_map(|bag| &bag.features) {
-            index.entry(*f).or_default().push(j);
+            index.entry(f.0).or_default().push(j);
         }
     }
     let lookup = Lookup::new(b, &news);
     let mut all = Vec::new();
     for &i in &olds {
         let (Some(cell), Some(bag)) = (a.get(i), bags_a.get(&i)) else { continue };
-        let mut found = by_features(bag, &index, &rarity);
+        let mut found = by_features(bag, &index);
         found.extend(lookup.of(m, cell, i));
         found.sort_unstable();
         found.dedup();
         for j in found.into_iter().filter(|j| m.is_free_new(*j)) {
             let (Some(other), Some(bag_b)) = (b.get(j), bags_b.get(&j)) else { continue };
-            let similarity = likeness(bag, bag_b, &rarity);
+            let similarity = likeness(bag, bag_b);
             let mut order = similarity;
             order += if same_outputs(cell, other) { 0.3 } else { 0.0 };
             order += if same_id(cell, other) { 0.3 } else { 0.0 };
@@ -119,7 +123,8 @@ fn accept(m: &Matching, c: &Candidate, x: &CellView, y: &CellView) -> bool {
 }
 
 fn bags(cells: &[CellView], wanted: &[usize]) -> HashMap<usize, Bag> {
-    wanted.iter().filter_map(|i| Some((*i, Bag { features: features(&cells.get(*i)?.source), weight: 0.0 }))).collect()
+    let bag = |c: &CellView| Bag { features: features(&c.source).into_iter().map(|f| (f, 0.0)).collect(), weight: 0.0 };
+    wanted.iter().filter_map(|i| Some((*i, bag(cells.get(*i)?)))).collect()
 }
 
 /// Trimmed lines, words, pairs and triples of tokens, hashed, sorted, each once.
@@ -133,7 +138,7 @@ fn features(source: &str) -> Vec<u64> {
         all.push(hash(line.as_bytes()));
         let words: Vec<u64> = tokens(line)
             .filter_map(|r| line.get(r))
-            .filter(|t| !t.chars().all(char::is_whitespace))
+            .filter(|t| !t.starts_with(char::is_whitespace))
             .map(|t| hash(t.as_bytes()).rotate_left(1))
             .collect();
         all.extend(words.iter().copied());
@@ -153,21 +158,33 @@ fn fold(words: &[u64], turn: u32) -> u64 {
     words.iter().fold(0, |sum: u64, w| sum.rotate_left(turn).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ w)
 }
 
+/// Features of matched cells, which tell rare ones from common ones. Read once for all rounds.
+#[derive(Default)]
+pub(super) struct Common(Option<Vec<u64>>);
+
+impl Common {
+    fn of(&mut self, m: &Matching, a: &[CellView]) -> &[u64] {
+        self.0.get_or_insert_with(|| {
+            let matched = a.iter().enumerate().filter(|(i, _)| !m.is_free_old(*i)).take(SAMPLE);
+            matched.flat_map(|(_, c)| features(&c.source)).collect()
+        })
+    }
+}
+
 /// In how many cells each feature is.
 struct Rarity {
-    counts: HashMap<u64, u32>,
+    counts: Hashed<u32>,
     cells: f32,
 }
 
 impl Rarity {
-    fn of(m: &Matching, a: &[CellView], x: &HashMap<usize, Bag>, y: &HashMap<usize, Bag>, total: usize) -> Self {
-        let mut counts: HashMap<u64, u32> = HashMap::new();
+    fn of(common: &[u64], x: &HashMap<usize, Bag>, y: &HashMap<usize, Bag>, total: usize) -> Self {
+        let mut counts: Hashed<u32> = Hashed::default();
         for f in x.values().chain(y.values()).flat_map(|bag| &bag.features) {
-            *counts.entry(*f).or_default() += 1;
+            *counts.entry(f.0).or_default() += 1;
         }
-        let matched = a.iter().enumerate().filter(|(i, _)| !m.is_free_old(*i)).take(SAMPLE);
-        for f in matched.flat_map(|(_, c)| features(&c.source)) {
-            if let Some(n) = counts.get_mut(&f) {
+        for f in common {
+            if let Some(n) = counts.get_mut(f) {
                 *n += 2;
             }
         }
@@ -182,14 +199,14 @@ impl Rarity {
 }
 
 /// Half Dice, half containment tempered by the ratio of sizes.
-fn likeness(x: &Bag, y: &Bag, rarity: &Rarity) -> f32 {
+fn likeness(x: &Bag, y: &Bag) -> f32 {
     let (mut i, mut j, mut common) = (0, 0, 0.0);
-    while let (Some(a), Some(b)) = (x.features.get(i), y.features.get(j)) {
+    while let (Some((a, weight)), Some((b, _))) = (x.features.get(i), y.features.get(j)) {
         match a.cmp(b) {
             std::cmp::Ordering::Less => i += 1,
             std::cmp::Ordering::Greater => j += 1,
             std::cmp::Ordering::Equal => {
-                common += rarity.weight(*a);
+                common += weight;
                 (i, j) = (i + 1, j + 1);
             }
         }
@@ -202,14 +219,14 @@ fn likeness(x: &Bag, y: &Bag, rarity: &Rarity) -> f32 {
 }
 
 /// The best candidates by shared rare features.
-fn by_features(bag: &Bag, index: &HashMap<u64, Vec<usize>>, rarity: &Rarity) -> Vec<usize> {
-    let mut rare: Vec<(u64, &Vec<usize>)> =
-        bag.features.iter().filter_map(|f| index.get(f).filter(|p| p.len() <= MAX_DF).map(|p| (*f, p))).collect();
-    rare.sort_by(|x, y| rarity.count(x.0).total_cmp(&rarity.count(y.0)).then(x.0.cmp(&y.0)));
+fn by_features(bag: &Bag, index: &Hashed<Vec<usize>>) -> Vec<usize> {
+    let known = bag.features.iter().filter_map(|f| Some((f, index.get(&f.0).filter(|p| p.len() <= MAX_DF)?)));
+    let mut rare: Vec<(&(u64, f32), &Vec<usize>)> = known.collect();
+    rare.sort_by(|x, y| y.0.1.total_cmp(&x.0.1).then(x.0.0.cmp(&y.0.0)));
     let mut scores: HashMap<usize, f32> = HashMap::new();
-    for (f, places) in rare.into_iter().take(LOOKED_UP) {
+    for ((_, weight), places) in rare.into_iter().take(LOOKED_UP) {
         for j in places {
-            *scores.entry(*j).or_default() += rarity.weight(f);
+            *scores.entry(*j).or_default() += weight;
         }
     }
     let mut best: Vec<(usize, f32)> = scores.into_iter().collect();
@@ -219,13 +236,13 @@ fn by_features(bag: &Bag, index: &HashMap<u64, Vec<usize>>, rarity: &Rarity) -> 
 
 /// Candidates that the text need not suggest: equal outputs, equal id, facing position.
 struct Lookup<'a> {
-    outputs: HashMap<u64, Vec<usize>>,
+    outputs: Hashed<Vec<usize>>,
     ids: HashMap<&'a str, usize>,
 }
 
 impl<'a> Lookup<'a> {
     fn new(b: &'a [CellView], news: &[usize]) -> Self {
-        let (mut outputs, mut ids) = (HashMap::<u64, Vec<usize>>::new(), HashMap::new());
+        let (mut outputs, mut ids) = (Hashed::<Vec<usize>>::default(), HashMap::new());
         for &j in news {
             let Some(cell) = b.get(j) else { continue };
             if cell.outputs_hash != 0 {

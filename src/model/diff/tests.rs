@@ -415,14 +415,14 @@ fn metadata_a_person_sets_is_shown_and_what_tools_write_is_hidden() {
 
 #[test]
 fn what_is_no_notebook_is_shown_as_text_with_the_reason() {
-    let bytes = |t: &str| Some(t.as_bytes().to_vec());
+    let bytes = |t: &str| Some(Bytes::from(t.as_bytes()));
     let broken = compare_files("a.ipynb", bytes("{\"cells\": [}"), bytes("{}"));
     assert!(matches!(broken.shape, FileShape::Text(_)));
     assert!(broken.note.unwrap().starts_with("Shown as text: "));
     assert!(matches!(compare_files("a.txt", bytes("a\n"), None).shape, FileShape::Text(t) if t.removed == 1));
     assert!(matches!(compare_files("a.bin", bytes("a\0"), bytes("b")).shape, FileShape::Binary { .. }));
     assert!(matches!(compare_files("a.png", None, bytes("x")).shape, FileShape::Image { old: None, .. }));
-    let new = compare_files("a.ipynb", None, Some(notebook(&edited(1, 5, Ids::Kept).old)));
+    let new = compare_files("a.ipynb", None, Some(notebook(&edited(1, 5, Ids::Kept).old).into()));
     assert!(matches!(new.shape, FileShape::Notebook(n) if n.summary.added == 5));
     assert!(matches!(compare_files("a.ipynb", None, bytes("")).shape, FileShape::Notebook(_)));
 }
@@ -456,7 +456,7 @@ proptest! {
         let mut mutant = notebook(&edited(cut as u64, 6, Ids::Kept).old);
         let at = cut % mutant.len();
         mutant.splice(at..at, bytes.iter().copied());
-        compare_files("a.ipynb", Some(bytes), Some(mutant));
+        compare_files("a.ipynb", Some(bytes.into()), Some(mutant.into()));
     }
 }
 

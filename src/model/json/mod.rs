@@ -4,6 +4,7 @@
 //! order and duplicate keys come for free. Accepts what real notebooks hold and strict parsers refuse: a byte order
 //! mark, `NaN` and `Infinity`, lone surrogates, numbers of any length. Nothing is decoded until it is asked for.
 mod scan;
+pub mod splice;
 mod write;
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
@@ -14,12 +15,22 @@ pub(crate) use write::encode_inner;
 pub use write::{Style, encode_str, format_value};
 
 /// A cheap slice of shared bytes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Bytes {
-    buf: Arc<[u8]>,
+    /// A vector, so that a file that was read becomes shared without a copy.
+    buf: Arc<Vec<u8>>,
     start: u32,
     end: u32,
 }
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        let one = Arc::ptr_eq(&self.buf, &other.buf) && (self.start, self.end) == (other.start, other.end);
+        one || **self == **other
+    }
+}
+
+impl Eq for Bytes {}
 
 impl Bytes {
     /// The part `range` of these bytes; an impossible range gives no bytes.
@@ -34,12 +45,38 @@ impl Bytes {
     pub fn text(&self) -> &str {
         std::str::from_utf8(self).unwrap_or_default()
     }
+    /// The bytes on their own; no copy when nobody else has them.
+    pub fn into_vec(self) -> Vec<u8> {
+        if self.start == 0 && self.end as usize == self.buf.len() {
+            Arc::try_unwrap(self.buf).unwrap_or_else(|buf| buf.to_vec())
+        } else {
+            self.to_vec()
+        }
+    }
 }
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
         let end = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        Self { buf: bytes.into(), start: 0, end }
+        Self { buf: Arc::new(bytes), start: 0, end }
+    }
+}
+
+impl From<&Bytes> for Bytes {
+    fn from(bytes: &Bytes) -> Self {
+        bytes.clone()
+    }
+}
+
+impl From<&Vec<u8>> for Bytes {
+    fn from(bytes: &Vec<u8>) -> Self {
+        Self::from(bytes.clone())
+    }
+}
+
+impl From<&str> for Bytes {
+    fn from(text: &str) -> Self {
+        Self::from(text.as_bytes())
     }
 }
 
@@ -233,8 +270,20 @@ impl<'a> Value<'a> {
     pub fn as_wtf8(&self) -> Option<Cow<'a, [u8]>> {
         match self.kind() {
             Kind::Str => Some(Cow::Borrowed(self.inner())),
-            Kind::EscStr => Some(Cow::Owned(scan::decode_wtf8(self.inner()))),
+            Kind::EscStr => {
+                let mut text = Vec::with_capacity(self.inner().len());
+                scan::decode_wtf8(self.inner(), &mut text);
+                Some(Cow::Owned(text))
+            }
             _ => None,
+        }
+    }
+    /// Appends what [`Self::as_wtf8`] gives; nothing for other kinds.
+    pub fn append_wtf8(&self, out: &mut Vec<u8>) {
+        match self.kind() {
+            Kind::Str => out.extend_from_slice(self.inner()),
+            Kind::EscStr => scan::decode_wtf8(self.inner(), out),
+            _ => {}
         }
     }
     /// A multi-line text as notebooks hold it: one string, or a list of strings to be joined.

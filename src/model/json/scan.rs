@@ -260,11 +260,9 @@ impl Scanner<'_> {
                     return Err(JsonError { at: start, what: "a string without an end" });
                 };
                 let text = rest.get(..run).unwrap_or_default();
-                if let Some(bad) = text.iter().any(|b| *b < 32).then(|| text.iter().position(|b| *b < 32)).flatten() {
-                    self.at += bad;
-                } else {
-                    self.at += run;
-                }
+                // Without a way out of the loop it is done for many bytes at once.
+                let bad = text.iter().fold(0, |bad, b| bad | u8::from(*b < 32)) > 0;
+                self.at += if bad { text.iter().position(|b| *b < 32).unwrap_or(run) } else { run };
             }
             match self.peek() {
                 Some(b'"') => {
@@ -359,9 +357,8 @@ pub(super) fn decode(raw: &[u8]) -> String {
     out
 }
 
-/// Text for comparing: lone surrogates in their three-byte form.
-pub(super) fn decode_wtf8(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len());
+/// Appends text for comparing: lone surrogates in their three-byte form.
+pub(super) fn decode_wtf8(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;
     while !rest.is_empty() {
         let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
@@ -379,5 +376,4 @@ pub(super) fn decode_wtf8(raw: &[u8]) -> Vec<u8> {
         }
         rest = tail.get(len.max(1)..).unwrap_or_default();
     }
-    out
 }

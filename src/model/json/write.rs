@@ -51,7 +51,13 @@ pub fn encode_str(text: &str, ascii: bool, out: &mut Vec<u8>) {
 
 /// The same without the quotes.
 pub(crate) fn encode_inner(text: &str, ascii: bool, out: &mut Vec<u8>) {
-    for c in text.chars() {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = plain_run(rest.as_bytes(), ascii);
+        let (copied, tail) = rest.split_at(run);
+        out.extend_from_slice(copied.as_bytes());
+        let Some(c) = tail.chars().next() else { break };
+        rest = tail.get(c.len_utf8()..).unwrap_or_default();
         match c {
             '"' => out.extend(b"\\\""),
             '\\' => out.extend(b"\\\\"),
@@ -61,14 +67,23 @@ pub(crate) fn encode_inner(text: &str, ascii: bool, out: &mut Vec<u8>) {
             '\u{8}' => out.extend(b"\\b"),
             '\u{c}' => out.extend(b"\\f"),
             c if (c as u32) < 32 => out.extend(format!("\\u{:04x}", c as u32).bytes()),
-            c if ascii && !c.is_ascii() => {
+            c => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     out.extend(format!("\\u{unit:04x}").bytes());
                 }
             }
-            c => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
         }
     }
+}
+
+/// How many bytes stand as they are from the beginning on.
+fn plain_run(bytes: &[u8], ascii: bool) -> usize {
+    let special = |b: &u8| *b < 32 || *b == b'"' || *b == b'\\' || (ascii && *b >= 0x80);
+    // Without a way out of the inner loop it is done for many bytes at once.
+    let blocks = bytes.chunks_exact(32).take_while(|block| !block.iter().fold(false, |any, b| any | special(b)));
+    let skipped = blocks.count() * 32;
+    let rest = bytes.get(skipped..).unwrap_or_default();
+    skipped + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 /// Writes a value in this style; numbers, literals and strings keep the form they were written in.

@@ -3,7 +3,7 @@
 //! A version is kept as its bytes without the long strings that the merged notebook holds anyway (pictures, printed
 //! text): those are named by their hash and found again by their text, also after another program wrote the notebook
 //! anew with other escapes or as lists of lines. All three are compressed together, so that what they share costs once.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use xxhash_rust::xxh3::xxh3_128;
@@ -30,53 +30,86 @@ const RAW: u8 = 0;
 const ASCII: u8 = 1;
 
 /// Packs versions for the metadata of `merged`, as base64.
-pub(super) fn pack(versions: [&[u8]; 3], merged: &Json) -> Result<String> {
-    let known = long_strings(merged.root());
+pub(super) fn pack(versions: [&Json; 3], merged: &Json) -> Result<String> {
+    let mut forms = Forms::default();
+    let known = names(merged.root(), &mut forms);
     let mut all = Vec::new();
     for version in versions {
         let mut body = Vec::new();
-        skeleton(version, &known, &mut body);
+        skeleton(version, &known, &mut forms, &mut body);
         all.extend((body.len() as u64).to_le_bytes());
-        all.extend(xxh3_128(version).to_le_bytes());
+        all.extend(xxh3_128(version.bytes()).to_le_bytes());
         all.extend(body);
     }
     let failed = |e: std::io::Error| Error::io("The versions could not be compressed").because(&e);
-    let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL).map_err(failed)?;
-    encoder.long_distance_matching(true).map_err(failed)?;
-    encoder.window_log(WINDOW).map_err(failed)?;
-    std::io::Write::write_all(&mut encoder, &all).map_err(failed)?;
-    Ok(STANDARD.encode(encoder.finish().map_err(failed)?))
+    // In one go: a stream would take buffers as large as its window.
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL).map_err(failed)?;
+    compressor.long_distance_matching(true).map_err(failed)?;
+    compressor.window_log(WINDOW).map_err(failed)?;
+    Ok(STANDARD.encode(compressor.compress(&all).map_err(failed)?))
 }
 
 /// Literal stretches, each with its length before it, and names of strings between them.
-fn skeleton(version: &[u8], known: &Strings, out: &mut Vec<u8>) {
+fn skeleton(json: &Json, known: &HashSet<u128>, forms: &mut Forms, out: &mut Vec<u8>) {
+    let version = json.bytes();
     let mut literal = 0..0;
-    if let Ok(json) = Json::parse(version) {
-        for value in json.root().subtree().filter(|v| v.is_str() && v.inner().len() >= LONG) {
-            let Some((name, form)) = named(value).filter(|(name, _)| known.contains_key(name)) else { continue };
-            let span = value.span();
-            literal.end = span.start + 1;
-            let part = version.get(literal.clone()).unwrap_or_default();
-            out.extend((part.len() as u32).to_le_bytes());
-            out.extend_from_slice(part);
-            out.push(form);
-            out.extend(name.to_le_bytes());
-            literal = span.end - 1..span.end - 1;
-        }
+    for value in json.root().subtree().filter(|v| v.is_str() && v.inner().len() >= LONG) {
+        let Named { name, form, .. } = forms.of(value);
+        let Some(form) = form.filter(|_| known.contains(&name)) else { continue };
+        let span = value.span();
+        literal.end = span.start + 1;
+        let part = version.get(literal.clone()).unwrap_or_default();
+        out.extend((part.len() as u32).to_le_bytes());
+        out.extend_from_slice(part);
+        out.push(form);
+        out.extend(name.to_le_bytes());
+        literal = span.end - 1..span.end - 1;
     }
     let part = version.get(literal.start..).unwrap_or_default();
     out.extend((part.len() as u32).to_le_bytes());
     out.extend_from_slice(part);
 }
 
-/// The hash of a string's text and how to write it so that the same bytes come out; `None` when neither form does.
-fn named(value: Value<'_>) -> Option<(u128, u8)> {
-    let text = value.as_str()?;
-    if value.kind() == Kind::Str {
-        return Some((xxh3_128(text.as_bytes()), RAW));
+/// What is known of strings, by the hash of their bytes as written: the versions have most of them in common.
+#[derive(Default)]
+struct Forms(HashMap<u128, Named>);
+
+#[derive(Clone, Copy)]
+struct Named {
+    /// The hash of the text.
+    name: u128,
+    /// How to write it so that the same bytes come out; `None` when neither form does.
+    form: Option<u8>,
+    /// As text too, not only as written.
+    long: bool,
+}
+
+impl Forms {
+    fn of(&mut self, value: Value<'_>) -> Named {
+        let name = xxh3_128(value.inner());
+        if value.kind() == Kind::Str {
+            return Named { name, form: Some(RAW), long: value.inner().len() >= LONG };
+        }
+        *self.0.entry(name).or_insert_with(|| {
+            let text = value.as_str().unwrap_or_default();
+            let form = [RAW, ASCII].into_iter().find(|form| written(&text, *form) == value.inner());
+            Named { name: xxh3_128(text.as_bytes()), form, long: text.len() >= LONG }
+        })
     }
-    let form = [RAW, ASCII].into_iter().find(|form| written(&text, *form) == value.inner())?;
-    Some((xxh3_128(text.as_bytes()), form))
+}
+
+/// Hashes of the texts that [`long_strings`] would find.
+fn names(root: Value<'_>, forms: &mut Forms) -> HashSet<u128> {
+    let lists = root.subtree().filter(|v| is_long_list(*v));
+    let lists = lists.filter_map(|v| v.joined().filter(|t| t.len() >= LONG));
+    let mut all: HashSet<u128> = lists.map(|t| xxh3_128(t.as_bytes())).collect();
+    let strings = root.subtree().filter(|v| v.is_str() && v.inner().len() >= LONG);
+    all.extend(strings.map(|v| forms.of(v)).filter(|n| n.long).map(|n| n.name));
+    all
+}
+
+fn is_long_list(value: Value<'_>) -> bool {
+    value.is_array() && value.span().len() >= LONG && value.items().all(|i| i.is_str())
 }
 
 fn written(text: &str, form: u8) -> Vec<u8> {
@@ -94,7 +127,7 @@ fn long_strings(root: Value<'_>) -> Strings {
         }
     };
     for value in root.subtree() {
-        if value.is_array() && value.span().len() >= LONG && value.items().all(|i| i.is_str()) {
+        if is_long_list(value) {
             add(value.joined().unwrap_or_default().into_owned());
         } else if value.is_str() && value.inner().len() >= LONG {
             add(value.as_str().unwrap_or_default().into_owned());
@@ -171,7 +204,8 @@ mod tests {
         let list = lines.split_inclusive('\n').map(|l| format!("\"{}\"", l.replace('\n', "\\n"))).collect::<Vec<_>>();
         let merged = notebook(&format!("[{}]", list.join(",\n")));
         let merged = Json::parse(merged.into_bytes()).unwrap();
-        let packed = pack([0, 1, 2].map(|i| versions[i].as_bytes()), &merged).unwrap();
+        let read = versions.clone().map(|v| Json::parse(v.into_bytes()).unwrap());
+        let packed = pack([0, 1, 2].map(|i| &read[i]), &merged).unwrap();
         assert!(packed.len() < 1_000, "{} bytes", packed.len());
         for (i, version) in versions.iter().enumerate() {
             assert_eq!(unpack(&packed, i, &merged).unwrap(), version.as_bytes());

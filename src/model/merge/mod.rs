@@ -32,7 +32,7 @@ use self::{
 };
 use super::{
     diff::{Document, VOLATILE_NOTEBOOK, align::align},
-    json::{Bytes, Json},
+    json::{Bytes, Json, splice},
     notebook::{Cell, Notebook},
     settle,
 };
@@ -64,8 +64,8 @@ pub struct Merged {
 }
 
 impl Merged {
-    fn whole(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.to_vec(), conflicts: Vec::new(), stale: Vec::new(), notes: Vec::new() }
+    fn whole(bytes: Bytes) -> Self {
+        Self { bytes: bytes.into_vec(), conflicts: Vec::new(), stale: Vec::new(), notes: Vec::new() }
     }
 }
 
@@ -79,19 +79,23 @@ pub enum Take {
 
 /// A version being merged.
 struct Version3 {
+    json: Json,
     doc: Document,
     book: Notebook,
 }
 
 impl Version3 {
-    fn read(name: &str, bytes: &[u8]) -> Result<Self> {
-        let book = Notebook::parse(bytes).map_err(|e| e.because_of(format!("the {name} version")))?;
+    fn read(name: &str, bytes: impl Into<Bytes>) -> Result<Self> {
+        let bytes = bytes.into();
+        let of = |e: Error| e.because_of(format!("the {name} version"));
+        let json = Json::parse(bytes.clone()).map_err(|e| of(e.about("The notebook", &bytes)))?;
+        let book = Notebook::read(&json).map_err(of)?;
         if let Some(why) = book.read_only() {
             return Err(Error::user(format!("The {name} version is a notebook of an old format"))
                 .because_of(why)
                 .hint("Convert it to format 4 first"));
         }
-        Ok(Self { doc: Document::parse(name, bytes.to_vec())?, book })
+        Ok(Self { doc: Document::read(name, &json)?, book, json })
     }
     fn version(&self, at: usize) -> Option<Version<'_>> {
         Some(Version { raw: self.book.cells().get(at)?, view: self.doc.cells.get(at)? })
@@ -112,19 +116,25 @@ impl Version3 {
 ///
 /// # Errors
 /// When one of the three is no notebook of format 4.
-pub fn merge(base: &[u8], local: &[u8], remote: &[u8], names: Names<'_>) -> Result<Merged> {
-    let read = |name: &str, bytes: &[u8]| Version3::read(name, bytes);
+pub fn merge(
+    base: impl Into<Bytes>,
+    local: impl Into<Bytes>,
+    remote: impl Into<Bytes>,
+    names: Names<'_>,
+) -> Result<Merged> {
+    let (base, local, remote) = (base.into(), local.into(), remote.into());
+    let read = |name: &str, bytes: &Bytes| Version3::read(name, bytes.clone());
     if local == remote || base == remote {
-        read("local", local)?;
+        read("local", &local)?;
         return Ok(Merged::whole(local));
     }
     if base == local {
-        read("remote", remote)?;
+        read("remote", &remote)?;
         return Ok(Merged::whole(remote));
     }
-    let (b, l, r) = (read("base", base)?, read("local", local)?, read("remote", remote)?);
+    let (b, l, r) = (read("base", &base)?, read("local", &local)?, read("remote", &remote)?);
     // Which side comes first is a matter of content alone.
-    let flip = (hash(local), local) > (hash(remote), remote);
+    let flip = (hash(&local), &local[..]) > (hash(&remote), &remote[..]);
     let mut merger = if flip { Merger::new(&b, &r, &l) } else { Merger::new(&b, &l, &r) };
     merger.names = names;
     merger.flip = flip;
@@ -135,10 +145,12 @@ pub fn merge(base: &[u8], local: &[u8], remote: &[u8], names: Names<'_>) -> Resu
         }
     }
     if !merged.conflicts.is_empty() {
-        keep_versions(&mut merged, [base, local, remote])?;
+        keep_versions(&mut merged, [&b.json, &l.json, &r.json])?;
     }
     // Whatever happened: nothing is written that cannot be opened.
-    Notebook::parse(merged.bytes.as_slice()).map_err(|e| Error::bug("The merge made no notebook").because(&e))?;
+    let bytes = Bytes::from(std::mem::take(&mut merged.bytes));
+    Notebook::parse(&bytes).map_err(|e| Error::bug("The merge made no notebook").because(&e))?;
+    merged.bytes = bytes.into_vec();
     Ok(merged)
 }
 
@@ -157,14 +169,17 @@ pub fn take(merged: &[u8], which: Take) -> Result<Vec<u8>> {
     keep::unpack(&packed, which as usize, &json)
 }
 
-fn keep_versions(merged: &mut Merged, versions: [&[u8]; 3]) -> Result<()> {
-    let json = Json::parse(merged.bytes.as_slice()).map_err(|e| e.about("The merged notebook", &merged.bytes))?;
+fn keep_versions(merged: &mut Merged, versions: [&Json; 3]) -> Result<()> {
+    let bytes = Bytes::from(std::mem::take(&mut merged.bytes));
+    let json = Json::parse(bytes.clone()).map_err(|e| e.about("The merged notebook", &bytes))?;
     let packed = keep::pack(versions, &json)?;
     let value = format!("{{\"format\": 1, \"versions\": \"{packed}\"}}");
-    let raw = Bytes::from(merged.bytes.as_slice());
     let metadata = json.root().get("metadata").map_or_else(|| Bytes::from(&b"{}"[..]), |m| Bytes::from(m.raw()));
     let metadata = with_own(&metadata, "merge", value.as_bytes());
-    merged.bytes = with_member(&raw, "metadata", Some(&metadata)).to_vec();
+    let change = object::set(&json, "metadata", Some(&metadata));
+    // Nobody else holds the bytes any more: no copy.
+    drop(json);
+    merged.bytes = change.map_or_else(Vec::new, |change| splice::apply(bytes.into_vec(), change));
     Ok(())
 }
 
@@ -189,7 +204,7 @@ struct Merger<'a> {
 impl<'a> Merger<'a> {
     fn new(base: &'a Version3, first: &'a Version3, second: &'a Version3) -> Self {
         let names = Names { local: "local", remote: "remote" };
-        Self { base, first, second, names, flip: false, out: Merged::whole(b"") }
+        Self { base, first, second, names, flip: false, out: Merged::whole(Bytes::from(Vec::new())) }
     }
 
     fn run(mut self) -> Result<Merged> {
@@ -324,7 +339,15 @@ impl<'a> Merger<'a> {
     /// Ids that the merge itself made double become new ones, and cells without one get one where the format asks for
     /// it: made from the cell's content, so that the same merge gives the same ids.
     fn ids(&self, items: &[Item], cells: &mut [Bytes], minor: i64) {
-        let id_of = |raw: &Bytes| Cell::read(raw.clone()).ok().and_then(|c| c.id.map(|i| i.to_string()));
+        // A cell taken as it is has been read before.
+        let id_of = |raw: &Bytes, item: &Item| {
+            let sides =
+                [item.local.and_then(|i| self.first.version(i)), item.remote.and_then(|i| self.second.version(i))];
+            match sides.into_iter().flatten().find(|v| v.view.raw == *raw) {
+                Some(known) => known.view.id.clone(),
+                None => Cell::read(raw.clone()).ok().and_then(|c| c.id.map(|i| i.to_string())),
+            }
+        };
         let mut seen: HashSet<String> = HashSet::new();
         let in_one_side = |id: &str| {
             [self.first, self.second]
@@ -332,7 +355,7 @@ impl<'a> Merger<'a> {
                 .any(|v| v.doc.cells.iter().filter(|c| c.id.as_deref() == Some(id)).count() > 1)
         };
         for (raw, item) in cells.iter_mut().zip(items) {
-            let id = id_of(raw);
+            let id = id_of(raw, item);
             let double = id.as_ref().is_some_and(|id| !seen.insert(id.clone()) && !in_one_side(id));
             let lower = |v: &Version3| v.book.minor() < 5;
             let from_lower =

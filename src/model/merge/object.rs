@@ -1,45 +1,31 @@
 //! JSON objects: members replaced, added and taken out by splicing, and three versions of an object merged by member.
 use crate::model::{
     diff::{Form, canonical},
-    json::{Bytes, Json, Value, encode_str},
+    json::{
+        Bytes, Json, Member, Value, encode_str,
+        splice::{self, Splice},
+    },
 };
 
 /// The object `raw` with a member's value replaced, added at the end or (`None`) taken out. What is not an object stays
 /// as it is. All other bytes are kept; a new member is set off as the first two are.
 pub(super) fn with_member(raw: &Bytes, key: &str, value: Option<&[u8]>) -> Bytes {
-    let Ok(json) = Json::parse(raw.clone()) else { return raw.clone() };
-    let object = json.root();
-    if !object.is_object() {
-        return raw.clone();
-    }
-    let members: Vec<_> = object.members().collect();
-    let at = members.iter().rposition(|m| m.key.is(key));
-    let (range, bytes) = match (at.and_then(|i| Some((i, members.get(i)?))), value) {
-        (None, None) => return raw.clone(),
-        (Some((_, member)), Some(value)) => (member.value.span(), value.to_vec()),
-        (Some((i, member)), None) => match i.checked_sub(1).and_then(|b| members.get(b)) {
-            Some(before) => (before.value.span().end..member.value.span().end, Vec::new()),
-            None => {
-                let end = members.get(1).map_or(member.value.span().end, |m| m.key.span().start);
-                (member.key.span().start..end, Vec::new())
-            }
-        },
-        (None, Some(value)) => added(raw, &object, key, value),
-    };
-    let mut out = Vec::with_capacity(raw.len() + bytes.len());
-    out.extend_from_slice(raw.get(..range.start).unwrap_or_default());
-    out.extend_from_slice(&bytes);
-    out.extend_from_slice(raw.get(range.end..).unwrap_or_default());
-    Bytes::from(out)
+    let change = Json::parse(raw.clone()).ok().and_then(|json| set(&json, key, value));
+    change.map_or_else(|| raw.clone(), |change| Bytes::from(splice::apply(raw.to_vec(), change)))
+}
+
+/// The change of a scanned object.
+pub(super) fn set(json: &Json, key: &str, value: Option<&[u8]>) -> Option<Splice> {
+    let object = Some(json.root()).filter(Value::is_object)?;
+    splice::member(object, key, value, |members, value| added(json.bytes(), &object, members, key, value))
 }
 
 /// Where a new member goes and its bytes: after the last one.
-fn added(raw: &Bytes, object: &Value<'_>, key: &str, value: &[u8]) -> (std::ops::Range<usize>, Vec<u8>) {
-    let members: Vec<_> = object.members().collect();
+fn added(raw: &Bytes, object: &Value<'_>, members: &[Member<'_>], key: &str, value: &[u8]) -> Splice {
     let cut = |from: usize, to: usize| raw.get(from..to).unwrap_or_default().to_vec();
     let colon = members.first().map_or_else(|| b": ".to_vec(), |m| cut(m.key.span().end, m.value.span().start));
     let mut bytes = Vec::new();
-    let place = match (members.as_slice(), members.last()) {
+    let place = match (members, members.last()) {
         ([first, second, ..], Some(last)) => {
             bytes = cut(first.value.span().end, second.key.span().start);
             last.value.span().end

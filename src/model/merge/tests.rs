@@ -199,9 +199,9 @@ fn what_stands_around_the_cells_merges_too() {
     assert_eq!(m.bytes, with("r", 5, json!(2)));
     let m = merged(&base, &local, &with("julia", 5, json!(1)));
     assert_eq!(parts(&m), [(None, None, None, Part::Notebook)]);
-    assert!(merge(b"{}", &base, &local, NAMES).is_err());
+    assert!(merge(&b"{}"[..], &base, &local, NAMES).is_err());
     assert!(
-        merge(&base, b"not json", &base, NAMES).is_err(),
+        merge(&base, &b"not json"[..], &base, NAMES).is_err(),
         "a broken side is said, also when the other is unchanged"
     );
 }

@@ -2,7 +2,10 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    super::json::{Bytes, Json, Value},
+    super::json::{
+        Bytes, Json, Member, Value,
+        splice::{self, Splice},
+    },
     CellKey, CellKind,
     layout::Template,
     source,
@@ -133,23 +136,12 @@ impl Cell {
     /// The cell with a field's value replaced, added or (`None`) taken out. Adding and taking out undo each other.
     pub(super) fn with_field(&self, field: Field, value: Option<&[u8]>, ascii: bool) -> Result<Self> {
         let json = Json::parse(self.raw.clone()).map_err(|e| Error::bug("A cell became unreadable").because(&e))?;
-        let members: Vec<_> = json.root().members().collect();
-        let at = members.iter().rposition(|m| m.key.is(field.key()));
-        let (range, bytes) = match (at, value) {
-            (None, None) => return Ok(self.clone()),
-            (Some(i), Some(value)) => (members[i].value.span(), value.to_vec()),
-            (Some(0), None) => {
-                let end = members.get(1).map_or(self.raw.len() - 1, |m| m.key.span().start);
-                (members[0].key.span().start..end, Vec::new())
-            }
-            (Some(i), None) => (members[i - 1].value.span().end..members[i].value.span().end, Vec::new()),
-            (None, Some(value)) => added(&members, field.key(), value, &Template::of(self, ascii)),
-        };
-        let mut raw = Vec::with_capacity(self.raw.len() + bytes.len());
-        raw.extend_from_slice(self.raw.get(..range.start).unwrap_or_default());
-        raw.extend_from_slice(&bytes);
-        raw.extend_from_slice(self.raw.get(range.end..).unwrap_or_default());
-        Self::from_raw(self.key, Bytes::from(raw))
+        let look =
+            |members: &[Member<'_>], value: &[u8]| added(members, field.key(), value, &Template::of(self, ascii));
+        match splice::member(json.root(), field.key(), value, look) {
+            Some(change) => Self::from_raw(self.key, Bytes::from(splice::apply(self.raw.to_vec(), change))),
+            None => Ok(self.clone()),
+        }
     }
 
     /// The bytes its source field gets when its text becomes `new`.
@@ -164,12 +156,7 @@ impl Cell {
 }
 
 /// Where a new member goes: among sorted keys in its order, else at the end.
-fn added(
-    members: &[super::super::json::Member<'_>],
-    key: &str,
-    value: &[u8],
-    look: &Template,
-) -> (Range<usize>, Vec<u8>) {
+fn added(members: &[Member<'_>], key: &str, value: &[u8], look: &Template) -> Splice {
     let keys: Vec<_> = members.iter().map(|m| m.key.as_str().unwrap_or_default()).collect();
     let at = if keys.is_sorted() { keys.iter().filter(|k| ***k < *key).count() } else { keys.len() };
     let mut text = format!("\"{key}\"{}", look.style.colon).into_bytes();

@@ -116,7 +116,10 @@ impl Notebook {
     /// Reads a notebook. Format 4 of any minor version can be changed; formats 2 and 3 are shown converted and stay
     /// as they are on disk.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self> {
-        let json = Json::parse(bytes.into()).map_err(|e| ParseBytes(e).into_error())?;
+        Self::read(&Json::parse(bytes.into()).map_err(|e| ParseBytes(e).into_error())?)
+    }
+    /// Reads a scanned notebook.
+    pub(in crate::model) fn read(json: &Json) -> Result<Self> {
         let root = json.root();
         if !root.is_object() {
             return Err(
@@ -125,9 +128,9 @@ impl Notebook {
         }
         let major = root.get("nbformat").and_then(|v| v.as_i64());
         match major {
-            Some(2 | 3) => return old::convert(&json),
+            Some(2 | 3) => return old::convert(json),
             Some(4) => {}
-            None if root.get("worksheets").is_some() => return old::convert(&json),
+            None if root.get("worksheets").is_some() => return old::convert(json),
             None if root.get("cells").is_some() => {}
             None => {
                 return Err(Error::config("This is JSON, but not a notebook")
@@ -143,7 +146,7 @@ impl Notebook {
         let Some(cells) = root.get("cells").filter(|c| c.is_array()) else {
             return Err(Error::config("The notebook has no list of cells").because_of("\"cells\" must be a list"));
         };
-        Self::from_cells(&json, cells)
+        Self::from_cells(json, cells)
     }
 
     fn from_cells(json: &Json, array: Value<'_>) -> Result<Self> {

@@ -182,7 +182,7 @@ mod tests {
     fn comments_stand_at_the_line_the_old_line_or_the_removed_cell() {
         let old = ["import polars as pl", "a = load('x')\nb = clean(a)\nprint(b.describe())", "total = 1 + 2 + 3"];
         let new = ["import polars as pl", "a = load('x')\nprint(b.describe())", "import matplotlib.pyplot as plt"];
-        let diff = compare_files("a.ipynb", Some(notebook(&old)), Some(notebook(&new)));
+        let diff = compare_files("a.ipynb", Some(notebook(&old).into()), Some(notebook(&new).into()));
         let FileShape::Notebook(book) = &diff.shape else { panic!() };
         let seats = Seats::new(&diff);
         let on_new = CellAnchor::of(&book.new, 1).unwrap();

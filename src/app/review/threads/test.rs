@@ -405,7 +405,7 @@ fn no_refresh_loses_a_comment_being_written() {
                 _ => {}
             }
             let new: Vec<&str> = sources.iter().map(String::as_str).collect();
-            let diff = Arc::new(compare_files("a.ipynb", Some(notebook(&OLD)), Some(notebook(&new))));
+            let diff = Arc::new(compare_files("a.ipynb", Some(notebook(&OLD).into()), Some(notebook(&new).into())));
             let counts = review::Counts { added: 0, removed: 0, quiet: false, mark: round };
             let fresh = review::Fresh { diff, counts };
             let (base, compare) = (state.review.base.clone(), state.review.compare.clone());

@@ -1,0 +1,10 @@
+//! Three notebooks of any bytes, 0xff between them.
+#![no_main]
+#[allow(dead_code, reason = "each target uses its own")]
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let [base, local, remote] = bodies::parts(data);
+    let _ = bodies::merge_three(base, local, remote);
+});
