@@ -30,3 +30,5 @@ mod runs;
 mod shell;
 #[path = "ui/support.rs"]
 mod support;
+#[path = "ui/threads.rs"]
+mod threads;

@@ -180,6 +180,9 @@ keys! {
         RESOLVE: "Shift+R" => "Resolve the thread in front, or open it again";
         APPROVE: "A" => "Approve the change, or take that back";
         APPROVE_FILE: "Shift+A" => "Approve all that differs in the file";
+        HISTORY: "H" => "Show the history of the cell, or close it";
+        BLAME: "B" => "Show who wrote each line, or hide it";
+        RUNS: "M" => "Cells by runs of the notebook, or the comparison";
         COMMIT: "Shift+C" => "Commit what is not committed";
     }
 }

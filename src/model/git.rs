@@ -258,12 +258,24 @@ impl Rev {
     pub fn head() -> Self {
         Self::At("HEAD".to_owned())
     }
+    /// The executed copies that a stored run kept. No name in git holds a colon.
+    pub fn of_run(id: &str) -> Self {
+        Self::At(format!("run:{id}"))
+    }
+    /// The stored run this is about.
+    pub fn run(&self) -> Option<&str> {
+        match self {
+            Self::At(name) => name.strip_prefix("run:"),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Rev {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WorkingTree => f.write_str("working tree"),
+            Self::At(name) if name.starts_with("run:") => write!(f, "run {}", name.trim_start_matches("run:")),
             Self::At(name) if name.len() == 40 && name.bytes().all(|b| b.is_ascii_hexdigit()) => {
                 f.write_str(short(name))
             }

@@ -8,6 +8,7 @@ pub mod git;
 pub mod json;
 pub mod kernel;
 pub mod ledger;
+pub mod matrix;
 pub mod merge;
 pub mod names;
 pub mod notebook;

@@ -13,6 +13,8 @@ use crate::{
     },
 };
 
+pub mod matrix;
+pub mod past;
 mod task;
 #[cfg(test)]
 mod test;
@@ -84,6 +86,10 @@ pub struct State {
     pub history_of: Option<String>,
     /// Threads, drafts and approvals.
     pub talk: Talk,
+    /// History of a cell, and who wrote each line.
+    pub told: past::Told,
+    /// Stored runs of the notebook beside each other.
+    pub runs: matrix::Runs,
     revision: u64,
     /// The page has been asked for at least once, so the list is kept up to date.
     wanted: bool,
@@ -118,6 +124,8 @@ impl Default for State {
             history: Vec::new(),
             history_of: None,
             talk: Talk::default(),
+            told: past::Told::default(),
+            runs: matrix::Runs::default(),
             revision: 0,
             wanted: false,
             asked: false,
@@ -222,6 +230,19 @@ pub enum Command {
     Visit,
     /// Comments, suggestions and approvals.
     Talk(threads::Command),
+    /// Shows or hides who wrote each line.
+    ToggleBlame,
+    /// Shows the history of the cell of a row; `None` closes it.
+    TellCell(Option<usize>),
+    /// Compares a version of that history with the one before.
+    CompareVersion(Box<past::When>),
+    /// Shows the runs of the notebook in front, cell by cell, or the comparison again.
+    ShowRuns(bool),
+    /// Compares a run of those (column) with the one before, a cell (row) in front.
+    CompareRuns {
+        run: usize,
+        row: usize,
+    },
 }
 
 /// What comes back.
@@ -255,6 +276,15 @@ pub enum Event {
     /// Sides worth a look while nothing on disk differs.
     Suggested(Option<(Rev, Rev)>),
     Talk(threads::Event),
+    Past {
+        path: String,
+        rev: Rev,
+        result: Box<Result<past::Past>>,
+    },
+    Runs {
+        path: String,
+        result: Box<Result<matrix::Grid>>,
+    },
 }
 
 /// What differs between two sides.
@@ -282,6 +312,8 @@ pub enum Task {
     View { old: Option<Arc<Picture>>, new: Option<Arc<Picture>> },
     Suggest,
     Talk(threads::Task),
+    Past { path: String, rev: Rev },
+    Runs { path: String },
 }
 
 /// Handles a command; no I/O.
@@ -330,6 +362,11 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::ToggleFileViewed(path) => toggle_file(review, &path),
         Command::Refresh => return load(state),
         Command::Talk(command) => return threads::command(state, command, cx),
+        Command::ToggleBlame => return past::toggle_blame(review),
+        Command::TellCell(row) => return past::tell(review, row),
+        Command::CompareVersion(version) => return past::compare(state, &version),
+        Command::ShowRuns(on) => return matrix::toggle(review, on),
+        Command::CompareRuns { run, row } => return matrix::compare(state, run, row),
         Command::Visit => {
             if !review.wanted && state.workspace.root.is_some() {
                 return load(state);
@@ -383,11 +420,14 @@ fn reset_file(review: &mut State) {
 
 fn select(state: &mut AppState, path: String) -> Vec<Effect> {
     let review = &mut state.review;
+    let mut effects = Vec::new();
     if review.path.as_deref() != Some(path.as_str()) {
         review.path = Some(path);
         reset_file(review);
+        effects = matrix::follow(review);
     }
-    load_file(state)
+    effects.extend(load_file(state));
+    effects
 }
 
 /// The side that is read as the old one.
@@ -519,7 +559,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             match *result {
                 Ok(fresh) => {
                     diff_event(review, path, fresh);
-                    return threads::place(review);
+                    let mut effects = threads::place(review);
+                    effects.extend(past::compared(review));
+                    return effects;
                 }
                 Err(e) if e.is_cancelled() => {}
                 Err(e) => review.file_error = Some(e),
@@ -527,6 +569,14 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Event::Talk(event) => threads::event(state, event, cx),
+        Event::Runs { path, result } => {
+            matrix::arrived(&mut state.review, &path, *result);
+            Vec::new()
+        }
+        Event::Past { path, rev, result } => {
+            past::arrived(&mut state.review, path, rev, *result);
+            Vec::new()
+        }
         Event::Viewed { key, view } => {
             state.review.views.add(key, view);
             Vec::new()
@@ -666,6 +716,8 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         all.push(Action::new("Review", "Mark as viewed, or not", Command::ToggleViewed(None)).icon("check").key("V"));
     }
     threads::actions(state, &mut all);
+    past::actions(state, &mut all);
+    matrix::actions(state, &mut all);
     all
 }
 

@@ -22,7 +22,9 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     let root = env.root()?;
     match task {
         Task::Files { base, compare } => {
-            let result = Repo::open(&root).and_then(|repo| list(&repo, &base, &compare, cx));
+            let of_runs = super::matrix::list(env, &base, &compare).transpose();
+            let of_git = || Repo::open(&root).and_then(|repo| list(&repo, &base, &compare, cx));
+            let result = of_runs.unwrap_or_else(of_git);
             out.send(Event::Files { base, compare, result: Box::new(result) });
         }
         Task::Counts { base, compare, from, files } => {
@@ -31,7 +33,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             for file in files {
                 cx.check()?;
                 // A file that cannot be read says so when it is opened.
-                let Ok((old, new)) = sides(&repo, &from, &compare, &file) else { continue };
+                let Ok((old, new)) = sides(env, &repo, &from, &compare, &file) else { continue };
                 let size = old.as_ref().map_or(0, |b| b.len()).max(new.as_ref().map_or(0, |b| b.len()));
                 if size > COUNTED_BYTES {
                     continue;
@@ -44,7 +46,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         }
         Task::Diff { base, compare, from, file } => {
             let result = Repo::open(&root).and_then(|repo| {
-                let (old, new) = sides(&repo, &from, &compare, &file)?;
+                let (old, new) = sides(env, &repo, &from, &compare, &file)?;
                 cx.check()?;
                 let (rules, wrong) = match diff_rules(&root) {
                     Ok(rules) => (rules, None),
@@ -61,8 +63,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::History { path, rev } => {
             let repo = Repo::open(&root)?;
             let spec = match rev {
-                Rev::At(spec) => spec,
-                Rev::WorkingTree | Rev::Empty => "HEAD".to_owned(),
+                Rev::At(spec) if !spec.starts_with("run:") => spec,
+                _ => "HEAD".to_owned(),
             };
             let versions = repo.file_history(&spec, &path, 100, cx)?;
             out.send(Event::History { path, versions });
@@ -71,6 +73,14 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let key = key_of((old.as_deref(), new.as_deref()));
             let view = Arc::new(ImageView::new(old.as_deref(), new.as_deref()));
             out.send(Event::Viewed { key, view });
+        }
+        Task::Runs { path } => {
+            let result = Box::new(super::matrix::read(env, &path, cx));
+            out.send(Event::Runs { path, result });
+        }
+        Task::Past { path, rev } => {
+            let result = Repo::open(&root).and_then(|repo| super::past::read(&repo, &path, &rev, cx));
+            out.send(Event::Past { path, rev, result: Box::new(result) });
         }
         Task::Talk(task) => return super::threads::run(task, env, cx, out),
         Task::Suggest => out.send(Event::Suggested(Repo::open(&root).and_then(|repo| suggest(&repo, cx))?)),
@@ -119,8 +129,8 @@ pub(super) fn list(repo: &Repo, base: &Rev, compare: &Rev, cx: &JobCtx) -> Resul
 
 type Side = Option<Bytes>;
 
-pub(super) fn sides(repo: &Repo, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
-    let read = |rev: &Rev, path: &str| repo.read(rev, path).map(|bytes| bytes.map(Bytes::from));
+pub(super) fn sides(env: &Env, repo: &Repo, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
+    let read = |rev: &Rev, path: &str| super::matrix::side(env, repo, rev, path).map(|bytes| bytes.map(Bytes::from));
     Ok((read(from, file.before())?, read(compare, &file.path)?))
 }
 

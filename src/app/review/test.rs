@@ -224,3 +224,116 @@ fn edit_commit_and_look_back_on_a_real_repository() {
     assert_eq!((review.changes().len(), review.history.len()), (1, 1));
     assert_eq!(review.counts["a.ipynb"].added, 1);
 }
+
+fn git(root: &std::path::Path, words: &[&str]) {
+    let done = std::process::Command::new("git").arg("-C").arg(root).args(words).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// The past of a cell on a real repository: who wrote its lines, what happened to it, and a step back into a version.
+#[test]
+fn a_cell_tells_its_history_and_its_lines_who_wrote_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("ws");
+    std::fs::create_dir_all(&root).unwrap();
+    Repo::init(&root).unwrap();
+    let commit = |who: &str, sources: &[&str]| {
+        std::fs::write(root.join("a.ipynb"), notebook(sources)).unwrap();
+        git(&root, &["add", "-A"]);
+        let name = format!("user.name={who}");
+        git(&root, &["-c", &name, "-c", "user.email=x@example.org", "commit", "-qm", &format!("{who} was here")]);
+    };
+    commit("Mara", &["import polars as pl", "delay = day.mean()\nprint(delay)"]);
+    commit("Jonas", &["import polars as pl", "delay = day.mean()\nprint(delay, 'min')"]);
+    std::fs::write(
+        root.join("a.ipynb"),
+        notebook(&["import polars as pl", "# of the day\ndelay = day.mean()\nprint(delay, 'min')"]),
+    )
+    .unwrap();
+    let mut host = Host::new(Dirs::below(&dir.path().join("home")), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    let settle = |host: &mut Host| assert!(host.settle(Duration::from_secs(30)));
+    host.send(workspace::Command::Open(root.clone()));
+    settle(&mut host);
+    host.send(Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path: Some("a.ipynb".into()) });
+    settle(&mut host);
+    host.send(Command::ToggleBlame);
+    host.send(Command::TellCell(Some(1)));
+    settle(&mut host);
+    let told = &host.state.review.told;
+    assert_eq!(told.cell, Some((1, "# of the day".trim_start_matches(['#', ' ']).to_owned())));
+    let past = told.past.clone().unwrap();
+    let who = |line| past.of_line(1, line).map(|(_, w)| w.author().to_owned());
+    assert_eq!([who(0), who(1), who(2)].map(Option::unwrap), ["not committed", "Mara", "Jonas"]);
+    let deeds: Vec<_> = past.deeds(1).map(|(w, d)| (w.author(), d.word())).collect();
+    assert_eq!(deeds, [("not committed", "edited"), ("Jonas", "edited"), ("Mara", "created")]);
+    let jonas = past.deeds(1).nth(1).unwrap().0.clone();
+    host.send(Command::CompareVersion(Box::new(jonas)));
+    settle(&mut host);
+    let review = &host.state.review;
+    assert_eq!(review.path.as_deref(), Some("a.ipynb"));
+    assert_eq!(review.focused_row(), Some(1), "the cell is in front");
+    assert!(review.shown.is_some() && matches!(&review.compare, Rev::At(id) if id.len() == 40));
+    host.send(Command::TellCell(None));
+    assert!(host.state.review.told.cell.is_none());
+}
+
+/// Executed copies of two runs beside each other, and one of them against the other.
+#[test]
+fn stored_runs_are_put_beside_each_other_and_compared() {
+    use crate::model::matrix::CellState;
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("ws");
+    std::fs::create_dir_all(&root).unwrap();
+    Repo::init(&root).unwrap();
+    let write = |limit: u8| {
+        let query = format!("%%sql\nSELECT {limit} AS picked, 'a long enough text' AS what");
+        let mut doc: serde_json::Value =
+            serde_json::from_slice(&notebook(&["%%sql\nSELECT 1 AS one", &query])).unwrap();
+        for cell in doc["cells"].as_array_mut().unwrap() {
+            cell["execution_count"] = serde_json::Value::Null;
+        }
+        std::fs::write(root.join("a.ipynb"), doc.to_string()).unwrap();
+    };
+    let run = || {
+        let store = crate::engine::store::Store::open(&root).unwrap();
+        let launch = crate::engine::runner::Launch::new("a.ipynb", crate::model::run::Trigger::Window);
+        let cx = JobCtx::detached();
+        let crate::engine::runner::Begin::Started(execution) =
+            crate::engine::runner::begin(&store, &launch, &cx).unwrap()
+        else {
+            panic!("it runs already")
+        };
+        let sink: crate::engine::runner::Sink = Arc::new(|_| {});
+        execution.execute(&cx, &sink).unwrap()
+    };
+    for limit in [3, 3, 5] {
+        write(limit);
+        let done = run();
+        assert!(done.tasks[0].attempts[0].artifact.is_some(), "{done:?}");
+    }
+    let mut host = Host::new(Dirs::below(&dir.path().join("home")), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    let settle = |host: &mut Host| assert!(host.settle(Duration::from_secs(30)));
+    host.send(workspace::Command::Open(root.clone()));
+    settle(&mut host);
+    host.send(Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path: Some("a.ipynb".into()) });
+    settle(&mut host);
+    host.send(Command::ShowRuns(true));
+    settle(&mut host);
+    let runs = &host.state.review.runs;
+    assert!(runs.error.is_none(), "{:?}", runs.error);
+    let grid = runs.grid.clone().unwrap();
+    assert_eq!(grid.columns.iter().map(|c| c.number).collect::<Vec<_>>(), [1, 2, 3]);
+    let second = grid.matrix.rows.iter().position(|r| r.states[2] == CellState::Source).unwrap();
+    assert_eq!(grid.matrix.first, [None, None, Some(second)]);
+    assert_eq!(grid.matrix.rows[second].states[1], CellState::Same);
+    host.send(Command::CompareRuns { run: 2, row: second });
+    settle(&mut host);
+    let review = &host.state.review;
+    assert!(!review.runs.open && review.error.is_none() && review.file_error.is_none(), "{:?}", review.error);
+    assert_eq!(review.base.run().map(str::to_owned), Some(grid.columns[1].run.0.clone()));
+    let FileShape::Notebook(book) = &review.shown.as_ref().unwrap().diff.shape else { panic!("no notebook") };
+    let row = &book.cells[review.focused_row().unwrap()];
+    assert_eq!(row.new, grid.matrix.rows[second].at[2]);
+    assert!(row.source.is_some());
+    assert!(host.state.notices.shown.iter().all(|n| n.tone != crate::app::notify::Tone::Failure));
+}

@@ -93,13 +93,18 @@ fn wrap(ui: &Ui, cx: &PageCx<'_>, half: f32, unified: bool) -> Wrap {
         return Wrap::default();
     }
     let letter = |font| ui.ctx().fonts_mut(|f| f.glyph_width(&font, 'm')).max(1.0);
-    let numbers = if unified { NUMBER * 2.0 } else { NUMBER };
+    let numbers = if unified { NUMBER * 2.0 } else { NUMBER } + blame_width(cx);
     let fit = |width: f32, letter: f32| Some((width / letter).floor().max(8.0) as usize);
     let whole = if unified { half } else { half * 2.0 };
     Wrap {
         line: fit(half - numbers - SIGN - 10.0, letter(cx.theme.mono(MONO))),
         value: fit(whole - 48.0, letter(cx.theme.mono(CONTROL))),
     }
+}
+
+/// Width of the column that says who wrote a line.
+fn blame_width(cx: &PageCx<'_>) -> f32 {
+    if cx.state.review.told.blame { super::past::BLAME } else { 0.0 }
 }
 
 /// Where to scroll to, once, when another change comes to the front.
@@ -328,7 +333,7 @@ impl Pen<'_, '_> {
         x += strong.size().x + 8.0;
         let moved = row.moved && matches!(row.change, CellChange::Same | CellChange::Rerun);
         let (ground, ink) = if moved { (theme.mov, theme.accent) } else { (theme.idle_t, theme.muted) };
-        let room = ((band.right() - x - if shown { 250.0 } else { 120.0 }) / 6.4).clamp(8.0, 90.0) as usize;
+        let room = ((band.right() - x - if shown { 280.0 } else { 150.0 }) / 6.4).clamp(8.0, 90.0) as usize;
         let chip = painter.layout_no_wrap(shorten(&tag, room), theme.medium(SMALL), ink);
         let plate = Rect::from_min_size(pos2(x, y - 10.0), vec2(chip.size().x + 12.0, 20.0));
         painter.rect_filled(plate, 4.0, ground);
@@ -365,6 +370,15 @@ impl Pen<'_, '_> {
         let first = rows.start;
         let mut right = band.right() - if shown { 108.0 } else { 34.0 };
         let y = band.center().y;
+        let has_past = single
+            && matches!(&self.shown.diff.shape, FileShape::Notebook(b) if b.cells.get(first).is_some_and(|c| c.new.is_some()));
+        if has_past {
+            let glyph = ("history", theme.muted);
+            if self.head_button(ui, pos2(right - 24.0, y), ("past", first), glyph, "History of this cell (H)") {
+                self.send.push(Command::TellCell(Some(first)));
+            }
+            right -= 28.0;
+        }
         if single {
             let mine = self.cx.state.board.person().is_some_and(|me| talk.placing.is_approved_by(first, me));
             if shown {
@@ -484,6 +498,22 @@ impl Pen<'_, '_> {
         }
     }
 
+    /// Says who wrote a line of the new side, where that is asked for; gives what is left of its room.
+    fn blame(&self, ui: &Ui, rect: Rect, (text, line): (usize, usize), old: bool) -> Rect {
+        let (FileShape::Notebook(book), true) = (&self.shown.diff.shape, self.cx.state.review.told.blame) else {
+            return rect;
+        };
+        let Some(row) = self.layout.owners.get(text).copied().flatten() else { return rect };
+        if let Some(cell) = book.cells.get(row).and_then(|c| c.new).filter(|_| !old) {
+            super::past::blame_ui(ui, self.cx, rect, (cell, line));
+        }
+        // Beside each other only the new side says it; below each other both leave room.
+        if old && !self.unified {
+            return rect;
+        }
+        rect.with_min_x(rect.left() + super::past::BLAME)
+    }
+
     fn line(&mut self, ui: &Ui, band: Rect, (id, index): (usize, usize), side: Side) {
         let said = self.draw_line(ui, band, (id, index), side);
         self.send.extend(said);
@@ -501,6 +531,7 @@ impl Pen<'_, '_> {
             let at = at as usize;
             let (lines, words) = if old { (&text.old, &row.old_words) } else { (&text.new, &row.new_words) };
             let colours = (lines.start(at), inks[usize::from(!old)].as_ref());
+            let rect = self.blame(ui, rect, (id, at), old);
             let numbers = if both && self.unified {
                 (row.old, row.new)
             } else if old {

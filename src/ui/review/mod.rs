@@ -7,7 +7,9 @@ mod head;
 mod image;
 mod layout;
 pub(in crate::ui) mod line;
+mod matrix;
 mod navigator;
+mod past;
 mod people;
 mod table;
 mod thread;
@@ -78,6 +80,11 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         let width = if ui.available_width() < 1050.0 { 212.0 } else { 264.0 };
         left_panel(ui, theme, "review-files", width, |ui| navigator::navigator_ui(ui, cx));
     }
+    if cx.state.review.runs.open {
+        matrix::matrix_ui(ui, cx);
+        return;
+    }
+    past::history_ui(ui, cx);
     middle_ui(ui, cx, view);
 }
 
@@ -203,6 +210,16 @@ fn talk_keys(ui: &Ui, cx: &mut PageCx<'_>) {
     }
     if hit(ui, &review::APPROVE).is_some() {
         say(cx, Say::Approve(None));
+    }
+    if hit(ui, &review::RUNS).is_some() {
+        cx.send(Command::ShowRuns(!cx.state.review.runs.open));
+    }
+    if hit(ui, &review::BLAME).is_some() {
+        cx.send(Command::ToggleBlame);
+    }
+    if hit(ui, &review::HISTORY).is_some() {
+        let open = cx.state.review.told.cell.is_some();
+        cx.send(Command::TellCell(cx.state.review.focused_row().filter(|_| !open)));
     }
     match hit(ui, &review::THREAD) {
         Some(0) => say(cx, Say::Walk(true)),

@@ -14,7 +14,7 @@ use crate::{
     },
     ui::{
         PageCx,
-        widgets::{Row, hair_x, section_head},
+        widgets::{Row, hair_x, link, section_head},
     },
 };
 
@@ -67,7 +67,15 @@ pub(super) fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     if !review.history.is_empty() {
         ui.add_space(8.0);
         hair_x(ui, theme);
-        section_head(ui, theme, "History of this file", "", |_| {});
+        let runs = review.path.as_deref().is_some_and(is_notebook);
+        section_head(ui, theme, "History of this file", "", |ui| {
+            let name = "By runs";
+            if runs
+                && link(ui, theme, name).on_hover_text("The cells of this notebook by its stored runs (M)").clicked()
+            {
+                send.push(Command::ShowRuns(true));
+            }
+        });
         let left = ui.available_height();
         list(ui, "review-history", left, 24.0, review.history.len(), |ui, i| history_ui(ui, cx, i, &mut send));
     }

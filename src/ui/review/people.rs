@@ -65,6 +65,14 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
     if button.show(ui, theme).on_hover_text("Comment on the change in front (C)").clicked() {
         say(cx, threads::Command::Comment(None));
     }
+    if let (FileShape::Notebook(_), false) = (&shown.diff.shape, narrow) {
+        let on = review.told.blame;
+        let name = if on { "Hide who wrote each line (B)" } else { "Show who wrote each line (B)" };
+        let button = Btn::new("").icon("user").quiet().on(on).name(name);
+        if button.show(ui, theme).on_hover_text(name).clicked() {
+            cx.send(Command::ToggleBlame);
+        }
+    }
 }
 
 /// Threads and drafts in files that do not differ, and what has lost its place in the file in front.

@@ -330,7 +330,7 @@ impl Desk<'_, '_> {
         if let Some(source) = &draft.suggestion {
             let mut text = source.clone();
             let id = ui.make_persistent_id(("propose", &draft.id));
-            ui.label(theme.small("Suggested source"));
+            ui.label(theme.small("The source with your change"));
             let edit = TextEdit::multiline(&mut text)
                 .id(id)
                 .font(theme.mono(CONTROL))

@@ -17,7 +17,7 @@ use std::{
 };
 
 pub use approve::Wanted;
-pub use place::{Lapse, Person, Placing};
+pub use place::{Lapse, Person, Placing, find as placing};
 pub use work::run;
 
 use super::State;

@@ -51,7 +51,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let (mut list, mut skipped) = (Vec::new(), Vec::new());
             for file in files {
                 cx.check()?;
-                let (old, new) = crate::app::review::task::sides(&repo, &from, &compare, &file)?;
+                let (old, new) = crate::app::review::task::sides(env, &repo, &from, &compare, &file)?;
                 match approve::wanted(&file.path, &compare_files_by(&file.path, old, new, &rules)) {
                     Some(more) => list.extend(more),
                     None => skipped.push(file.path),
@@ -60,7 +60,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             send(out, Event::Wanted { list, skipped });
         }
         Task::Export { format, to, compare, threads, approvals } => {
-            let text = written(&root, format, &compare, &threads, &approvals)?;
+            let text = written(env, format, &compare, &threads, &approvals)?;
             match to {
                 Some(path) => {
                     let path = free(&root, &path)?;
@@ -92,17 +92,18 @@ fn free(root: &Path, path: &str) -> Result<String> {
 }
 
 fn written(
-    root: &Path,
+    env: &Env,
     format: Format,
     compare: &Rev,
     threads: &[Arc<Thread>],
     approvals: &[Approval],
 ) -> Result<String> {
-    let repo = Repo::open(root).ok();
+    let root = env.root()?;
+    let repo = Repo::open(&root).ok();
     let read = |path: &str| -> Option<Vec<u8>> {
         match &repo {
-            Some(repo) => repo.read(compare, path).ok().flatten(),
-            None => fsx::read(&fsx::inside(root, path).ok()?).ok(),
+            Some(repo) => crate::app::review::matrix::side(env, repo, compare, path).ok().flatten(),
+            None => fsx::read(&fsx::inside(&root, path).ok()?).ok(),
         }
     };
     let mut contents: HashMap<&str, Option<Content>> = HashMap::new();

@@ -1,0 +1,230 @@
+//! The stored runs of one notebook beside each other, cell by cell.
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Listed, State};
+use crate::{
+    app::{AppState, Effect, Env, Job, action::Action, notify::Notice, shell::Page},
+    base::{Error, Result, fsx, ids::RunId, job::JobCtx},
+    engine::{git::Repo, store::RunQuery, workspace::diff_rules},
+    model::{
+        diff::{Document, is_notebook},
+        git::{Change, ChangedFile, ChangedFiles, Rev},
+        matrix::{self, Matrix},
+        review::CellAnchor,
+        run::{Run, RunState},
+    },
+};
+
+/// Runs that are put beside each other.
+pub const RUNS: usize = 40;
+/// Runs that are looked through for them.
+const LOOKED: usize = 2_000;
+/// Together they take no more than this.
+const BYTES: u64 = 400_000_000;
+
+/// A stored run of the notebook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    pub run: RunId,
+    /// `nightly_flights #412`.
+    pub name: String,
+    pub number: u64,
+    pub at: Timestamp,
+    pub state: RunState,
+    /// Workspace path of the executed copy.
+    pub copy: String,
+}
+
+/// Cells by runs, oldest run first.
+#[derive(Debug, Clone)]
+pub struct Grid {
+    pub path: String,
+    pub columns: Vec<Column>,
+    pub matrix: Matrix,
+    docs: Vec<Arc<Document>>,
+    /// Older runs that are stored and not shown.
+    pub older: usize,
+}
+
+/// What the page shows of runs.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// The runs are shown instead of the comparison.
+    pub open: bool,
+    pub path: Option<String>,
+    pub grid: Option<Arc<Grid>>,
+    pub error: Option<Error>,
+    pub loading: bool,
+}
+
+/// The executed copies of a notebook, newest first.
+fn copies(runs: &[Run], path: &str) -> Vec<Column> {
+    let of_attempt = |run: &Run| kept(run).into_iter().find(|(p, _)| p == path).map(|(_, copy)| copy);
+    let column = |run: &Run| {
+        Some(Column {
+            run: run.id.clone(),
+            name: format!("{} #{}", run.pipeline, run.number),
+            number: run.number,
+            at: run.started_at.unwrap_or(run.queued_at),
+            state: run.state,
+            copy: of_attempt(run)?,
+        })
+    };
+    runs.iter().filter_map(column).collect()
+}
+
+/// Notebooks of which a run kept an executed copy, with the copies.
+fn kept(run: &Run) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for attempt in run.tasks.iter().flat_map(|t| t.attempts.iter().rev()) {
+        let Some(copy) = attempt.artifact.clone() else { continue };
+        let named = attempt.inputs.keys().find(|i| is_notebook(i)).cloned();
+        let Some(path) = named.or_else(|| is_notebook(&run.source).then(|| run.source.clone())) else { continue };
+        if !all.iter().any(|(p, _)| *p == path) {
+            all.push((path, copy));
+        }
+    }
+    all
+}
+
+fn run_of(env: &Env, rev: &Rev) -> Result<Option<Run>> {
+    let Some(id) = rev.run() else { return Ok(None) };
+    let run = env.runs.store(&env.root()?)?.run(&RunId::from(id))?;
+    let run =
+        run.ok_or_else(|| Error::user(format!("There is no stored run {id}")).hint("It may have been cleaned up"));
+    run.map(Some)
+}
+
+/// A file of a side, which may be what a stored run kept.
+pub(super) fn side(env: &Env, repo: &Repo, rev: &Rev, path: &str) -> Result<Option<Vec<u8>>> {
+    let Some(run) = run_of(env, rev)? else { return repo.read(rev, path) };
+    let Some((_, copy)) = kept(&run).into_iter().find(|(p, _)| p == path) else { return Ok(None) };
+    fsx::read(&fsx::inside(&env.root()?, &copy)?).map(Some)
+}
+
+/// What differs where a side is a stored run: its notebooks. `None` where neither is.
+pub(super) fn list(env: &Env, base: &Rev, compare: &Rev) -> Result<Option<Listed>> {
+    let (a, b) = (run_of(env, base)?, run_of(env, compare)?);
+    if a.is_none() && b.is_none() {
+        return Ok(None);
+    }
+    let mut paths: Vec<String> = a.iter().chain(&b).flat_map(kept).map(|(path, _)| path).collect();
+    paths.sort();
+    paths.dedup();
+    let file = |path| ChangedFile { path, old_path: None, change: Change::Modified, untracked: false };
+    let files = ChangedFiles { files: paths.into_iter().map(file).collect(), more: 0 };
+    Ok(Some(Listed { files, commits: Vec::new(), parted: None }))
+}
+
+/// Reads the stored runs of a notebook and compares each with the one before.
+pub fn read(env: &Env, path: &str, cx: &JobCtx) -> Result<Grid> {
+    let root = env.root()?;
+    let store = env.runs.store(&root)?;
+    let all = copies(&store.runs(&RunQuery { limit: Some(LOOKED), ..RunQuery::default() })?, path);
+    let (mut columns, mut docs, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let found = all.len();
+    for column in all {
+        cx.check()?;
+        if columns.len() >= RUNS || bytes > BYTES {
+            break;
+        }
+        // Somebody may have cleaned up; what is there is shown.
+        let Ok(text) = fsx::inside(&root, &column.copy).and_then(|full| fsx::read(&full)) else { continue };
+        bytes += text.len() as u64;
+        let Ok(doc) = Document::parse(&column.copy, text) else { continue };
+        docs.push(Arc::new(doc));
+        columns.push(column);
+    }
+    let older = found - columns.len();
+    columns.reverse();
+    docs.reverse();
+    let rules = diff_rules(&root).unwrap_or_default();
+    cx.check()?;
+    let matrix = matrix::build(&docs, &rules);
+    Ok(Grid { path: path.to_owned(), columns, matrix, docs, older })
+}
+
+/// Shows the runs of the notebook in front, or the comparison again.
+pub(super) fn toggle(review: &mut State, on: bool) -> Vec<Effect> {
+    review.runs.open = on;
+    if !on {
+        return Vec::new();
+    }
+    let Some(path) = review.path.clone().filter(|p| is_notebook(p)) else {
+        review.runs.open = false;
+        let error = Error::user("Only notebooks have cells to compare by runs").hint("Choose a notebook at the left");
+        return vec![Effect::Notice(Notice::error(&error))];
+    };
+    load(review, path)
+}
+
+fn load(review: &mut State, path: String) -> Vec<Effect> {
+    let runs = &mut review.runs;
+    if runs.path.as_ref() != Some(&path) {
+        runs.grid = None;
+    }
+    runs.error = None;
+    runs.loading = true;
+    runs.path = Some(path.clone());
+    vec![Job::cpu("review.runs", super::Task::Runs { path }).titled("Comparing runs").start()]
+}
+
+/// Another file came to the front, or a run ended: what is shown is read again.
+pub(super) fn follow(review: &mut State) -> Vec<Effect> {
+    if !review.runs.open {
+        return Vec::new();
+    }
+    match review.path.clone().filter(|p| is_notebook(p)) {
+        Some(path) => load(review, path),
+        None => {
+            review.runs.open = false;
+            Vec::new()
+        }
+    }
+}
+
+/// The runs arrived.
+pub(super) fn arrived(review: &mut State, path: &str, result: Result<Grid>) {
+    let runs = &mut review.runs;
+    if runs.path.as_deref() != Some(path) {
+        return;
+    }
+    runs.loading = false;
+    match result {
+        Ok(grid) => runs.grid = Some(Arc::new(grid)),
+        Err(e) if e.is_cancelled() => {}
+        Err(e) => runs.error = Some(e),
+    }
+}
+
+/// Compares a run with the one before it, with one cell in front.
+pub(super) fn compare(state: &mut AppState, run: usize, row: usize) -> Vec<Effect> {
+    let review = &mut state.review;
+    let Some(grid) = review.runs.grid.clone() else { return Vec::new() };
+    let Some(column) = grid.columns.get(run) else { return Vec::new() };
+    let before = run.checked_sub(1).and_then(|n| grid.columns.get(n));
+    let side = |c: &Column| Rev::of_run(&c.run.0);
+    let anchor = |run: usize| {
+        let at = grid.matrix.rows.get(row)?.at.get(run).copied().flatten()?;
+        CellAnchor::of(grid.docs.get(run)?, at)
+    };
+    // A cell that is gone is looked for where it was.
+    let cell = anchor(run).or_else(|| anchor(run.checked_sub(1)?));
+    review.told.seek(&grid.path, cell);
+    review.runs.open = false;
+    let base = before.map_or(Rev::Empty, side);
+    super::show(state, base, side(column), Some(grid.path.clone()))
+}
+
+/// What the palette offers.
+pub(super) fn actions(state: &AppState, all: &mut Vec<Action>) {
+    let review = &state.review;
+    if state.shell.page == Page::Review && review.path.as_deref().is_some_and(is_notebook) {
+        let title =
+            if review.runs.open { "Back to the comparison" } else { "Compare the cells of this notebook by runs" };
+        let command = super::Command::ShowRuns(!review.runs.open);
+        all.push(Action::new("Review", title, command).icon("layout-grid").key("M"));
+    }
+}
