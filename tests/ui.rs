@@ -6,6 +6,8 @@
 mod askpass;
 #[path = "ui/board.rs"]
 mod board;
+#[path = "ui/conflict.rs"]
+mod conflict;
 #[path = "ui/data.rs"]
 mod data;
 #[path = "ui/git.rs"]

@@ -28,6 +28,7 @@ and the notebook keeps the whole versions, so that one side can be taken later.
   andon merge base.ipynb mine.ipynb theirs.ipynb -o merged.ipynb
   andon merge --take local merged.ipynb       mine again, byte for byte
   andon merge --done merged.ipynb             decided by hand: the kept versions go
+  andon merge --window merged.ipynb           decided cell by cell in the window; 1 when it was closed before
 Exit code: 0 merged, 1 merged with conflicts, 2 trouble, nothing written.")]
 pub struct Args {
     /// The common version, the local one and the remote one; with --take the notebook with conflicts
@@ -42,6 +43,10 @@ pub struct Args {
     /// Take out what a merge noted in a notebook whose conflicts were decided by hand
     #[arg(long, conflicts_with = "take")]
     pub done: bool,
+    /// Decide the conflicts of a file in the window, and wait for it
+    #[cfg(feature = "gui")]
+    #[arg(long, conflicts_with_all = ["take", "done", "output"])]
+    pub window: bool,
     /// Print one JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -53,6 +58,13 @@ pub fn run(args: &Args) -> i32 {
 }
 
 fn execute(args: &Args) -> Result<i32> {
+    #[cfg(feature = "gui")]
+    if args.window {
+        return match args.files.as_slice() {
+            [file] => super::open::resolve(file),
+            _ => Err(Error::user("--window wants one file").hint("andon merge --window FILE")),
+        };
+    }
     match (args.files.as_slice(), args.take, &args.output) {
         ([file], None, out) if args.done => settle(args, file, out.as_deref().unwrap_or(file)),
         _ if args.done => Err(Error::user("--done wants one notebook").hint("andon merge --done NOTEBOOK")),

@@ -1,9 +1,11 @@
 //! `andon open PATH` and `andon PATH`: the window.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::out;
 use crate::{
-    base::{Error, Result},
+    base::{Error, Result, fsx},
+    engine::{git::Repo, workspace::folder_of},
+    model::settle::is_noted,
     ui::run::{Start, run as show},
 };
 
@@ -20,6 +22,9 @@ pub struct Args {
     /// Keep a file that says what the window shows, for scripts and tests
     #[arg(long, value_name = "FILE")]
     pub describe: Option<PathBuf>,
+    /// Show what is in conflict, with the file in front; exit code 1 when it still is at the end
+    #[arg(long)]
+    pub conflicts: bool,
 }
 
 /// Opens the window and gives the exit code.
@@ -30,10 +35,41 @@ pub fn run(args: &Args) -> i32 {
 fn open(args: &Args) -> Result<i32> {
     let describe = args.describe.as_ref().map(std::path::absolute).transpose();
     let describe = describe.map_err(|e| Error::user("The path after --describe is wrong").because(&e))?;
-    show(Start { path: args.path.clone(), describe, ..Start::default() }).map(|()| 0)
+    if !args.conflicts {
+        return show(Start { path: args.path.clone(), describe, ..Start::default() }).map(|()| 0);
+    }
+    let path = args.path.clone().map_or_else(std::env::current_dir, Ok);
+    let path = path.map_err(|e| Error::io("The present folder is gone").because(&e))?;
+    let (folder, file) = folder_of(&path);
+    if let Some(file) = &file
+        && !in_conflict(&folder, file)?
+    {
+        return Err(Error::user(format!("{file} is not in conflict"))
+            .because_of("git does not list it as unmerged, and no merge noted anything in it"));
+    }
+    show(Start { path: Some(folder.clone()), describe, resolve: Some(file.clone()), ..Start::default() })?;
+    let left = match file {
+        Some(file) => in_conflict(&folder, &file)?,
+        None => Repo::discover(&folder)?.is_some_and(|r| r.situation().is_ok_and(|s| !s.files.is_empty())),
+    };
+    Ok(i32::from(left))
+}
+
+/// Decides a file's conflicts in the window: 0 when they are decided once it is closed, 1 when not.
+pub(super) fn resolve(file: &Path) -> Result<i32> {
+    open(&Args { path: Some(file.to_path_buf()), describe: None, conflicts: true })
+}
+
+/// git has the file as unmerged, or a merge left its notes in it.
+pub(super) fn in_conflict(folder: &Path, file: &str) -> Result<bool> {
+    let unmerged = match Repo::discover(folder)? {
+        Some(repo) => repo.situation()?.files.iter().any(|f| f.path == file),
+        None => false,
+    };
+    Ok(unmerged || fsx::read(&folder.join(file)).is_ok_and(|bytes| is_noted(&bytes)))
 }
 
 /// Opens the window on `path`, or on the sample workspace.
 pub fn window(path: Option<PathBuf>) -> i32 {
-    run(&Args { path, describe: None })
+    run(&Args { path, describe: None, conflicts: false })
 }

@@ -27,7 +27,7 @@ mod task;
 #[cfg(test)]
 mod test;
 
-pub use sheet::{AROUND, Kind, Sheet, has_open};
+pub use sheet::{AROUND, Kind, Sheet, Versions, has_open};
 pub use task::run;
 
 /// Steps that can be undone.
@@ -175,12 +175,21 @@ impl State {
         if self.answer(entry).is_none_or(|a| a.missing(entry).contains(&Part::Source)) {
             return Some("Decide its source first".into());
         }
-        let before = |e: &&Entry| e.at < entry.at && self.answer(e).is_none_or(|a| !a.missing(e).is_empty());
+        // What runs is sources: whose outputs and metadata stand makes no difference to it.
+        let counts = |p: &Part| matches!(p, Part::Source | Part::Cell);
+        let before = |e: &&Entry| e.at < entry.at && self.answer(e).is_none_or(|a| a.missing(e).iter().any(counts));
         self.entries().iter().find(before).map(|e| format!("{} before it is undecided", e.place))
     }
     /// A step can be undone.
     pub fn can_undo(&self) -> bool {
         self.undo.last().is_some_and(|s| Some(s.mark) == self.sheet.as_ref().map(|s| s.mark))
+    }
+    /// The file after or before the one in front, around; none where it is the only one.
+    fn next_file(&self, forward: bool) -> Option<String> {
+        let files = self.files();
+        let at = files.iter().position(|f| Some(f.0) == self.path.as_deref())?;
+        let next = if forward { at + 1 } else { at + files.len() - 1 } % files.len();
+        (next != at).then(|| files.get(next).map(|f| f.0.to_owned())).flatten()
     }
     fn next_open(&self, forward: bool) -> Option<usize> {
         let open = self.open();
@@ -294,7 +303,14 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Select(path) => return select(state, path),
         Command::Focus(at) => conflict.focus = at.min(conflict.entries().len().saturating_sub(1)),
         Command::Next | Command::Previous => {
-            conflict.focus = conflict.next_open(command == Command::Next).unwrap_or(conflict.focus);
+            let forward = command == Command::Next;
+            let inside =
+                conflict.next_open(forward).filter(|i| if forward { *i > conflict.focus } else { *i < conflict.focus });
+            match (inside, conflict.next_file(forward)) {
+                (Some(at), _) => conflict.focus = at,
+                (None, Some(path)) => return select(state, path),
+                (None, None) => conflict.focus = conflict.next_open(forward).unwrap_or(conflict.focus),
+            }
         }
         Command::Step(forward) => {
             let last = conflict.entries().len().saturating_sub(1);

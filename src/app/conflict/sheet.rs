@@ -86,7 +86,7 @@ impl Sheet {
             entries: Vec::new(),
             around: Vec::new(),
             notes: Vec::new(),
-            decided_on_disk: decided_on_disk(path, versions.now.as_deref()),
+            decided_on_disk: decided_on_disk(path, &versions),
             written: BTreeMap::new(),
             mark,
             why_whole: None,
@@ -96,9 +96,9 @@ impl Sheet {
         match sheet.by_parts() {
             Ok(()) => {}
             Err(why) => {
-                sheet.why_whole = Some(why);
                 sheet.kind = Kind::Whole;
-                sheet.entries = vec![whole(&sheet.path, &sheet.versions)];
+                sheet.entries = vec![whole(&sheet.path, &sheet.versions, &why)];
+                sheet.why_whole = Some(why);
             }
         }
         sheet
@@ -108,13 +108,13 @@ impl Sheet {
     fn by_parts(&mut self) -> std::result::Result<(), String> {
         let versions = &self.versions;
         if versions.special {
-            return Err("It is a link or a submodule".into());
+            return Err("a link or a submodule: taken as one side has it".into());
         }
         let (Some(ours), Some(theirs)) = (&versions.ours, &versions.theirs) else {
             let gone = match (&versions.ours, &versions.theirs) {
-                (None, Some(_)) => "It was deleted here and changed there",
-                (Some(_), None) => "It was changed here and deleted there",
-                _ => "It was deleted on both sides",
+                (None, Some(_)) => "deleted here, changed there",
+                (Some(_), None) => "changed here, deleted there",
+                _ => "deleted on both sides",
             };
             return Err(gone.into());
         };
@@ -138,12 +138,12 @@ impl Sheet {
         }
         let text = |bytes: &[u8]| -> std::result::Result<String, String> {
             if bytes.len() > MOST_TEXT {
-                return Err(format!("It is too large to be merged by lines ({})", text::bytes(bytes.len() as u64)));
+                return Err(format!("{} are too much to be merged by lines", text::bytes(bytes.len() as u64)));
             }
             if bytes.contains(&0) {
-                return Err("It is no text".into());
+                return Err("no text: one version is taken as it is".into());
             }
-            String::from_utf8(bytes.to_vec()).map_err(|_| "It is no UTF-8 text".into())
+            String::from_utf8(bytes.to_vec()).map_err(|_| "no UTF-8 text: one version is taken as it is".into())
         };
         let base = text(versions.base.as_deref().unwrap_or_default())?;
         let plan = TextPlan::new(&base, &text(ours)?, &text(theirs)?);
@@ -273,6 +273,12 @@ impl Sheet {
         Some((outputs.iter().map(|o| o.text().to_owned()).collect(), stale))
     }
 
+    /// The outputs of a cell in one version, as they are written.
+    pub fn outputs(&self, entry: &Entry, take: Take) -> Vec<String> {
+        let Kind::Notebook(plan) = &self.kind else { return Vec::new() };
+        plan.outputs(entry, take).iter().map(|o| o.text().to_owned()).collect()
+    }
+
     /// Members of the metadata that both sides changed, of a cell or of the notebook.
     pub fn keys(&self, entry: &Entry) -> Vec<KeyConflict> {
         match &self.kind {
@@ -309,9 +315,12 @@ fn left(base: &[u8], ours: &[u8], theirs: &[u8], now: &[u8]) -> Option<Vec<u8>> 
     merge(base, ours, theirs, Names { local: &local, remote: &remote }).ok().map(|m| m.bytes)
 }
 
-/// The file holds no marks and no notes of a merge.
-fn decided_on_disk(path: &str, now: Option<&[u8]>) -> bool {
-    let Some(now) = now else { return false };
+/// The file holds no marks and no notes of a merge, and is not what git left of one side.
+fn decided_on_disk(path: &str, versions: &Versions) -> bool {
+    let Some(now) = versions.now.as_deref() else { return false };
+    if [&versions.base, &versions.ours, &versions.theirs].iter().any(|v| v.as_deref() == Some(now)) {
+        return false;
+    }
     if is_notebook(path) {
         return Notebook::parse(now).is_ok() && !is_noted(now) && open_cells(now).is_ok_and(|open| open.is_empty());
     }
@@ -320,7 +329,7 @@ fn decided_on_disk(path: &str, now: Option<&[u8]>) -> bool {
 }
 
 /// The versions of a file that takes no merge by parts: one is chosen.
-fn whole(path: &str, versions: &Versions) -> Entry {
+fn whole(path: &str, versions: &Versions, why: &str) -> Entry {
     let text = |bytes: &Option<Vec<u8>>| -> Option<Arc<str>> {
         let bytes = bytes.as_deref()?;
         let size = text::bytes(bytes.len() as u64);
@@ -338,7 +347,7 @@ fn whole(path: &str, versions: &Versions) -> Entry {
     let texts = [text(&versions.base), text(&versions.ours), text(&versions.theirs)];
     Entry {
         parts: vec![Part::Cell],
-        how: "one version is taken as it is".into(),
+        how: why.to_owned(),
         place: "The file".into(),
         title: path.rsplit('/').next().unwrap_or(path).to_owned(),
         chunks: vec![Chunk::Merged(Vec::new())],

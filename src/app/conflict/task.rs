@@ -21,7 +21,7 @@ use crate::{
     },
     model::{
         blame::{Deed, Version, stories},
-        diff::is_notebook,
+        diff::{CellView, is_notebook},
         git::CommitInfo,
         merge::{Answer, Entry, Take},
         notebook::Notebook,
@@ -233,13 +233,27 @@ fn touched(
     let told = stories(&docs);
     let commit = |v: usize| versions.get(v).map(|v| &v.file.commit).filter(|c| own.contains_key(c.id.as_str()));
     let last = |entry: &Entry| -> Option<CommitInfo> {
-        let place = entry.places.get(side).copied().flatten()?;
+        let Some(place) = entry.places.get(side).copied().flatten() else {
+            return gone(sheet, entry, &docs).and_then(commit).cloned();
+        };
         let deeds = &told.get(place)?.deeds;
         // What a person wrote says more than where it was moved and what it put out.
         let written = |d: &Deed| matches!(d, Deed::Edited | Deed::Created | Deed::Split);
         let of = |fits: &dyn Fn(&Deed) -> bool| deeds.iter().rev().filter(|d| fits(&d.1)).find_map(|d| commit(d.0));
         of(&written).or_else(|| of(&|_| true)).cloned()
     };
-    // The cell is gone on this side: the commit that changed the notebook last is the best there is.
     Ok(sheet.entries.iter().filter_map(|e| Some((e.at, last(e)?))).collect())
+}
+
+/// The newest version that took out a cell of the base.
+fn gone(sheet: &Sheet, entry: &Entry, versions: &[Version]) -> Option<usize> {
+    let Kind::Notebook(plan) = &sheet.kind else { return None };
+    let cell = plan.view(entry, Take::Base)?;
+    let has = |v: &Version| {
+        let same = |c: &CellView| (c.id.is_some() && c.id == cell.id) || c.source_hash == cell.source_hash;
+        v.doc.cells.iter().any(same)
+    };
+    let all = versions.iter().enumerate().rev();
+    let mut out = all.filter(|(_, v)| !has(v) && v.parents.iter().any(|p| versions.get(*p).is_some_and(has)));
+    out.next().map(|(n, _)| n)
 }

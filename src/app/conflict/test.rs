@@ -303,5 +303,9 @@ fn a_file_decided_elsewhere_is_taken_as_it_stands() {
     assert_eq!(place.read("t.txt"), "one\nboth\nthree\n");
     assert!(!place.conflict().has("t.txt"));
     place.send(Command::Open(Some("gone.txt".into())));
-    assert!(place.conflict().sheet.as_ref().is_some_and(|s| s.decided_on_disk));
+    let theirs = |place: &Place| place.conflict().sheet.as_ref().is_some_and(|s| s.decided_on_disk);
+    assert!(!theirs(&place), "git left their version: nobody decided that");
+    place.send(Command::Open(Some("n.ipynb".into())));
+    place.send(Command::Next);
+    assert_eq!(place.conflict().path.as_deref(), Some("gone.txt"), "after the last conflict of a file the next file");
 }

@@ -28,7 +28,7 @@ What enable writes, and what git then calls:
   git log -p, show, blame  andon git textconv      as text without what a run changes by itself
   git merge, rebase, ...   andon git merge-driver  a conflict leaves a notebook that opens
   git difftool -t andon    andon git difftool      two files by cells
-  git mergetool -t andon   andon git mergetool     asks which version stands
+  git mergetool -t andon   andon git mergetool     asks which version stands, or opens the window (--window at once)
 Where Andon is not installed, each does what git does without it.
 
 For a patch to be applied: git format-patch, or git diff --no-ext-diff --no-textconv.
@@ -42,7 +42,7 @@ Words git gives:
   textconv FILE
   merge-driver BASE LOCAL REMOTE [MARKER-SIZE PATH BASE-NAME LOCAL-NAME REMOTE-NAME]
   difftool LOCAL REMOTE [MERGED]
-  mergetool BASE LOCAL REMOTE MERGED")]
+  mergetool [--window] BASE LOCAL REMOTE MERGED")]
 pub struct Args {
     #[command(subcommand)]
     pub command: Sub,

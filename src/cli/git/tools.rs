@@ -13,6 +13,7 @@ use crate::{
         out::{page, say},
     },
     model::{
+        diff::is_notebook,
         merge::{Names, merge},
         notebook::Notebook,
         settle::{is_noted, open_cells, settled},
@@ -37,6 +38,12 @@ pub(super) fn difftool(words: &[OsString]) -> Result<i32> {
 
 /// `andon git mergetool BASE LOCAL REMOTE MERGED`: writes what merges, asks which version stands where it does not.
 pub(super) fn mergetool(words: &[OsString]) -> Result<i32> {
+    let in_window = words.first().is_some_and(|w| w == "--window");
+    let words = words.get(usize::from(in_window)..).unwrap_or_default();
+    if let ([_, _, _, merged], true) = (words, in_window) {
+        window(Path::new(merged))?;
+        return Ok(i32::from(!is_decided(Path::new(merged))));
+    }
     let [base, local, remote, merged] = words else {
         return Err(Error::user("git mergetool wants four files: BASE LOCAL REMOTE MERGED"));
     };
@@ -79,6 +86,9 @@ pub(super) fn mergetool(words: &[OsString]) -> Result<i32> {
             },
             Answer::Window => {
                 window(out)?;
+                if is_decided(out) {
+                    return Ok(0);
+                }
                 continue;
             }
             Answer::Quit => break,
@@ -99,10 +109,19 @@ fn as_it_stands(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The notebook in the window; comes back when it is closed.
+/// git's marks and a merge's notes are gone from the file, or the file itself is.
+fn is_decided(file: &Path) -> bool {
+    let Ok(bytes) = fsx::read(file) else { return !file.exists() };
+    let whole = !is_notebook(&file.to_string_lossy()) || Notebook::parse(bytes.as_slice()).is_ok();
+    let marks: [&[u8]; 2] = [b"<<<<<<< ", b">>>>>>> "];
+    let marked = bytes.split(|b| *b == b'\n').any(|line| marks.iter().any(|m| line.starts_with(m)));
+    whole && !marked && !is_noted(&bytes) && open_cells(&bytes).map_or(true, |open| open.is_empty())
+}
+
+/// The conflicts of the file in the window; comes back when it is closed.
 fn window(file: &Path) -> Result<()> {
     let me = std::env::current_exe().map_err(|e| Error::io("Could not find this program's own file").because(&e))?;
-    let ended = std::process::Command::new(me).arg("open").arg(file).status();
+    let ended = std::process::Command::new(me).args(["open", "--conflicts"]).arg(file).status();
     ended.map(drop).map_err(|e| Error::io("Could not open the window").because(&e))
 }
 
@@ -132,7 +151,7 @@ fn question(file: &Path, clean: bool) -> Result<Answer> {
         choices.push(("cells", "merged by cells, without conflicts", Answer::Cells));
     }
     if has_window() {
-        choices.push(("window", "open it in the window first", Answer::Window));
+        choices.push(("window", "decide it cell by cell in the window", Answer::Window));
     }
     choices.push(("quit", "leave it undecided", Answer::Quit));
     say(&format!("{}:", file.display()));

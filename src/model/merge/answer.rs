@@ -160,7 +160,7 @@ impl Answer {
         let mut all = Vec::new();
         for part in &entry.parts {
             let open = match part {
-                Part::Source => is_open(&self.text(entry)),
+                Part::Source => self.is_text_open(),
                 Part::Outputs => self.outputs.is_none(),
                 Part::Metadata | Part::Notebook => self.metadata.is_none(),
                 Part::Cell => self.cell.is_none(),
@@ -174,6 +174,15 @@ impl Answer {
             all.push(Part::Source);
         }
         all
+    }
+
+    /// A stretch is left undecided. Asked for every entry in every frame, so the text itself is looked at only where a
+    /// person wrote it.
+    fn is_text_open(&self) -> bool {
+        match &self.typed {
+            Some(typed) => is_open(typed),
+            None => self.whole.is_none() && self.picks.iter().any(Option::is_none),
+        }
     }
 
     /// True when it needs no decision or has one.

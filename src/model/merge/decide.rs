@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Merger, Plan, Take,
+    Merger, Part, Plan, Take,
     cell::{self, MergedCell},
     marked, merge, minor_of,
     order::Item,
@@ -99,7 +99,9 @@ impl Plan {
             let Some(item) = self.order.items.get(at).copied() else { continue };
             let choice = choices.cells.get(&at).filter(|c| !c.is_of_place_alone());
             if let Some(MergedCell { raw, conflicts, stale }) = merger.merged(item, choice)? {
-                if !conflicts.is_empty() {
+                // What runs is sources: whose outputs and metadata stand makes no difference to it.
+                let counts = |part: &Part| until.is_none() || matches!(part, Part::Source | Part::Cell);
+                if conflicts.iter().any(counts) {
                     undecided.push(format!("cell {}", at + 1));
                 }
                 let own: Vec<(&str, String)> =

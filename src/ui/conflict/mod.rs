@@ -16,7 +16,7 @@ use super::PageCx;
 use crate::{
     app::{
         conflict::{Command, State},
-        keymap::conflict as keys,
+        keymap::conflict,
     },
     base::text::count,
     model::{
@@ -49,7 +49,9 @@ pub struct View {
     buffer_of: Option<Place>,
     /// Where the lines of the result differ from the base.
     tints: result::Tints,
-    outputs: HashMap<Place, (u64, Vec<Output>, OutputsView)>,
+    /// Decoded outputs by the entry and which of them.
+    outputs: HashMap<(Place, usize), (u64, Vec<Output>, OutputsView)>,
+    outcome: result::Outcome,
     ran: OutputsView,
     pictures: Pictures,
     /// The entry that was last scrolled to.
@@ -289,7 +291,6 @@ fn notes_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
     let Some(sheet) = cx.state.conflict.sheet.clone() else { return };
     let mut lines: Vec<String> = sheet.notes.clone();
-    lines.extend(sheet.why_whole.iter().map(|w| format!("{w}: one version is taken as it is.")));
     if !sheet.written.is_empty() {
         lines.push("What was written in the file since the merge is kept.".to_owned());
     }
@@ -312,8 +313,10 @@ fn title_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &crate::model::merge::Entry
     ui.horizontal(|ui| {
         ui.label(theme.heading(entry.place.as_str()));
         let settled = cx.state.conflict.is_settled(entry);
+        let more = cx.state.conflict.files().len() > 1;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let none = cx.state.conflict.open().is_empty().then_some("Nothing is left to decide in this file");
+            let none =
+                (cx.state.conflict.open().is_empty() && !more).then_some("Nothing is left to decide in this file");
             if Btn::new("Next").icon("arrow-down").key("N").quiet().disabled(none).show(ui, theme).clicked() {
                 cx.send(Command::Next);
             }
@@ -361,51 +364,51 @@ fn keys_ui(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         return;
     }
     // Both work while the result is written as well.
-    if hit(ui, &keys::RUN).is_some() {
+    if hit(ui, &conflict::RUN).is_some() {
         cx.send(Command::Run);
     }
-    if hit(ui, &keys::FINISH).is_some() {
+    if hit(ui, &conflict::FINISH).is_some() {
         cx.send(Command::Finish);
     }
     if ui.ctx().egui_wants_keyboard_input() {
         return;
     }
-    if hit(ui, &keys::REDO).is_some() {
+    if hit(ui, &conflict::REDO).is_some() {
         cx.send(Command::Redo);
-    } else if hit(ui, &keys::UNDO).is_some() {
+    } else if hit(ui, &conflict::UNDO).is_some() {
         cx.send(Command::Undo);
     }
-    if let Some(n) = hit(ui, &keys::WHOLE)
+    if let Some(n) = hit(ui, &conflict::WHOLE)
         && let Some((take, _)) = SIDES.get(n)
     {
         cx.send(Command::Whole(*take));
     }
-    if let Some(n) = hit(ui, &keys::TAKE) {
+    if let Some(n) = hit(ui, &conflict::TAKE) {
         let pick = [Pick::Local, Pick::Base, Pick::Remote, Pick::Both];
         if let Some(pick) = pick.get(n) {
             cx.send(Command::Pick(*pick));
         }
     }
-    match hit(ui, &keys::CHANGE) {
+    match hit(ui, &conflict::CHANGE) {
         Some(0) => cx.send(Command::Next),
         Some(_) => cx.send(Command::Previous),
         None => {}
     }
-    if hit(ui, &keys::EDIT).is_some() {
+    if hit(ui, &conflict::EDIT).is_some() {
         result::give_focus(ui, view);
     }
     // Enter, arrows and Escape belong to what has the focus first.
     if ui.ctx().memory(|m| m.focused().is_some()) {
         return;
     }
-    if let Some(n) = hit(ui, &keys::WALK) {
+    if let Some(n) = hit(ui, &conflict::WALK) {
         cx.send(Command::Step(n % 2 == 0));
     }
-    if hit(ui, &keys::USE).is_some() {
+    if hit(ui, &conflict::USE).is_some() {
         cx.send(Command::Use);
     }
     let floats = cx.state.shell.show_notices || cx.state.shell.show_jobs;
-    if !floats && hit(ui, &keys::BACK).is_some() {
+    if !floats && hit(ui, &conflict::BACK).is_some() {
         cx.send(Command::Close);
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     base::{text::shorten, time},
     model::{
         git::{CommitInfo, Rev},
-        merge::{Entry, Part, Take},
+        merge::{Entry, KeyConflict, Part, Take},
     },
     ui::{
         PageCx,
@@ -91,24 +91,35 @@ pub(super) fn metadata_ui(ui: &mut Ui, cx: &mut PageCx<'_>, sheet: &Sheet, entry
             }
         });
         hair_x(ui, theme);
+        let head = KeyConflict { key: "Value".into(), values: ["Base", "Ours", "Theirs"].map(|s| Some(s.to_owned())) };
+        values_ui(ui, theme, &head, None, true);
         for conflict in keys.iter().take(200) {
-            ui.horizontal(|ui| {
-                let width = ((ui.available_width() - 24.0) / 4.0).max(60.0);
-                let [base, ours, theirs] = &conflict.values;
-                let mut cell = |text: &str, strong: bool| {
-                    let size = vec2(width, 20.0);
-                    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-                        ui.set_width(width);
-                        let one = shorten(&text.split_whitespace().collect::<Vec<_>>().join(" "), 200);
-                        let shown = if strong { theme.code(one) } else { theme.code(one).color(theme.muted) };
-                        ui.add(egui::Label::new(shown).truncate()).on_hover_text(text);
-                    });
+            values_ui(ui, theme, conflict, now, false);
+        }
+    });
+}
+
+/// A line of the table: the key, then ours, the base and theirs.
+fn values_ui(ui: &mut Ui, theme: &Theme, conflict: &KeyConflict, now: Option<Take>, head: bool) {
+    ui.horizontal(|ui| {
+        let width = ((ui.available_width() - 24.0) / 4.0).max(60.0);
+        let [base, ours, theirs] = &conflict.values;
+        let mut cell = |text: &str, strong: bool| {
+            let size = vec2(width, 20.0);
+            ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+                ui.set_width(width);
+                let one = shorten(&text.split_whitespace().collect::<Vec<_>>().join(" "), 200);
+                let shown = match (head, strong) {
+                    (true, _) => theme.section(one),
+                    (false, true) => theme.code(one),
+                    (false, false) => theme.code(one).color(theme.muted),
                 };
-                cell(&conflict.key, true);
-                for (value, take) in [(ours, Take::Local), (base, Take::Base), (theirs, Take::Remote)] {
-                    cell(value.as_deref().unwrap_or("not set"), now == Some(take));
-                }
+                ui.add(egui::Label::new(shown).truncate()).on_hover_text(text);
             });
+        };
+        cell(&conflict.key, true);
+        for (value, take) in [(ours, Take::Local), (base, Take::Base), (theirs, Take::Remote)] {
+            cell(value.as_deref().unwrap_or("not set"), now == Some(take));
         }
     });
 }

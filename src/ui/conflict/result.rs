@@ -1,4 +1,6 @@
 //! The result as it would be written: an editor with its lines marked against the base, and what a run of it shows.
+use std::sync::Arc;
+
 use egui::{Align, Frame, Galley, Id, Layout, Margin, Rect, Shape, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use super::{Place, View, columns};
@@ -71,6 +73,25 @@ impl Tints {
     }
 }
 
+/// What the cell in front would put out, made anew only when its answer changes: outputs can be large.
+#[derive(Default)]
+pub(super) struct Outcome {
+    of: Option<(Place, Answer)>,
+    revision: u64,
+    raw: Arc<[String]>,
+    stale: bool,
+}
+
+impl Outcome {
+    fn update(&mut self, place: Place, answer: &Answer, make: impl FnOnce() -> (Vec<String>, bool)) {
+        if self.of.as_ref().is_some_and(|(p, a)| *p == place && a == answer) {
+            return;
+        }
+        let (raw, stale) = make();
+        *self = Self { of: Some((place, answer.clone())), revision: self.revision + 1, raw: raw.into(), stale };
+    }
+}
+
 fn editor_id(place: Place) -> Id {
     Id::unique(("conflict-result", place))
 }
@@ -112,6 +133,7 @@ fn words(sheet: &Sheet, entry: &Entry, answer: &Answer) -> String {
     let open = picks.iter().filter(|p| p.is_none()).count();
     let first = picks.iter().flatten().next().copied();
     match (picks.len(), open, first) {
+        (0, ..) if entry.is_conflict() && sheet.is_text(entry) => "the text merged by itself".into(),
         (0, ..) if entry.is_conflict() => String::new(),
         (0, ..) => "merged by itself".into(),
         (_, 0, Some(pick)) if picks.iter().all(|p| *p == Some(pick)) => match pick {
@@ -373,7 +395,8 @@ pub(super) fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shee
     }
     let theme = cx.theme;
     let place = (sheet.mark, entry.at);
-    let (raw, stale) = sheet.outcome(entry, &answer).unwrap_or_default();
+    view.outcome.update(place, &answer, || sheet.outcome(entry, &answer).unwrap_or_default());
+    let (stale, none) = (view.outcome.stale, view.outcome.raw.is_empty());
     Frame::NONE.fill(theme.panel).stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -397,26 +420,21 @@ pub(super) fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shee
         Frame::NONE.inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
             ui.set_width(ui.available_width());
             let fresh = ran.as_ref().filter(|_| !matches!(answer.outputs, Some(Results::Of(_) | Results::None)));
+            let open = entry.parts.contains(&Part::Outputs) && answer.outputs.is_none();
             let acts = match fresh {
+                None if open => both_ui(ui, cx, view, sheet, entry),
                 Some(ran) if ran.outputs.is_empty() => {
                     ui.label(theme.muted("The cell put nothing out"));
                     Vec::new()
                 }
                 Some(ran) => draw_outputs(ui, theme, &ran.outputs, &mut view.ran, &mut view.pictures),
-                None if raw.is_empty() => {
+                None if none => {
                     ui.label(theme.muted("No outputs"));
                     Vec::new()
                 }
                 None => {
-                    let key = raw.iter().fold(7, |all: u64, o| all.rotate_left(9) ^ hash(o.as_bytes()));
-                    if view.outputs.len() > 200 {
-                        view.outputs.clear();
-                    }
-                    let cached = view.outputs.entry(place).or_default();
-                    if cached.0 != key {
-                        *cached = (key, output::view(raw.iter().map(String::as_str)), Default::default());
-                    }
-                    draw_outputs(ui, theme, &cached.1, &mut cached.2, &mut view.pictures)
+                    let raw = view.outcome.raw.clone();
+                    drawn(ui, cx, view, (place, 0), (view.outcome.revision, || raw.to_vec()))
                 }
             };
             for act in acts {
@@ -431,6 +449,43 @@ pub(super) fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shee
             }
         });
     });
+}
+
+/// Outputs as they are written, decoded once.
+fn drawn(
+    ui: &mut Ui,
+    cx: &PageCx<'_>,
+    view: &mut View,
+    place: (Place, usize),
+    (key, raw): (u64, impl FnOnce() -> Vec<String>),
+) -> Vec<Act> {
+    if view.outputs.len() > 200 {
+        view.outputs.clear();
+    }
+    let cached = view.outputs.entry(place).or_default();
+    if cached.0 != key {
+        *cached = (key, output::view(raw().iter().map(String::as_str)), Default::default());
+    }
+    draw_outputs(ui, cx.theme, &cached.1, &mut cached.2, &mut view.pictures)
+}
+
+/// The outputs of both sides beside each other, as long as none is chosen.
+fn both_ui(ui: &mut Ui, cx: &PageCx<'_>, view: &mut View, sheet: &Sheet, entry: &Entry) -> Vec<Act> {
+    let theme = cx.theme;
+    let width = (ui.available_width() - 16.0) * 0.5;
+    let mut acts = Vec::new();
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 16.0;
+        for (n, (take, name)) in [(Take::Local, "Ours"), (Take::Remote, "Theirs")].into_iter().enumerate() {
+            ui.allocate_ui_with_layout(vec2(width, 0.0), Layout::top_down(Align::Min), |ui| {
+                ui.set_width(width);
+                ui.label(theme.section(name));
+                let place = ((sheet.mark, entry.at), n + 1);
+                ui.push_id(n, |ui| acts.extend(drawn(ui, cx, view, place, (1, || sheet.outputs(entry, take)))));
+            });
+        }
+    });
+    acts
 }
 
 #[derive(Clone, Copy, PartialEq)]

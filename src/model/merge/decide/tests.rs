@@ -170,6 +170,11 @@ fn a_notebook_runs_up_to_a_cell() {
     let (bytes, at) = plan.decide_until(&choices, 1).unwrap();
     assert_eq!((sources(&bytes), at), (vec!["a = 1".to_owned(), "b = a + 2".to_owned()], 1));
     assert!(plan.decide_until(&choices, 3).unwrap_err().what.contains("cell 3"));
+    // Whose outputs stand makes no difference to a run.
+    let of = |n: u64, printed: &str| book(&[ran("a", "a = 1", n, printed), code("b", "b = a")]);
+    let plan = Plan::new(&of(1, "x\n"), &of(2, "y\n"), &of(3, "z\n")).unwrap();
+    assert_eq!(plan.entries[0].parts, [super::super::Part::Outputs]);
+    assert!(plan.decide_until(&Choices::default(), 1).is_ok() && plan.decide(&Choices::default()).is_err());
 }
 
 #[test]
