@@ -94,8 +94,9 @@ fn any_two_files_are_compared_without_a_panic_and_their_difference_applies() {
 fn any_three_files_are_merged_without_a_panic_and_no_side_is_lost() {
     let mut rng = Rng(3);
     let mut merged = 0;
-    for _ in 0..1_000 {
-        let base = some(&mut rng);
+    for n in 0..1_000 {
+        // Half of them from a whole notebook, else hardly one of three would be readable.
+        let base = if n % 2 == 0 { SEEDS[rng.below(SEEDS.len())].to_vec() } else { some(&mut rng) };
         let (local, remote) = (twisted(&mut rng, &base), twisted(&mut rng, &base));
         merged += u32::from(bodies::merge_three(&base, &local, &remote));
     }

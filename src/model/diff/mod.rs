@@ -30,6 +30,7 @@ pub use file::{FileDiff, FileShape, Picture, compare_files, compare_files_by, is
 pub use image::{Fit, Heat, ImageDiff, ImageView, Region, SHOWN_SIDE, SSIM_PIXELS};
 pub use noise::{Noise, Rules};
 pub use number::{Delta, Metric};
+pub(in crate::model) use order::linked;
 pub use output::{OutputChange, OutputDetail, OutputDiff};
 pub use table::{TableData, TableDiff, TableRow};
 

@@ -100,6 +100,17 @@ pub(super) fn links(rows: &mut [CellDiff], old: &Document, new: &Document) {
     }
 }
 
+/// Cells of one side that were split off a cell of the other or joined into one: where they stand, and the link.
+pub(in crate::model) fn linked(
+    old: &Document,
+    new: &Document,
+    m: &Matching,
+) -> Vec<(Option<usize>, Option<usize>, Link)> {
+    let mut rows = rows(old, new, m);
+    links(&mut rows, old, new);
+    rows.into_iter().filter_map(|r| Some((r.old, r.new, r.link?))).collect()
+}
+
 /// The partner, on the other side, of a neighbour of `at` that holds 60 % of its lines which the neighbour lacks.
 fn came_from(at: usize, here: &[CellView], across: &[Option<usize>], there: &[CellView]) -> Option<usize> {
     let lines: Vec<&str> = words_of(here.get(at)?).collect();

@@ -1,7 +1,7 @@
 //! Three-way merge of notebooks: order and content apart, then put together by splicing.
 //!
 //! [`order`] merges which cells there are and where they stand, [`cell`] what each holds, with [`text`] for sources and
-//! [`object`] for metadata. The result is a valid notebook in every case: a conflicting source holds git's marks, and
+//! [`object`] for metadata; [`split`] makes a split or join of one side in the others first. The result is a valid notebook in every case: a conflicting source holds git's marks, and
 //! the notebook's metadata keep all three versions ([`keep`]), so that one side's file can be had back byte for byte.
 //! Nothing here depends on which side is which: the same two versions merge to the same notebook either way around.
 mod answer;
@@ -12,6 +12,7 @@ mod keep;
 mod object;
 mod order;
 mod plan;
+mod split;
 mod text;
 
 use std::collections::HashSet;
@@ -28,10 +29,11 @@ pub use text::{Chunk, Merge3, merge as merge_text};
 use self::{
     cell::{MergedCell, Telling, Version},
     object::with_member,
-    order::{Item, Order, Side},
+    order::{Item, Order},
+    split::Carried,
 };
 use super::{
-    diff::{Document, VOLATILE_NOTEBOOK, align::align},
+    diff::{Document, VOLATILE_NOTEBOOK},
     json::{Bytes, Json, splice},
     notebook::{Cell, Notebook},
     settle,
@@ -82,6 +84,8 @@ struct Version3 {
     json: Json,
     doc: Document,
     book: Notebook,
+    /// Where each cell stands in the file, when the cells are not those of the file.
+    places: Option<Vec<usize>>,
 }
 
 impl Version3 {
@@ -95,7 +99,11 @@ impl Version3 {
                 .because_of(why)
                 .hint("Convert it to format 4 first"));
         }
-        Ok(Self { doc: Document::read(name, &json)?, book, json })
+        Ok(Self { doc: Document::read(name, &json)?, book, json, places: None })
+    }
+    /// Where the cell stands in the file.
+    fn place(&self, at: usize) -> usize {
+        self.places.as_ref().and_then(|p| p.get(at)).copied().unwrap_or(at)
     }
     fn version(&self, at: usize) -> Option<Version<'_>> {
         Some(Version { raw: self.book.cells().get(at)?, view: self.doc.cells.get(at)? })
@@ -135,17 +143,22 @@ pub fn merge(
     let (b, l, r) = (read("base", &base)?, read("local", &local)?, read("remote", &remote)?);
     // Which side comes first is a matter of content alone.
     let flip = (hash(&local), &local[..]) > (hash(&remote), &remote[..]);
-    let mut merger = if flip { Merger::new(&b, &r, &l) } else { Merger::new(&b, &l, &r) };
+    let files = [&b, &l, &r].map(|v| v.json.clone());
+    let ready = split::carried(if flip { [b, r, l] } else { [b, l, r] });
+    let [b, first, second] = &ready.versions;
+    let mut merger = Merger::new(b, first, second);
     merger.names = names;
     merger.flip = flip;
-    let mut merged = merger.run()?;
-    for (name, side) in [("local", &l), ("remote", &r)] {
+    let mut merged = merger.run(&ready)?;
+    for (name, side) in
+        if flip { [("local", second), ("remote", first)] } else { [("local", first), ("remote", second)] }
+    {
         if side.doc.cells.iter().any(|c| settle::has_marks(&c.source)) {
             merged.notes.push(format!("The {name} version still holds marks of an older conflict"));
         }
     }
     if !merged.conflicts.is_empty() {
-        keep_versions(&mut merged, [&b.json, &l.json, &r.json])?;
+        keep_versions(&mut merged, files.each_ref())?;
     }
     // Whatever happened: nothing is written that cannot be opened.
     let bytes = Bytes::from(std::mem::take(&mut merged.bytes));
@@ -207,14 +220,9 @@ impl<'a> Merger<'a> {
         Self { base, first, second, names, flip: false, out: Merged::whole(Bytes::from(Vec::new())) }
     }
 
-    fn run(mut self) -> Result<Merged> {
-        let matchings = [align(&self.base.doc, &self.first.doc), align(&self.base.doc, &self.second.doc)];
-        let order = order::merge(
-            &self.base.doc,
-            Side { doc: &self.first.doc, matching: &matchings[0] },
-            Side { doc: &self.second.doc, matching: &matchings[1] },
-        );
-        self.say(&order);
+    fn run(mut self, ready: &Carried) -> Result<Merged> {
+        let order = ready.order();
+        self.say(&order, ready.count);
         let (envelope, open) = self.envelope(None)?;
         if !open.is_empty() {
             self.conflict(Item::default(), None, Part::Notebook);
@@ -229,8 +237,14 @@ impl<'a> Merger<'a> {
         Ok(self.out)
     }
 
-    fn say(&mut self, order: &Order) {
+    fn say(&mut self, order: &Order, carried: usize) {
         let cells = |n: usize| count(n as u64, "cell");
+        if carried > 0 {
+            let n = cells(carried);
+            self.out
+                .notes
+                .push(format!("{n} split or joined by one side and edited by the other; the edits went along"));
+        }
         if !order.reruns_deleted.is_empty() {
             let n = cells(order.reruns_deleted.len());
             self.out.notes.push(format!("{n} deleted that the other side had only run again"));
@@ -243,8 +257,15 @@ impl<'a> Merger<'a> {
 
     /// Records a conflict in the words of the caller.
     fn conflict(&mut self, item: Item, merged: Option<usize>, part: Part) {
-        let (local, remote) = if self.flip { (item.remote, item.local) } else { (item.local, item.remote) };
-        self.out.conflicts.push(Conflict { base: item.base, local, remote, part, merged });
+        let [base, local, remote] = self.places(item);
+        self.out.conflicts.push(Conflict { base, local, remote, part, merged });
+    }
+
+    /// Where the cell stands in the base, the local and the remote file.
+    fn places(&self, item: Item) -> [Option<usize>; 3] {
+        let base = item.base.map(|i| self.base.place(i));
+        let (first, second) = (item.local.map(|i| self.first.place(i)), item.remote.map(|i| self.second.place(i)));
+        if self.flip { [base, second, first] } else { [base, first, second] }
     }
 
     /// Everything around the cells, with an empty list of them, and the members that both sides changed; of these
@@ -318,13 +339,13 @@ impl<'a> Merger<'a> {
         }
         if !merged.conflicts.is_empty() {
             let parts = serde_json::to_string(&merged.conflicts).unwrap_or_default();
-            let (local, remote) = if self.flip { (item.remote, item.local) } else { (item.local, item.remote) };
+            let [base, local, remote] = self.places(item);
             let place = |p: Option<usize>| p.map_or_else(|| "null".to_owned(), |n| n.to_string());
             own.push((
                 "conflict",
                 format!(
                     "{{\"parts\": {parts}, \"base\": {}, \"local\": {}, \"remote\": {}}}",
-                    place(item.base),
+                    place(base),
                     place(local),
                     place(remote)
                 ),

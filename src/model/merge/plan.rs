@@ -6,12 +6,13 @@ use super::{
     cell::Version,
     merge_text,
     object::{self, keys, meaning},
-    order::{self, Item, Order, Side},
+    order::{Item, Order},
+    split,
 };
 use crate::{
     base::{Result, fsx::hash, text::shorten},
     model::{
-        diff::{CellType, CellView, Form, VOLATILE_CELL, VOLATILE_NOTEBOOK, align::align},
+        diff::{CellType, CellView, Form, VOLATILE_CELL, VOLATILE_NOTEBOOK},
         json::{Bytes, Json, Value},
         notebook::Cell,
     },
@@ -98,34 +99,27 @@ impl Plan {
     /// # Errors
     /// When one of the three is no notebook of format 4.
     pub fn new(base: &[u8], local: &[u8], remote: &[u8]) -> Result<Self> {
-        let versions =
-            [Version3::read("base", base)?, Version3::read("local", local)?, Version3::read("remote", remote)?];
+        let (b, l, r) =
+            (Version3::read("base", base)?, Version3::read("local", local)?, Version3::read("remote", remote)?);
         let flip = (hash(local), local) > (hash(remote), remote);
+        let ready = split::carried(if flip { [b, r, l] } else { [b, l, r] });
+        let (order, carried) = (ready.order(), ready.count);
+        let [b, first, second] = ready.versions;
         let mut plan = Self {
-            versions,
+            versions: if flip { [b, second, first] } else { [b, first, second] },
             flip,
-            order: Order::default(),
+            order,
             entries: Vec::new(),
             notebook: Vec::new(),
             notes: Vec::new(),
         };
-        plan.order = plan.ordered();
         let mut merger = plan.merger();
-        merger.say(&plan.order);
+        merger.say(&plan.order, carried);
         let notes = merger.out.notes;
         plan.notes = notes;
         plan.notebook = plan.around();
         plan.entries = plan.list()?;
         Ok(plan)
-    }
-
-    fn ordered(&self) -> Order {
-        let [b, l, r] = &self.versions;
-        let (first, second) = if self.flip { (r, l) } else { (l, r) };
-        let matchings = [align(&b.doc, &first.doc), align(&b.doc, &second.doc)];
-        let side = |doc, matching| Side { doc, matching };
-        let [x, y] = &matchings;
-        order::merge(&b.doc, side(&first.doc, x), side(&second.doc, y))
     }
 
     /// Language of the code cells.
