@@ -182,8 +182,9 @@ keys! {
         APPROVE_FILE: "Shift+A" => "Approve all that differs in the file";
         HISTORY: "H" => "Show the history of the cell, or close it";
         BLAME: "B" => "Show who wrote each line, or hide it";
-        RUNS: "M" => "Cells by runs of the notebook, or the comparison";
+        BACK: "Esc" => "Close the history of the cell; back from the runs";
         COMMIT: "Shift+C" => "Commit what is not committed";
+        RUNS: "M" => "Cells by runs of the notebook, or the comparison";
     }
 }
 

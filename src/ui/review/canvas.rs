@@ -624,8 +624,8 @@ impl Pen<'_, '_> {
         }
     }
 
-    fn output_head(&self, ui: &Ui, band: Rect, row: usize, output: usize) {
-        let theme = self.theme();
+    fn output_head(&mut self, ui: &Ui, band: Rect, row: usize, output: usize) {
+        let theme = self.cx.theme;
         let FileShape::Notebook(diff) = &self.shown.diff.shape else { return };
         let Some(output) = diff.cells.get(row).and_then(|r| r.outputs.get(output)) else { return };
         let verb = match output.change {
@@ -653,6 +653,7 @@ impl Pen<'_, '_> {
         let number = output.new.or(output.old).map_or(0, |n| n + 1);
         let text = format!("Output {number}: {what} {verb}");
         painter.text(pos2(rect.left() + 12.0, y), Align2::LEFT_CENTER, text, theme.medium(SMALL), theme.muted);
+        let now = output.new;
         let mut note = match &output.detail {
             OutputDetail::Table(t) => t.words(),
             OutputDetail::Chart(c) => c.words(),
@@ -663,7 +664,16 @@ impl Pen<'_, '_> {
         if !output.noise.is_empty() {
             note.push_str(&format!("  \u{b7}  hidden: {}", output.noise.words()));
         }
-        painter.text(pos2(rect.right() - 12.0, y), Align2::RIGHT_CENTER, note, theme.font(SMALL), theme.faint);
+        let right = rect.right() - if now.is_some() { 42.0 } else { 12.0 };
+        painter.text(pos2(right, y), Align2::RIGHT_CENTER, note, theme.font(SMALL), theme.faint);
+        if let Some(n) = now {
+            let (name, key) = (format!("Comment on output {}", n + 1), ("say-output", row * 1_000 + n));
+            let glyph = ("message-square-plus", theme.muted);
+            if self.head_button(ui, pos2(rect.right() - 34.0, y), key, glyph, &name) {
+                let here = Here { row, at: At::Output(n) };
+                self.send.push(Command::Talk(threads::Command::Comment(Some(here))));
+            }
+        }
     }
 
     /// A number before and after, and by how much.

@@ -137,6 +137,17 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if ui.ctx().egui_wants_keyboard_input() || cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some() {
         return;
     }
+    if hit(ui, &review::RUNS).is_some() {
+        cx.send(Command::ShowRuns(!cx.state.review.runs.open));
+    }
+    let history = cx.state.review.told.cell.is_some();
+    if (cx.state.review.runs.open || history) && hit(ui, &review::BACK).is_some() {
+        cx.send(if cx.state.review.runs.open { Command::ShowRuns(false) } else { Command::TellCell(None) });
+    }
+    // The other keys are about the comparison, which is not in sight.
+    if cx.state.review.runs.open {
+        return;
+    }
     if hit(ui, &review::FILE_VIEWED).is_some()
         && let Some(path) = cx.state.review.path.clone()
     {
@@ -210,9 +221,6 @@ fn talk_keys(ui: &Ui, cx: &mut PageCx<'_>) {
     }
     if hit(ui, &review::APPROVE).is_some() {
         say(cx, Say::Approve(None));
-    }
-    if hit(ui, &review::RUNS).is_some() {
-        cx.send(Command::ShowRuns(!cx.state.review.runs.open));
     }
     if hit(ui, &review::BLAME).is_some() {
         cx.send(Command::ToggleBlame);

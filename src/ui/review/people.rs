@@ -251,6 +251,12 @@ pub(super) fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         Some(u) if u.other > 0 => ("cloud-off", format!("{} to push", count(u.other as u64, "review change"))),
         Some(_) => ("cloud", "Comments are in sync".to_owned()),
     };
+    let narrow = ui.available_width() < 240.0;
+    let words = if narrow {
+        words.replace(" comments to push", " to push").replace(" comment to push", " to push")
+    } else {
+        words
+    };
     let tip = match unsent {
         None => "This repository has no remote called origin, so nobody else sees them",
         Some(_) => "Comments and approvals are on the branch andon/board, pushed and fetched with the board",

@@ -18,13 +18,14 @@ use crate::{
     },
     model::{
         board::initials,
-        review::{About, At, Comment, Draft, Fit, Thread},
+        diff::FileShape,
+        review::{About, At, Comment, Draft, Fit, Spot, Thread},
         textdiff::{RowKind, Stretch, TextDiff},
     },
     ui::{
         PageCx,
         theme::{CONTROL, SMALL, Theme, icon},
-        widgets::{Btn, tag},
+        widgets::{Btn, Row, tag},
     },
 };
 
@@ -295,30 +296,91 @@ impl Desk<'_, '_> {
         }
     }
 
-    fn draft_head(&self, ui: &mut Ui, draft: &Draft) {
+    fn draft_head(&mut self, ui: &mut Ui, draft: &Draft) {
         let theme = self.cx.theme;
         ui.horizontal(|ui| {
             let me = self.cx.state.board.person().unwrap_or("You");
             avatar(ui, theme, me, 20.0);
             let noun = if draft.suggestion.is_some() { "New suggestion" } else { "New comment" };
             ui.label(theme.label(noun));
-            let where_to = match &draft.about {
-                About::New(spot) if spot.cell.is_text() => match spot.line {
-                    Some(n) => format!("on line {}", n + 1),
-                    None => "on the file".to_owned(),
-                },
-                About::New(spot) => match (spot.line, spot.output) {
-                    (Some(n), _) => format!("on line {} of cell {}", n + 1, spot.cell.index + 1),
-                    (_, Some(n)) => format!("on output {} of cell {}", n + 1, spot.cell.index + 1),
-                    _ => format!("on cell {}", spot.cell.index + 1),
-                },
-                About::Reply(_) => "answering a thread that is gone".to_owned(),
-            };
-            ui.label(theme.faint(where_to));
+            match &draft.about {
+                About::New(spot) => self.aim_ui(ui, draft, spot),
+                About::Reply(_) => {
+                    ui.label(theme.faint("answering a thread that is gone"));
+                }
+            }
             if self.loose {
                 tag(ui, theme, "No longer here");
             }
         });
+    }
+
+    /// What a new comment is about, and a menu to aim it elsewhere in its cell or file.
+    fn aim_ui(&mut self, ui: &mut Ui, draft: &Draft, spot: &Spot) {
+        let theme = self.cx.theme;
+        let words = |at: At| match at {
+            At::Line { line, .. } => format!("on line {}", line + 1),
+            At::Output(n) => format!("on output {}", n + 1),
+            At::Whole if spot.cell.is_text() => "on the file".to_owned(),
+            At::Whole => format!("on cell {}", spot.cell.index + 1),
+        };
+        let at = match (spot.line, spot.output) {
+            (Some(line), _) => At::Line { old: false, line },
+            (_, Some(n)) => At::Output(n),
+            _ => At::Whole,
+        };
+        let mut shown = words(at);
+        if at != At::Whole && !spot.cell.is_text() {
+            shown.push_str(&format!(" of cell {}", spot.cell.index + 1));
+        }
+        let (lines, outputs) = self.parts(draft, spot);
+        if self.loose || draft.suggestion.is_some() || lines.is_empty() {
+            ui.label(theme.faint(shown));
+            return;
+        }
+        let button = Btn::new(&shown).quiet().icon("chevron-down").show(ui, theme);
+        let button = button.on_hover_text("Speak of another line or output");
+        egui::Popup::menu(&button).width(360.0).show(|ui| {
+            egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                let mut choices = vec![(At::Whole, String::new())];
+                choices.extend((0..outputs).map(|n| (At::Output(n), String::new())));
+                choices
+                    .extend(lines.iter().enumerate().map(|(line, text)| (At::Line { old: false, line }, text.clone())));
+                for (choice, text) in choices {
+                    let name = words(choice);
+                    let row = Row::new(&name).padding(8.0).soft(choice == at).show(ui, theme, |ui| {
+                        ui.label(theme.body(&name));
+                        ui.add(egui::Label::new(theme.code(text)).truncate());
+                    });
+                    if row.clicked() {
+                        self.say(threads::Command::Aim { draft: draft.id.clone(), at: choice });
+                        ui.close();
+                    }
+                }
+            });
+        });
+    }
+
+    /// Lines and the number of outputs that a new comment could be about, of what is there now.
+    fn parts(&self, draft: &Draft, spot: &Spot) -> (Vec<String>, usize) {
+        const MOST: usize = 500;
+        let Some(shown) = self.cx.state.review.shown.as_ref().filter(|s| s.path == draft.path) else {
+            return (Vec::new(), 0);
+        };
+        match &shown.diff.shape {
+            FileShape::Notebook(book) => {
+                let seat = self.talk().placing.seat(&draft.id);
+                let cell = seat.and_then(|s| book.cells.get(s.row)).and_then(|row| book.new_cell(row));
+                // Lines of another version would be counted wrongly.
+                let same = cell.filter(|c| *c.source == *spot.cell.source);
+                same.map_or((Vec::new(), 0), |c| {
+                    (c.source.lines().take(MOST).map(str::to_owned).collect(), c.outputs.len())
+                })
+            }
+            FileShape::Text(text) => (text.new.iter().take(MOST).map(str::to_owned).collect(), 0),
+            _ => (Vec::new(), 0),
+        }
     }
 
     fn editor(&mut self, ui: &mut Ui, draft: &Draft) {

@@ -233,6 +233,30 @@ fn keep_soon(talk: &mut Talk) -> Vec<Effect> {
     vec![Effect::After(PAUSE, Box::new(crate::app::review::Command::Talk(Command::Keep).into()))]
 }
 
+/// Lets a comment be about another part of its cell or file.
+pub fn aim(review: &mut State, id: &str, at: At) -> Vec<Effect> {
+    let text = match review.shown.as_ref().map(|s| &s.diff.shape) {
+        Some(FileShape::Text(text)) => Some(text.new.clone()),
+        _ => None,
+    };
+    let talk = &mut review.talk;
+    let Some(draft) = talk.drafts.get(id) else { return Vec::new() };
+    let About::New(mut spot) = draft.about.clone() else { return Vec::new() };
+    (spot.line, spot.output) = match at {
+        At::Line { line, .. } => (Some(line), None),
+        At::Output(n) => (None, Some(n)),
+        At::Whole => (None, None),
+    };
+    if spot.cell.is_text() {
+        let Some(lines) = text else { return Vec::new() };
+        spot.cell = CellAnchor::of_text(&lines, spot.line);
+    }
+    talk.changed();
+    let mut effects = typed(talk, id, |d| d.about = About::New(spot));
+    effects.extend(super::place(review));
+    effects
+}
+
 /// Sets or takes away the proposed source.
 pub fn propose(review: &mut State, id: &str, source: Option<String>) -> Vec<Effect> {
     let Some(draft) = review.talk.drafts.get(id) else { return Vec::new() };

@@ -116,6 +116,11 @@ pub enum Command {
         draft: String,
         source: Option<String>,
     },
+    /// Lets a comment that is being written be about another line or output of its cell.
+    Aim {
+        draft: String,
+        at: At,
+    },
     Discard(String),
     Restore(Box<Draft>),
     /// Sends a draft.
@@ -259,7 +264,8 @@ impl Talk {
         for draft in self.drafts.values().filter(|d| !d.is_blank()) {
             all.entry(&draft.path).or_default().1 += 1;
         }
-        all.retain(|path, _| !listed.iter().any(|f| f.path == *path));
+        // The list is sorted.
+        all.retain(|path, _| listed.binary_search_by(|f| f.path.as_str().cmp(path)).is_err());
         all.into_iter().map(|(path, (threads, drafts))| (path.to_owned(), threads, drafts)).collect()
     }
     fn changed(&mut self) {
@@ -279,6 +285,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Reply { thread, suggest } => draft::reply(&mut state.review, &thread, suggest),
         Command::Type { draft, text } => draft::typed(&mut state.review.talk, &draft, |d| d.text = text),
         Command::Propose { draft, source } => draft::propose(&mut state.review, &draft, source),
+        Command::Aim { draft, at } => draft::aim(&mut state.review, &draft, at),
         Command::Discard(id) => draft::discard(state, &id),
         Command::Restore(draft) => draft::restore(&mut state.review, *draft),
         Command::Post(id) => draft::post(state, &id, cx),
