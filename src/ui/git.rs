@@ -210,6 +210,9 @@ fn notes_ui(ui: &mut Ui, cx: &PageCx<'_>) {
     if !status.commit_runs.is_empty() {
         ui.label(theme.small(format!("Runs with the commit: {}", status.commit_runs.join(", "))));
     }
+    if status.underway == crate::model::git::Underway::Merge {
+        ui.label(theme.small("A merge is committed as a whole: what is staged already goes in, ticked or not"));
+    }
     if status.author.is_none() {
         ui.label(theme.small("git does not know your name yet: git config --global user.name and user.email"));
     }

@@ -104,6 +104,13 @@ pub struct Ran {
     pub reached: bool,
 }
 
+impl Ran {
+    /// Its outputs as a cell gets them.
+    fn results(&self) -> Results {
+        Results::Ran { outputs: self.raw.clone(), count: self.count, source: self.text.clone() }
+    }
+}
+
 impl State {
     /// Files that wait for a decision: of git, then those noted in notebooks.
     pub fn files(&self) -> Vec<(&str, &'static str)> {
@@ -403,8 +410,12 @@ fn load(state: &AppState) -> Vec<Effect> {
 
 /// Changes the answer of the entry in front, so that it can be undone.
 fn change(conflict: &mut State, typing: Option<Timestamp>, with: impl FnOnce(&Entry, &mut Answer)) {
+    change_at(conflict, conflict.focus, typing, with);
+}
+
+fn change_at(conflict: &mut State, index: usize, typing: Option<Timestamp>, with: impl FnOnce(&Entry, &mut Answer)) {
     let Some(sheet) = conflict.sheet.clone() else { return };
-    let Some(entry) = sheet.entries.get(conflict.focus) else { return };
+    let Some(entry) = sheet.entries.get(index) else { return };
     let Some(answer) = conflict.answers.get_mut(&sheet.mark).and_then(|a| a.get_mut(&entry.at)) else { return };
     let before = answer.clone();
     with(entry, answer);
@@ -459,7 +470,7 @@ fn use_result(conflict: &mut State) {
 
 fn ran_outputs(conflict: &mut State) {
     let Some(ran) = conflict.entry().and_then(|e| conflict.runs.get(&e.at)).filter(|r| r.reached) else { return };
-    let results = Results::Ran { outputs: ran.raw.clone(), count: ran.count };
+    let results = ran.results();
     change(conflict, None, |_, answer| answer.outputs = Some(results));
 }
 
@@ -498,6 +509,18 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
             }
             match *result {
                 Ok(ran) => {
+                    // What is shown is what is written, unless a person chose otherwise.
+                    if ran.reached
+                        && ran.error.is_none()
+                        && let Some(index) = conflict.entries().iter().position(|e| e.at == at)
+                    {
+                        let results = ran.results();
+                        change_at(conflict, index, None, |_, answer| {
+                            if !matches!(answer.outputs, Some(Results::Of(_) | Results::None)) {
+                                answer.outputs = Some(results);
+                            }
+                        });
+                    }
                     conflict.runs.insert(at, ran);
                     Vec::new()
                 }

@@ -352,11 +352,13 @@ impl<'a> Work<'a> {
                 self.set("execution_count", Some(b"null"));
                 self.out.stale = None;
             }
-            Results::Ran { outputs, count } => {
+            Results::Ran { outputs, count, source } => {
                 self.set("outputs", Some(outputs));
                 let count = count.map_or_else(|| "null".to_owned(), |n| n.to_string());
                 self.set("execution_count", Some(count.as_bytes()));
-                self.out.stale = None;
+                // Written in again after the run.
+                let old = *source != *Cell::read(self.out.raw.clone())?.source;
+                self.out.stale = old.then(|| hash(source.as_bytes()));
             }
         }
         Ok(())

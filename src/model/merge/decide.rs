@@ -28,6 +28,8 @@ pub enum Results {
     Ran {
         outputs: Vec<u8>,
         count: Option<i64>,
+        /// The source that was run.
+        source: String,
     },
 }
 

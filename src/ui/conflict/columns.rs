@@ -97,10 +97,10 @@ pub(super) fn columns_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shee
     let lines = SIDES.iter().map(|(take, _)| view.columns.get(place, *take, entry, cols).map_or(1, |l| l.lines.len()));
     let tallest = lines.max().unwrap_or(1).max(2) as f32 * LINE + 10.0;
     let body = tallest.min(MOST);
-    let (rect, _) = ui.allocate_exact_size(vec2(width * 3.0 + gap * 2.0, HEAD + body), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(width * 3.0 + gap * 2.0, HEAD + body + 2.0), Sense::hover());
     for (n, (take, name)) in SIDES.iter().enumerate() {
         let left = rect.left() + (width + gap) * n as f32;
-        let area = Rect::from_min_size(pos2(left, rect.top()), vec2(width, HEAD + body));
+        let area = Rect::from_min_size(pos2(left, rect.top()), vec2(width, HEAD + body + 2.0));
         column_ui(ui, cx, view, (sheet, entry), (*take, name, n), (area, cols));
     }
 }
@@ -225,10 +225,12 @@ fn head_ui(
         Take::Remote => side_words(&situation.theirs, cx),
         Take::Base => situation.base.as_ref().map(|c| format!("{}, before both", c.short())).unwrap_or_default(),
     };
-    let text = sheet.is_text(entry) && entry.text(take).is_some();
+    // Where the text is no matter of sides, or is one stretch, the whole is what the side is anyway.
+    let merged = entry.parts.is_empty() || entry.parts.contains(&Part::Source);
+    let text = matches!(sheet.kind, Kind::Notebook(_)) && merged && entry.text(take).is_some();
     child.with_layout(Layout::right_to_left(Align::Center), |ui| {
         kbd(ui, theme, &(n + 1).to_string());
-        if text && ui.available_width() > 130.0 {
+        if text && ui.available_width() > 90.0 {
             let name = format!("Take the whole of {} (Alt+{})", name.to_lowercase(), n + 1);
             let whole = crate::ui::widgets::link(ui, theme, "Whole").on_hover_text(&name);
             if whole.clicked() {

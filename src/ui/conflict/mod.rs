@@ -167,17 +167,6 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
 fn end_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
     let theme = cx.theme;
     let conflict = &cx.state.conflict;
-    if conflict.situation.waits_for_end() && conflict.sheet.is_none() {
-        let label = match conflict.situation.underway {
-            Underway::Merge => "Commit the merge\u{2026}".to_owned(),
-            other => format!("Go on with the {}", other.word()),
-        };
-        let busy = conflict.ending.then_some("It is being brought to its end");
-        if Btn::new(&label).icon("git-merge").primary().disabled(busy).show(ui, theme).clicked() {
-            cx.send(Command::Conclude);
-        }
-        return;
-    }
     if conflict.sheet.is_none() {
         return;
     }

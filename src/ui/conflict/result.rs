@@ -290,7 +290,14 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet: &Sheet, ent
             ui.memory_mut(|m| m.surrender_focus(id));
         }
         let whole = ui.max_rect().x_range();
-        let shapes = tints(ui, cx, &view.tints.lines, &edited.galley, edited.text_rect.min, (top.x, whole.max + 8.0));
+        let shapes = tints(
+            ui,
+            cx,
+            (&view.tints.lines, entry.first_line),
+            &edited.galley,
+            edited.text_rect.min,
+            (top.x, whole.max + 8.0),
+        );
         ui.painter().set(ground, Shape::Vec(shapes));
         let height = child.min_rect().height().max(columns::LINE);
         ui.allocate_rect(Rect::from_min_size(top, vec2(ui.available_width(), height)), egui::Sense::hover());
@@ -304,7 +311,7 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet: &Sheet, ent
 fn tints(
     ui: &Ui,
     cx: &PageCx<'_>,
-    lines: &[Tint],
+    (lines, before): (&[Tint], usize),
     galley: &Galley,
     at: egui::Pos2,
     (left, right): (f32, f32),
@@ -329,7 +336,13 @@ fn tints(
             if starts {
                 let number = pos2(left + 28.0, top);
                 let painter = ui.painter();
-                painter.text(number, egui::Align2::RIGHT_TOP, (n + 1).to_string(), theme.mono(11.0), theme.faint);
+                painter.text(
+                    number,
+                    egui::Align2::RIGHT_TOP,
+                    (before + n + 1).to_string(),
+                    theme.mono(11.0),
+                    theme.faint,
+                );
                 if let Some((_, sign)) = fill {
                     let ink = if tint == Tint::Open { theme.warn } else { theme.muted };
                     painter.text(pos2(left + 40.0, top), egui::Align2::CENTER_TOP, sign, theme.mono(MONO), ink);

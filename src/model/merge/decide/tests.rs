@@ -84,13 +84,15 @@ fn a_text_written_by_hand_marks_the_output_as_old_and_a_run_makes_it_fresh() {
     answer.outputs = Some(Results::None);
     assert_eq!(made(&answer)["cells"][0]["outputs"], json!([]));
     let outputs = br#"[{"name": "stdout", "output_type": "stream", "text": ["5\n"]}]"#.to_vec();
-    answer.outputs = Some(Results::Ran { outputs, count: Some(9) });
+    answer.outputs = Some(Results::Ran { outputs, count: Some(9), source: "x = 2 + 3".into() });
     let fresh = made(&answer);
     assert_eq!(
         (&fresh["cells"][0]["outputs"][0]["text"][0], &fresh["cells"][0]["execution_count"]),
         (&json!("5\n"), &json!(9))
     );
     assert!(fresh["cells"][0]["metadata"]["andon"].is_null());
+    answer.write("x = 2 + 4".into());
+    assert!(made(&answer)["cells"][0]["metadata"]["andon"]["stale"].is_string(), "written in again after the run");
     // One side's text with that side's output is not old.
     let mut answer = Answer::new(entry);
     answer.pick(entry, Pick::Remote);
