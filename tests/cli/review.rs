@@ -83,3 +83,24 @@ fn threads_travel_with_the_repository() {
     let list = mara.andon(&["review"]).code(0).out;
     assert!(list.contains("Jonas Lindqvist: 1.35"), "{list}");
 }
+
+#[test]
+fn lines_of_a_text_file_are_spoken_of_changed_and_approved() {
+    let home = home();
+    let path = home.workspace().join("q.sql");
+    home.write("q.sql", "SELECT a\nFROM t\nWHERE x = 1\n");
+    let told = home.andon(&["review", "suggest", "q.sql", "--line", "3", "WHERE x > 1", "--json"]).code(0);
+    let id = told.json("andon.review/1")["thread"]["id"].as_str().unwrap().to_owned();
+    home.andon(&["review", "approve", "q.sql"]).code(0);
+    home.write("q.sql", "-- first\nSELECT a\nFROM t\nWHERE x = 1\n");
+    let list = home.andon(&["review", "list", "q.sql"]).code(0).out;
+    assert!(list.contains("q.sql  line 4"), "{list}");
+    home.andon(&["review", "apply", &id]).code(0);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "-- first\nSELECT a\nFROM t\nWHERE x > 1\n");
+    let text = home.andon(&["review", "export"]).code(0).out;
+    assert!(text.contains("q.sql by Mara Okafor") && text.contains("WHERE x > 1"), "{text}");
+    for wrong in [&["--line", "9"][..], &["--cell", "0"], &["--line", "1", "--output", "0"]] {
+        home.andon(&[&["review", "comment", "q.sql", "x"], wrong].concat()).code(2);
+    }
+    assert!(home.andon(&["review", "comment", "a.ipynb", "x"]).code(2).err.contains("Which cell?"));
+}

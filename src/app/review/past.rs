@@ -72,6 +72,8 @@ pub struct Told {
     pub of: Option<(String, Rev)>,
     pub past: Option<Arc<Past>>,
     pub error: Option<Error>,
+    /// Counts how often a cell was brought to the front from elsewhere.
+    pub led: u64,
     /// The comparison the past was read for.
     revision: u64,
     /// A cell to bring to the front once the comparison of its file is there.
@@ -228,6 +230,7 @@ fn found(review: &mut State, book: &NotebookDiff, anchor: &CellAnchor) {
     let changes = review.changes();
     let near = changes.iter().position(|c| *c == row).or_else(|| changes.iter().position(|c| *c > row));
     review.focus = near.unwrap_or(0);
+    review.told.led += 1;
 }
 
 /// What the palette offers.

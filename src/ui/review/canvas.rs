@@ -112,8 +112,10 @@ fn follow(cx: &PageCx<'_>, view: &mut View, shown: &Shown) -> Option<f32> {
     let review = &cx.state.review;
     let now = (shown.revision, review.focus);
     let before = view.followed.replace(now);
+    let led = std::mem::replace(&mut view.led, review.told.led) != review.told.led;
     // A comparison made anew in place does not scroll, a file just opened begins at its top.
     let moved = match before {
+        _ if led => true,
         Some((revision, focus)) if revision == now.0 => focus != now.1,
         _ => review.focus > 0,
     };

@@ -41,6 +41,8 @@ pub struct View {
     shift: f32,
     /// The change that was last scrolled to, of which comparison.
     followed: Option<(u64, usize)>,
+    /// How often a cell had been brought to the front from elsewhere.
+    led: u64,
     gallery: image::Gallery,
     voices: thread::Voices,
     /// Top and bottom of what was on screen.

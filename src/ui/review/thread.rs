@@ -136,6 +136,12 @@ impl Desk<'_, '_> {
                 if Btn::new("Reopen").quiet().show(ui, theme).clicked() {
                     self.say(threads::Command::Resolve { thread: thread.id.clone(), on: false });
                 }
+                if let Some((_, applied)) = self.talk().applied.clone().filter(|(id, _)| *id == thread.id) {
+                    let button = Btn::new("Take out again").quiet().icon("undo-2").show(ui, theme);
+                    if button.on_hover_text("Puts back what the suggestion replaced").clicked() {
+                        self.say(threads::Command::TakeBack { thread: thread.id.clone(), applied });
+                    }
+                }
                 let name = format!("Show the resolved thread, {more}");
                 if Btn::new("Show").quiet().name(&name).show(ui, theme).clicked() {
                     self.say(threads::Command::Unfold(thread.id.clone()));

@@ -49,6 +49,8 @@ pub struct Talk {
     pub front: Option<String>,
     /// The draft that was opened last, to be given the focus; counts up, so that asking twice gives it twice.
     pub asked: Option<(String, u64)>,
+    /// The suggestion that was put into a file last, by its thread.
+    pub applied: Option<(String, Box<Applied>)>,
     /// Counts changes of what is shown, letters of drafts aside.
     pub revision: u64,
     /// Drafts that are not on disk as they are.
@@ -434,6 +436,11 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Err(e) => told(&e),
         },
         Event::TakenBack { thread, path } => {
+            state.review.talk.applied = None;
+            state.notices.withdraw(|c| {
+                let is_it = |c: &super::Command| matches!(c, super::Command::Talk(Command::TakeBack { .. }));
+                matches!(c, crate::app::Command::Review(c) if is_it(c))
+            });
             let mut effects = dispatch::files_changed(state, std::slice::from_ref(&path), cx);
             effects.extend(set_resolved(state, &thread, false, cx).unwrap_or_default());
             effects.push(Effect::Notice(Notice::info(format!("The suggestion is out of {path} again"))));
@@ -502,7 +509,10 @@ fn applied_event(state: &mut AppState, id: &str, applied: Applied, cx: &Cx) -> V
     let mut effects = dispatch::files_changed(state, std::slice::from_ref(&applied.path), cx);
     effects.extend(set_resolved(state, id, true, cx).unwrap_or_default());
     let words = format!("{} has the suggested source in {}", capital(&applied.place), applied.path);
-    let undo = Command::TakeBack { thread: id.to_owned(), applied: Box::new(applied) };
+    let applied = Box::new(applied);
+    state.review.talk.applied = Some((id.to_owned(), applied.clone()));
+    state.review.talk.changed();
+    let undo = Command::TakeBack { thread: id.to_owned(), applied };
     effects.push(Effect::Notice(Notice::success(words).action("Undo", super::Command::Talk(undo))));
     effects
 }
@@ -602,6 +612,12 @@ pub fn actions(state: &AppState, all: &mut Vec<Action>) {
             ("Approve all files of this review", "check-check", "", Command::ApproveAll),
         ];
         all.extend(more.map(|(title, icon, key, command)| row(title.to_owned(), command).icon(icon).key(key)));
+    }
+    if let Some((thread, applied)) = &talk.applied {
+        let command = Command::TakeBack { thread: thread.clone(), applied: applied.clone() };
+        all.push(
+            row("Take the last applied suggestion out again".to_owned(), command).icon("undo-2").detail(&applied.path),
+        );
     }
     let nothing = "no thread is open";
     for (title, forward, key) in [("Next open thread", true, "]"), ("Previous open thread", false, "[")] {

@@ -227,7 +227,9 @@ fn a_suggestion_is_applied_by_splicing_and_taken_back() {
     let expected = String::from_utf8(before.clone()).unwrap().replace(NEW[2], "total = sum(range(5))");
     assert_eq!(after, expected);
     assert!(rig.talk().threads[0].resolved && rig.notice("has the suggested source"));
+    assert!(rig.talk().applied.is_some(), "it can be taken out also when the notice is gone");
     rig.undo();
+    assert!(rig.talk().applied.is_none());
     assert_eq!(std::fs::read(rig.root.join("a.ipynb")).unwrap(), before);
     assert!(!rig.talk().threads[0].resolved);
     // What was suggested for another text is not put in.
@@ -449,4 +451,60 @@ fn no_refresh_loses_a_comment_being_written() {
         }
         assert!(drafts.iter().all(|d| matches!(d.about, About::New(_))));
     }
+}
+
+#[test]
+fn a_new_comment_is_aimed_at_a_line_or_an_output_of_its_cell() {
+    let mut rig = Rig::new(Some("Mara"));
+    let row = rig.row(1);
+    rig.say(Command::Comment(Some(Here { row, at: At::Whole })));
+    let draft = rig.type_in("here");
+    rig.say(Command::Aim { draft: draft.clone(), at: At::Line { old: false, line: 1 } });
+    assert_eq!(rig.talk().placing.seat(&draft).unwrap().at, At::Line { old: false, line: 1 });
+    rig.say(Command::Post(draft));
+    assert_eq!(rig.talk().threads[0].line, Some(1));
+    rig.host.send(review::Command::Select("q.sql".into()));
+    rig.settle();
+    rig.say(Command::Comment(None));
+    let draft = rig.type_in("there");
+    rig.say(Command::Aim { draft: draft.clone(), at: At::Line { old: false, line: 0 } });
+    rig.say(Command::Post(draft));
+    let thread = rig.talk().of_file("q.sql").next().unwrap();
+    assert_eq!((thread.line, thread.cell.source.as_str()), (Some(0), "SELECT a"));
+}
+
+/// Two clones of one repository: what one says the other has after both have synced.
+#[test]
+fn threads_travel_with_the_board() {
+    let mut rig = Rig::new(Some("Mara"));
+    let home = rig.root.parent().unwrap().to_path_buf();
+    let git = |dir: &Path, words: &[&str]| {
+        let done = std::process::Command::new("git").arg("-C").arg(dir).args(words).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    git(&home, &["init", "-q", "--bare", "bare.git"]);
+    let bare = home.join("bare.git").display().to_string();
+    git(&rig.root, &["remote", "add", "origin", &bare]);
+    git(&rig.root, &["push", "-q", "origin", "HEAD"]);
+    let row = rig.row(1);
+    let id = rig.comment(Here { row, at: At::Whole }, "from here");
+    rig.host.send(board::Command::Sync);
+    rig.settle();
+    git(&home, &["clone", "-q", &bare, "other"]);
+    let other = Ledger::open(&home.join("other")).unwrap();
+    let cx = crate::base::job::JobCtx::detached();
+    other.sync("origin", &cx).unwrap();
+    let loaded = other.load().unwrap();
+    let thread = review_thread(&loaded.projection, &id);
+    assert_eq!(thread.comments[0].text, "from here");
+    let said = Said { by: "Jonas".into(), at: jiff::Timestamp::now(), text: "from there".into(), suggestion: None };
+    let actions = crate::model::review::reply(&loaded.projection, &thread, &said).unwrap();
+    let mut stamper = other.stamper(&loaded, jiff::Timestamp::now()).unwrap();
+    let ops: Vec<Op> = actions.into_iter().map(|(s, a)| stamper.op(jiff::Timestamp::now(), s, a)).collect();
+    other.append(&ops).unwrap();
+    other.sync("origin", &cx).unwrap();
+    rig.host.send(board::Command::Sync);
+    rig.settle();
+    let texts: Vec<String> = rig.talk().thread(&id).unwrap().comments.iter().map(|c| c.text.clone()).collect();
+    assert_eq!(texts, ["from here", "from there"]);
 }
