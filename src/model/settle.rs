@@ -60,6 +60,24 @@ pub(super) fn unnoted(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok(Some(out))
 }
 
+/// What Andon's own member of metadata says, for showing a difference of it: the packed versions say nothing to a person.
+/// `None` for other members.
+pub fn words(key: &str, value: &str) -> Option<String> {
+    let json = Json::parse(value.as_bytes()).ok().filter(|_| key == OWN)?;
+    let lines = json.root().members().map(|m| match m.key.as_str().unwrap_or_default().as_ref() {
+        "merge" => "three versions, kept until the conflicts are decided".to_owned(),
+        "conflict" => {
+            let parts = m.value.get("parts");
+            let parts: Vec<String> =
+                parts.iter().flat_map(Value::items).filter_map(|p| p.as_str().map(|s| s.into_owned())).collect();
+            format!("a conflict to decide: {}", parts.join(", "))
+        }
+        "stale" => "outputs that an older source made".to_owned(),
+        other => format!("{other}: {}", m.value.raw_text()),
+    });
+    Some(lines.collect::<Vec<_>>().join("\n"))
+}
+
 /// Where the notes stand, in the order of the file.
 fn notes(root: Value<'_>) -> Vec<Range<usize>> {
     let cells = root.get("cells");
@@ -131,6 +149,14 @@ mod tests {
             let decided = settled(text.replace(marks, "limit is 4 or 5").as_bytes()).unwrap();
             assert_eq!(String::from_utf8(decided).unwrap(), file("limit is 4 or 5"));
         }
+    }
+
+    #[test]
+    fn notes_are_told_in_words() {
+        let value = "{\"conflict\": {\"parts\": [\"source\", \"outputs\"], \"base\": 3}, \"mine\": 2}";
+        assert_eq!(words("andon", value).unwrap(), "a conflict to decide: source, outputs\nmine: 2");
+        assert!(words("andon", "{\"merge\": {\"versions\": \"KLUv\"}}").unwrap().starts_with("three versions"));
+        assert_eq!(words("tags", "[]"), None);
     }
 
     #[test]

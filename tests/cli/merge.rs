@@ -133,3 +133,14 @@ fn cat_writes_what_it_read_but_for_one_source() {
     home.andon(&["cat", "odd.ipynb", "--set-source", "9=x"]).code(2);
     home.andon(&["cat", "odd.ipynb", "--set-source", "x"]).code(2);
 }
+
+#[cfg(feature = "gui")]
+#[test]
+fn only_a_file_in_conflict_opens_a_window_to_be_decided() {
+    let home = home();
+    for words in [&["merge", "--window", "base.ipynb"][..], &["open", "--conflicts", "base.ipynb"]] {
+        let told = home.andon(words).code(2);
+        assert!(told.err.contains("base.ipynb is not in conflict"), "{}", told.err);
+    }
+    assert!(home.andon(&["merge", "--window"]).code(2).err.contains("--window wants one file"));
+}

@@ -233,7 +233,9 @@ fn touched(
     let told = stories(&docs);
     let commit = |v: usize| versions.get(v).map(|v| &v.file.commit).filter(|c| own.contains_key(c.id.as_str()));
     let last = |entry: &Entry| -> Option<CommitInfo> {
-        let Some(place) = entry.places.get(side).copied().flatten() else {
+        let Kind::Notebook(plan) = &sheet.kind else { return None };
+        let take = if side == 1 { Take::Local } else { Take::Remote };
+        let Some(place) = plan.place(entry, take) else {
             return gone(sheet, entry, &docs).and_then(commit).cloned();
         };
         let deeds = &told.get(place)?.deeds;

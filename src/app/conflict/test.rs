@@ -127,6 +127,19 @@ fn a_merge_is_decided_file_by_file_and_committed_with_both_parents() {
     let why = &place.conflict().why[&1];
     assert_eq!(why.ours.as_ref().unwrap().summary, "Early departures up to an hour");
     assert_eq!(why.theirs.as_ref().unwrap().summary, "A day has 1,440 minutes");
+    // The comparison shows cells as well, not torn JSON.
+    let show = crate::app::review::Command::Show {
+        base: Rev::head(),
+        compare: Rev::WorkingTree,
+        path: Some("n.ipynb".into()),
+    };
+    place.send(show);
+    let shown = place.host.state.review.shown.as_ref().unwrap().diff.clone();
+    let crate::model::diff::FileShape::Notebook(diff) = &shown.shape else { panic!("shown as text") };
+    assert_eq!(diff.new.cells.len(), 3);
+    let words = diff.metadata[0].shown()[1].clone().unwrap();
+    assert_eq!(words, "three versions, kept until the conflicts are decided");
+    place.send(Command::Open(Some("n.ipynb".into())));
     let before = place.read("n.ipynb");
     place.send(Command::Finish);
     assert_eq!(place.read("n.ipynb"), before, "nothing is written before everything is decided");

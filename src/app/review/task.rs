@@ -7,9 +7,11 @@ use crate::{
     base::{Result, job::JobCtx},
     engine::{git::Repo, workspace::diff_rules},
     model::{
-        diff::{FileDiff, ImageView, Rules, compare_files_by},
+        diff::{FileDiff, ImageView, Rules, compare_files_by, is_notebook},
         git::{ChangedFile, RefKind, Rev},
         json::Bytes,
+        merge::{Names, merge},
+        notebook::Notebook,
     },
 };
 
@@ -130,8 +132,24 @@ pub(super) fn list(repo: &Repo, base: &Rev, compare: &Rev, cx: &JobCtx) -> Resul
 type Side = Option<Bytes>;
 
 pub(super) fn sides(env: &Env, repo: &Repo, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
-    let read = |rev: &Rev, path: &str| super::matrix::side(env, repo, rev, path).map(|bytes| bytes.map(Bytes::from));
+    let read = |rev: &Rev, path: &str| {
+        let bytes = super::matrix::side(env, repo, rev, path)?;
+        Ok(bytes.map(|b| untorn(repo, rev, path, &b).map_or_else(|| Bytes::from(b), Bytes::from)))
+    };
     Ok((read(from, file.before())?, read(compare, &file.path)?))
+}
+
+/// A notebook that git's own marks tear, as its three versions merge: cells instead of lines of JSON. `None` for all
+/// others.
+fn untorn(repo: &Repo, rev: &Rev, path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    let suspect = *rev == Rev::WorkingTree && is_notebook(path) && memchr::memmem::find(bytes, b"\n<<<<<<< ").is_some();
+    if !suspect || Notebook::parse(bytes).is_ok() {
+        return None;
+    }
+    let stages = repo.stages(path).ok().flatten()?;
+    let base = stages.base.unwrap_or_else(|| Notebook::new_empty().to_bytes());
+    let names = Names { local: "ours", remote: "theirs" };
+    merge(base, stages.ours?, stages.theirs?, names).ok().map(|m| m.bytes)
 }
 
 /// Names a change by the contents of both sides.

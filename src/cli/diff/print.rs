@@ -77,7 +77,8 @@ impl Pen {
         diff.notes.iter().for_each(|n| self.put("", &format!("  {n}")));
         for key in &diff.metadata {
             self.put(CYAN, &format!("@@ notebook metadata: {}", key.key));
-            self.key(key.old.as_deref(), key.new.as_deref());
+            let [old, new] = key.shown();
+            self.key(old.as_deref(), new.as_deref());
         }
         diff.cells.iter().filter(|c| c.is_shown()).for_each(|c| self.cell(diff, c));
     }
@@ -91,7 +92,8 @@ impl Pen {
         self.put(CYAN, &format!("@@ {}", heading(diff, row)));
         for key in &row.metadata {
             self.put("", &format!("  metadata {}", key.key));
-            self.key(key.old.as_deref(), key.new.as_deref());
+            let [old, new] = key.shown();
+            self.key(old.as_deref(), new.as_deref());
         }
         row.attachments.iter().for_each(|a| self.put("", &format!("  attachment {a}")));
         match (row.change, &row.source) {

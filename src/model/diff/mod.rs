@@ -57,6 +57,14 @@ pub struct KeyChange {
     pub new: Option<String>,
 }
 
+impl KeyChange {
+    /// Both values as a person reads them: what Andon itself noted in words, all else as it is written.
+    pub fn shown(&self) -> [Option<String>; 2] {
+        [&self.old, &self.new]
+            .map(|v| v.as_deref().map(|v| super::settle::words(&self.key, v).unwrap_or_else(|| v.to_owned())))
+    }
+}
+
 /// Where the text of an added cell came from, or where that of a removed one went: cell positions on that side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

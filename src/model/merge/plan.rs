@@ -131,6 +131,11 @@ impl Plan {
     pub fn cells(&self) -> usize {
         self.order.items.len()
     }
+    /// Where the cell stands in the file of a version.
+    pub fn place(&self, entry: &Entry, take: Take) -> Option<usize> {
+        let at = entry.places.get(take as usize).copied().flatten()?;
+        Some(self.versions.get(take as usize)?.place(at))
+    }
     /// A cell in one version.
     pub fn view(&self, entry: &Entry, take: Take) -> Option<&CellView> {
         let at = entry.places.get(take as usize).copied().flatten()?;

@@ -437,7 +437,8 @@ impl<'a> Builder<'a> {
         if !diff.metadata.is_empty() {
             self.push(Item::Note("Metadata of the notebook changed".to_owned()));
             for key in &diff.metadata {
-                self.value(&key.key, key.old.as_deref(), key.new.as_deref());
+                let [old, new] = key.shown();
+                self.value(&key.key, old.as_deref(), new.as_deref());
             }
         }
         let mut at = 0;
@@ -504,7 +505,8 @@ impl<'a> Builder<'a> {
             self.push(Item::Fact(format!("Type: {} became {}", a.word(), b.word())));
         }
         for key in &row.metadata {
-            self.value(&format!("Metadata {}", key.key), key.old.as_deref(), key.new.as_deref());
+            let [old, new] = key.shown();
+            self.value(&format!("Metadata {}", key.key), old.as_deref(), new.as_deref());
         }
         row.attachments.iter().for_each(|a| self.push(Item::Fact(format!("Attachment {a}"))));
         let whole = |source: &str, old: bool, new: bool| {
