@@ -1,4 +1,6 @@
 //! The comparison as a document for scripts: schema `andon.diff/1`.
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::Compared;
@@ -57,11 +59,18 @@ pub(super) fn one(file: &Compared, same: bool) -> Value {
 
 /// Every cell of either side once: in new order, those taken out where they stood.
 fn cells(diff: &NotebookDiff) -> Vec<Value> {
-    let split = |old: usize| linked(diff, |r| (r.link == Some(Link::SplitFrom(old))).then_some(r.new?));
-    let joined = |new: usize| linked(diff, |r| (r.link == Some(Link::JoinedInto(new))).then_some(r.old?));
+    let (mut split, mut joined): (HashMap<usize, Vec<usize>>, HashMap<usize, Vec<usize>>) = Default::default();
+    for row in &diff.cells {
+        match (row.link, row.old, row.new) {
+            (Some(Link::SplitFrom(old)), _, Some(new)) => split.entry(old).or_default().push(new),
+            (Some(Link::JoinedInto(new)), Some(old), _) => joined.entry(new).or_default().push(old),
+            _ => {}
+        }
+    }
+    let of = |links: &HashMap<usize, Vec<usize>>, at: usize| links.get(&at).cloned().unwrap_or_default();
     let rows = diff.cells.iter().filter(|r| r.link.is_none());
     rows.map(|row| {
-        let more = row.old.zip(row.new).map(|(i, j)| (split(i), joined(j))).unwrap_or_default();
+        let more = row.old.zip(row.new).map(|(i, j)| (of(&split, i), of(&joined, j))).unwrap_or_default();
         let places = |own: Option<usize>, more: &[usize]| {
             let mut all: Vec<usize> = own.into_iter().chain(more.iter().copied()).collect();
             all.sort_unstable();
@@ -93,11 +102,6 @@ fn cells(diff: &NotebookDiff) -> Vec<Value> {
         })
     })
     .collect()
-}
-
-/// Positions of rows that are linked to a cell.
-fn linked(diff: &NotebookDiff, pick: impl Fn(&CellDiff) -> Option<usize>) -> Vec<usize> {
-    diff.cells.iter().filter_map(pick).collect()
 }
 
 /// What differs and counts for nothing.
