@@ -97,6 +97,8 @@ pub struct State {
     asked: bool,
     /// The file in front was not chosen for these sides.
     loose: bool,
+    /// The file in front is being compared before the list is there.
+    early: bool,
     /// Nothing was changed on disk, so that what was committed last is shown instead.
     pub suggested: bool,
 }
@@ -130,6 +132,7 @@ impl Default for State {
             wanted: false,
             asked: false,
             loose: false,
+            early: false,
             suggested: false,
         }
     }
@@ -395,11 +398,13 @@ fn set_sides(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>
         review.loose = path.is_none();
     }
     (review.base, review.compare) = (base, compare);
-    if let Some(path) = path {
-        review.path = Some(path);
-        reset_file(review);
-    }
-    load(state)
+    let Some(path) = path else { return load(state) };
+    review.path = Some(path);
+    reset_file(review);
+    // A file that is asked for need not wait for the list, unless the list says where both sides parted.
+    review.early = !matches!((&review.base, &review.compare), (Rev::At(_), Rev::At(_)));
+    let early = if review.early { load_file(state) } else { Vec::new() };
+    load(state).into_iter().chain(early).collect()
 }
 
 fn load(state: &mut AppState) -> Vec<Effect> {
@@ -422,9 +427,12 @@ fn select(state: &mut AppState, path: String) -> Vec<Effect> {
     let review = &mut state.review;
     let mut effects = Vec::new();
     if review.path.as_deref() != Some(path.as_str()) {
+        // Left before it was compared, it is counted like the others.
+        let left = review.file().filter(|f| !review.counts.contains_key(&f.path)).cloned();
+        effects = count(review, "review.counts.left", left.into_iter().collect());
         review.path = Some(path);
         reset_file(review);
-        effects = matrix::follow(review);
+        effects.extend(matrix::follow(review));
     }
     effects.extend(load_file(state));
     effects
@@ -625,14 +633,24 @@ fn listed_event(state: &mut AppState, listed: Listed) -> Vec<Effect> {
             reset_file(review);
         }
     }
-    let (base, compare, from) = (review.base.clone(), review.compare.clone(), from(review));
-    let files: Vec<_> = review.files.files.iter().take(500).cloned().collect();
-    let mut effects = Vec::new();
-    if !files.is_empty() {
-        effects.push(Job::cpu("review.counts", Task::Counts { base, compare, from, files }).start());
+    // The file in front is counted when it is compared.
+    let front = review.path.as_deref();
+    let files: Vec<_> =
+        review.files.files.iter().take(500).filter(|f| Some(f.path.as_str()) != front).cloned().collect();
+    let mut effects = count(review, "review.counts", files);
+    let under_way = std::mem::take(&mut review.early) && review.file().is_none_or(|f| f.old_path.is_none());
+    if !under_way {
+        effects.extend(load_file(state));
     }
-    effects.extend(load_file(state));
     effects
+}
+
+fn count(review: &State, job: &str, files: Vec<ChangedFile>) -> Vec<Effect> {
+    if files.is_empty() {
+        return Vec::new();
+    }
+    let (base, compare, from) = (review.base.clone(), review.compare.clone(), from(review));
+    vec![Job::cpu(job, Task::Counts { base, compare, from, files }).start()]
 }
 
 fn diff_event(review: &mut State, path: String, fresh: Fresh) {

@@ -65,6 +65,34 @@ fn the_first_visit_loads_the_list_and_a_notebook_comes_to_the_front() {
 }
 
 #[test]
+fn a_file_that_is_asked_for_is_compared_at_once_and_once() {
+    let mut state = loaded();
+    let keys = |effects: &[Effect]| -> Vec<String> {
+        effects.iter().filter_map(|e| if let Effect::Start(job) = e { Some(job.key.clone()) } else { None }).collect()
+    };
+    let files = ChangedFiles { files: vec![changed("a.ipynb"), changed("b.txt")], ..Default::default() };
+    let listed = |state: &mut AppState| {
+        let listed = Listed { files: files.clone(), commits: Vec::new(), parted: None };
+        let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
+        event(state, Event::Files { base, compare, result: Box::new(Ok(listed)) }, &Cx { clock: &cx() })
+    };
+    let path = Some("b.txt".to_owned());
+    let shown = send(&mut state, Command::Show { base: Rev::Empty, compare: Rev::WorkingTree, path: path.clone() });
+    assert!(["review.files", "review.diff"].iter().all(|k| keys(&shown).iter().any(|x| x == k)), "{:?}", keys(&shown));
+    assert_eq!(keys(&listed(&mut state)), ["review.counts"]);
+    send(&mut state, Command::Refresh);
+    assert!(keys(&listed(&mut state)).contains(&"review.diff".to_owned()));
+    // Where both sides parted is known with the list only.
+    let two = Command::Show { base: Rev::At("a".into()), compare: Rev::At("b".into()), path };
+    assert!(!keys(&send(&mut state, two)).contains(&"review.diff".to_owned()));
+    // Left before it was compared, a file is counted like the others.
+    let left = send(&mut state, Command::Select("a.ipynb".into()));
+    assert!(!keys(&left).contains(&"review.counts.left".to_owned()), "the list is not there yet");
+    listed(&mut state);
+    assert!(keys(&send(&mut state, Command::Select("b.txt".into()))).contains(&"review.counts.left".to_owned()));
+}
+
+#[test]
 fn next_goes_through_the_changes_and_then_to_the_next_file_and_back() {
     let mut state = loaded();
     send(&mut state, Command::Next);
