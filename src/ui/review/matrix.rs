@@ -36,8 +36,15 @@ pub(super) fn matrix_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         back = Btn::new("Comparison").icon("arrow-left").name("Back to the comparison").show(ui, theme).clicked();
         let path = runs.path.as_deref().unwrap_or_default();
         ui.label(theme.strong("Cells by runs"));
-        ui.add(egui::Label::new(theme.faint(path)).truncate());
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| legend(ui, theme));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            legend(ui, theme);
+            // The path is in the sentence below as well.
+            if ui.available_width() > 120.0 {
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    ui.add(egui::Label::new(theme.faint(path)).truncate());
+                });
+            }
+        });
     });
     if back {
         cx.send(Command::ShowRuns(false));
