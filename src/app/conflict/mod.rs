@@ -590,7 +590,8 @@ fn loaded(state: &mut AppState, path: String, result: Result<Arc<Sheet>>) -> Vec
             }
             conflict.why_of = Some(of);
             let situation = Box::new(conflict.situation.clone());
-            vec![Job::io("conflict.why", Task::Why { sheet, situation }).start()]
+            // The past of a long notebook takes a while: not where files are written.
+            vec![Job::cpu("conflict.why", Task::Why { sheet, situation }).start()]
         }
         Err(e) if e.is_cancelled() => Vec::new(),
         Err(e) => {
