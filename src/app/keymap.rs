@@ -185,6 +185,7 @@ keys! {
         BACK: "Esc" => "Close the history of the cell; back from the runs";
         COMMIT: "Shift+C" => "Commit what is not committed";
         RUNS: "M" => "Cells by runs of the notebook, or the comparison";
+        DISCARD: "Delete" => "Discard the change of the cell, with undo";
     }
 }
 

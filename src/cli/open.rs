@@ -3,9 +3,14 @@ use std::path::{Path, PathBuf};
 
 use super::out;
 use crate::{
-    base::{Error, Result, fsx},
-    engine::{git::Repo, workspace::folder_of},
-    model::settle::is_noted,
+    app::shell::Page,
+    base::{Error, Result, error::Context, fsx},
+    engine::{
+        dirs::Dirs,
+        git::Repo,
+        workspace::{self, folder_of},
+    },
+    model::{git::Rev, settle::is_noted},
     ui::run::{Start, run as show},
 };
 
@@ -72,4 +77,26 @@ pub(super) fn in_conflict(folder: &Path, file: &str) -> Result<bool> {
 /// Opens the window on `path`, or on the sample workspace.
 pub fn window(path: Option<PathBuf>) -> i32 {
     run(&Args { path, describe: None, conflicts: false })
+}
+
+/// Opens the window on a comparison and comes back when it is closed. `root`: the workspace both sides belong to; none
+/// for files that lie outside any.
+pub fn compare(root: Option<PathBuf>, sides: (Rev, Rev), path: Option<String>) -> Result<i32> {
+    let dirs = Dirs::from_env();
+    let alone = dirs.cache.join("compare");
+    let place = match &root {
+        Some(root) => root.clone(),
+        None => {
+            // A window needs a folder: an empty one, so that nothing of where the files happen to lie is listed.
+            std::fs::create_dir_all(&alone).io(|| format!("Could not make {}", alone.display()))?;
+            alone.clone()
+        }
+    };
+    let compare = Some((sides.0, sides.1, path));
+    let shown = show(Start { path: Some(place), page: Some(Page::Review), compare, ..Start::default() });
+    if root.is_none() {
+        let key = alone.canonicalize().unwrap_or(alone);
+        let _ = workspace::forget(&dirs, &key.to_string_lossy());
+    }
+    shown.map(|()| 0)
 }

@@ -52,6 +52,7 @@ fn execute(args: &Args) -> Result<i32> {
         page: Some(page),
         document: if resolve.is_some() { None } else { document_path },
         resolve,
+        compare: None,
         theme: Some(args.theme.clone()),
         size: Some(size),
         shot: Some(out.clone()),

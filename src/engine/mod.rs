@@ -12,6 +12,7 @@ pub mod review;
 pub mod runner;
 pub mod sample;
 pub mod secrets;
+pub mod sides;
 pub mod sql;
 pub mod store;
 pub mod workspace;

@@ -147,6 +147,21 @@ pub fn drafts(root: &Path, cx: &JobCtx) -> Result<Vec<Draft>> {
     Ok(all)
 }
 
+/// Files with kept edits, those of open windows too.
+pub fn draft_paths(root: &Path) -> Vec<String> {
+    let Ok(dir) = fs::read_dir(root.join(".andon/journal")) else { return Vec::new() };
+    let kept = dir.flatten().filter_map(|e| fs::read(e.path()).ok());
+    let mut all: Vec<String> = kept.filter_map(|bytes| split(&bytes).map(|(draft, _)| draft.path)).collect();
+    all.sort();
+    all
+}
+
+/// The bytes a file would have, were its kept edits saved.
+pub fn draft_bytes(root: &Path, path: &str) -> Option<Vec<u8>> {
+    let bytes = fs::read(journal_file(root, path)).ok()?;
+    split(&bytes).filter(|(draft, _)| draft.path == path).map(|(_, text)| text.to_vec())
+}
+
 /// The kept edits of a file.
 pub fn read_draft(root: &Path, path: &str) -> Result<(Draft, Content)> {
     let gone = || Error::user(format!("The unsaved edits of {path} are not there any more"));

@@ -251,6 +251,16 @@ pub enum Rev {
     At(String),
     /// Nothing at all, as before the first commit.
     Empty,
+    /// What is staged for the next commit.
+    Index,
+    /// A stash by its commit, new files included.
+    Stash(String),
+    /// The files on disk with the edits that are not saved.
+    Draft,
+    /// The notebooks that a run executed, by the id of the run.
+    Run(String),
+    /// A file anywhere, by its full path.
+    File(String),
 }
 
 impl Rev {
@@ -258,16 +268,20 @@ impl Rev {
     pub fn head() -> Self {
         Self::At("HEAD".to_owned())
     }
-    /// The executed copies that a stored run kept. No name in git holds a colon.
+    /// The executed copies that a stored run kept.
     pub fn of_run(id: &str) -> Self {
-        Self::At(format!("run:{id}"))
+        Self::Run(id.to_owned())
     }
     /// The stored run this is about.
     pub fn run(&self) -> Option<&str> {
         match self {
-            Self::At(name) => name.strip_prefix("run:"),
+            Self::Run(id) => Some(id),
             _ => None,
         }
+    }
+    /// Changes with the files on disk.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::WorkingTree | Self::Index | Self::Draft)
     }
 }
 
@@ -275,12 +289,16 @@ impl fmt::Display for Rev {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WorkingTree => f.write_str("working tree"),
-            Self::At(name) if name.starts_with("run:") => write!(f, "run {}", name.trim_start_matches("run:")),
             Self::At(name) if name.len() == 40 && name.bytes().all(|b| b.is_ascii_hexdigit()) => {
                 f.write_str(short(name))
             }
             Self::At(name) => f.write_str(name),
             Self::Empty => f.write_str("nothing"),
+            Self::Index => f.write_str("staged changes"),
+            Self::Stash(id) => write!(f, "stash {}", short(id)),
+            Self::Draft => f.write_str("unsaved edits"),
+            Self::Run(id) => write!(f, "run {id}"),
+            Self::File(path) => f.write_str(path.rsplit(['/', '\\']).next().unwrap_or(path)),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
         time::{Clock, SystemClock},
     },
     engine::dirs::Dirs,
+    model::git::Rev,
 };
 
 /// Work done for events before a frame is drawn.
@@ -38,6 +39,8 @@ pub struct Start {
     pub document: Option<String>,
     /// Shows the conflicts, with this file in front.
     pub resolve: Option<Option<String>>,
+    /// Compares these two sides.
+    pub compare: Option<(Rev, Rev, Option<String>)>,
     /// `dark` or `light` instead of the person's choice.
     pub theme: Option<String>,
     pub size: Option<(f32, f32)>,
@@ -254,6 +257,11 @@ impl eframe::App for Window {
             && let Some(path) = self.start.resolve.take()
         {
             self.host.send(crate::app::conflict::Command::Open(path));
+        }
+        if self.host.state.workspace.root.is_some()
+            && let Some((base, compare, path)) = self.start.compare.take()
+        {
+            self.host.send(crate::app::review::Command::Show { base, compare, path });
         }
         self.carry_out(ctx);
         self.dropped_files(ctx);

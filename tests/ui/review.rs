@@ -48,7 +48,8 @@ fn comparing(path: &str, old: Vec<u8>, new: Vec<u8>) -> Page {
     let clock = clock();
     let cx = Cx { clock: &clock };
     let file = ChangedFile { path: path.into(), old_path: None, change: Change::Modified, untracked: false };
-    let listed = Listed { files: ChangedFiles { files: vec![file], more: 0 }, commits: Vec::new(), parted: None };
+    let listed =
+        Listed { files: ChangedFiles { files: vec![file], more: 0 }, commits: Vec::new(), parted: None, both: false };
     review::command(&mut state, review::Command::Visit, &cx);
     let (base, compare) = (Rev::head(), Rev::WorkingTree);
     let event = Event::Files { base: base.clone(), compare: compare.clone(), result: Box::new(Ok(listed)) };
@@ -324,4 +325,58 @@ fn numbers_are_listed_before_and_after() {
     let mut h = harness(comparing("a.ipynb", old, new));
     h.run_steps(4);
     h.get_by_label("accuracy 0.914 \u{2192} 0.921 (+0.8 %)");
+}
+
+#[test]
+fn the_picker_offers_every_kind_of_side_and_is_driven_by_keys() {
+    let mut page = comparing("a.ipynb", notebook(&cells(1)), notebook(&cells(2)));
+    let info = |id: &str, summary: &str| andon::model::git::CommitInfo {
+        id: id.repeat(40),
+        summary: summary.into(),
+        body: String::new(),
+        author: andon::model::git::Author { name: "Jonas Weber".into(), email: "j@example.org".into() },
+        at: clock().0,
+        parents: Vec::new(),
+    };
+    page.state.git.recent = vec![info("a", "Mend the units")];
+    page.state.git.work.stashes = vec![andon::model::git::Stash {
+        index: 0,
+        id: "b".repeat(40),
+        message: "half done".into(),
+        branch: Some("main".into()),
+        base: "c".repeat(40),
+        untracked: false,
+        at: clock().0,
+        files: 1,
+    }];
+    page.state.review.recent = vec![Rev::At("v1.0".into())];
+    let mut h = harness(page);
+    h.run_steps(4);
+    h.get_by_label("Base: HEAD (main)").click();
+    h.run_steps(3);
+    for name in ["v1.0", "Working tree", "Staged changes", "Unsaved edits", "half done", "aaaaaaa  Mend the units"] {
+        h.get_by_role_and_label(egui::accesskit::Role::ListItem, name);
+    }
+    h.get_by_label("Find a revision").type_text("half");
+    h.run_steps(3);
+    assert!(h.state().sent.contains(&review::Command::FindCommits("half".into()).into()));
+    h.key_press(egui::Key::Enter);
+    h.run_steps(3);
+    assert!(
+        h.state().sent.contains(&review::Command::SetBase(Rev::Stash("b".repeat(40))).into()),
+        "{:?}",
+        h.state().sent
+    );
+}
+
+#[test]
+fn two_branches_that_both_went_on_say_what_is_compared() {
+    let mut page = comparing("a.ipynb", notebook(&cells(1)), notebook(&cells(2)));
+    page.state.review.both = true;
+    page.state.review.parted = Some("1".repeat(40));
+    let mut h = harness(page);
+    h.run_steps(4);
+    h.get_by_label("Only changes since they parted").click();
+    h.run_steps(2);
+    assert!(h.state().sent.contains(&review::Command::SinceParted(false).into()));
 }

@@ -54,7 +54,8 @@ fn reviewing(path: &str, old: Vec<u8>, new: Vec<u8>) -> AppState {
     };
     board::event(&mut state, board::Event::Loaded(Arc::new(snapshot)), &cx);
     let file = ChangedFile { path: path.into(), old_path: None, change: Change::Modified, untracked: false };
-    let listed = Listed { files: ChangedFiles { files: vec![file], more: 0 }, commits: Vec::new(), parted: None };
+    let listed =
+        Listed { files: ChangedFiles { files: vec![file], more: 0 }, commits: Vec::new(), parted: None, both: false };
     review::command(&mut state, review::Command::Visit, &cx);
     let (base, compare) = (Rev::head(), Rev::WorkingTree);
     let event = review::Event::Files { base: base.clone(), compare: compare.clone(), result: Box::new(Ok(listed)) };

@@ -86,6 +86,10 @@ fn discards(state: &AppState, all: &mut Vec<Action>) {
         let discard = Work::Discard(vec![path.clone()]);
         all.push(Action::new("Git", "Discard the changes of this file", discard).icon("eraser").detail(path));
     }
+    if state.shell.page == Page::Review && super::work::cell_change(state, None).is_some() {
+        let discard = Command::DiscardChange(None);
+        all.push(Action::new("Git", "Discard the change of this cell", discard).icon("eraser").key("Delete"));
+    }
     let files: Vec<String> = git.committable().map(|f| f.path.clone()).collect();
     let any = !files.is_empty();
     all.push(

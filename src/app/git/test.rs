@@ -274,7 +274,7 @@ fn stashes_are_listed_shown_dropped_and_brought_back() {
     let stash = host.state.git.work.stashes[0].clone();
     act(&mut host, Command::ShowStash(Box::new(stash.clone())));
     let shown: Vec<&str> = host.state.review.files.files.iter().map(|f| f.path.as_str()).collect();
-    assert_eq!((host.state.shell.page, shown), (Page::Review, vec!["a.txt"]));
+    assert_eq!((host.state.shell.page, shown), (Page::Review, vec!["a.txt", "new.txt"]));
     act(&mut host, Work::Drop(stash.clone()));
     assert!(host.state.git.work.stashes.is_empty());
     act(&mut host, Command::Undo);
@@ -389,4 +389,38 @@ fn stash_sides_name_the_commit_below_and_the_stash() {
     let (base, compare) = Repo::stash_sides(&stash);
     assert_eq!(base, Rev::At(stash.base.clone()));
     assert_ne!(base, compare);
+}
+
+#[test]
+fn the_change_of_one_cell_is_discarded_and_comes_back() {
+    let world = World::new();
+    let root = world.clone("a");
+    let cell = |source: &str| serde_json::json!({"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": 1});
+    let book = |sources: [&str; 3]| {
+        let cells: Vec<_> = sources.iter().map(|s| cell(s)).collect();
+        serde_json::json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).to_string()
+    };
+    let first = ["import polars as pl", "delay = day.mean()\nprint(delay)", "total = 1 + 2 + 3"];
+    world.commit(&root, "n.ipynb", &book(first), "Notebook");
+    let both = book([first[0], "delay = day.median()\nprint(delay)", "total = 1 + 2 + 4"]);
+    world.write(&root, "n.ipynb", &both);
+    let mut host = world.host(&root);
+    let show = crate::app::review::Command::Show {
+        base: Rev::head(),
+        compare: Rev::WorkingTree,
+        path: Some("n.ipynb".into()),
+    };
+    act(&mut host, show);
+    assert_eq!(host.state.review.changes(), [1, 2]);
+    act(&mut host, crate::app::review::Command::Discard(Some(1)));
+    let now = fs::read_to_string(root.join("n.ipynb")).unwrap();
+    assert_eq!(now, book([first[0], first[1], "total = 1 + 2 + 4"]), "{}", said(&host));
+    assert_eq!(host.state.review.changes(), [2], "the page follows");
+    act(&mut host, Command::Undo);
+    assert_eq!(fs::read_to_string(root.join("n.ipynb")).unwrap(), both);
+    // Somebody saves meanwhile: what was looked at is not what lies there.
+    world.write(&root, "n.ipynb", &format!("{both}\n"));
+    host.send(crate::app::review::Command::Discard(Some(1)));
+    settle(&mut host);
+    assert!(said(&host).contains("changed since"), "{}", said(&host));
 }

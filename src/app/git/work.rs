@@ -15,12 +15,16 @@ use crate::{
         AppState, Command as AnyCommand, Cx, Effect, Env, Job, Out, conflict, notify::Notice, review, shell::Dialog,
         workspace,
     },
-    base::{Error, Result, job::JobCtx},
+    base::{Error, Result, fsx, job::JobCtx},
     engine::{
         dirs::Dirs,
         git::{Asks, Repo, Taken, clone, clone_name},
+        sides::Sides,
     },
-    model::git::{Deleted, Discarded, Fetched, MergePlan, Merged, Moved, Pulled, Pushed, Stash, SwitchPlan, Target},
+    model::git::{
+        Deleted, Discarded, Fetched, MergePlan, Merged, Moved, Pulled, Pushed, Rev, Stash, SwitchPlan, Target,
+    },
+    model::notebook::Notebook,
 };
 
 pub use crate::engine::secrets::Secret;
@@ -93,6 +97,8 @@ pub enum Command {
     Do(Work),
     /// Takes the last action back.
     Undo,
+    /// Discards the change of this row of the comparison, or of the one in front.
+    DiscardChange(Option<usize>),
     /// Shows what a stash holds on the review page.
     ShowStash(Box<Stash>),
     /// The answer to a question; none: no answer will come.
@@ -153,6 +159,7 @@ pub enum Work {
     Drop(Stash),
     Store(Stash),
     Discard(Vec<String>),
+    DiscardCell(Box<CellChange>),
     UndoDiscard(Discarded),
     Fetch,
     Pull,
@@ -183,7 +190,7 @@ impl Work {
             Self::Apply(_) | Self::Pop(_) => "Taking changes out of the stash".to_owned(),
             Self::Drop(_) => "Dropping the stash".to_owned(),
             Self::Store(_) => "Bringing the stash back".to_owned(),
-            Self::Discard(_) => "Discarding changes".to_owned(),
+            Self::Discard(_) | Self::DiscardCell(_) => "Discarding changes".to_owned(),
             Self::UndoDiscard(_) => "Bringing changes back".to_owned(),
             Self::Fetch => "Fetching".to_owned(),
             Self::Pull => "Pulling".to_owned(),
@@ -196,6 +203,19 @@ impl Work {
     fn is_plan(&self) -> bool {
         matches!(self, Self::PlanSwitch(_) | Self::PlanDelete(_) | Self::PlanMerge(_))
     }
+}
+
+/// The change of one cell, as the review page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellChange {
+    pub path: String,
+    /// The side and path the notebook is compared with.
+    pub base: Rev,
+    pub before: String,
+    pub pairs: Vec<(Option<usize>, Option<usize>)>,
+    pub cell: (Option<usize>, Option<usize>),
+    /// Names both versions by their contents: another comparison is another change.
+    pub mark: u64,
 }
 
 /// What came of an action.
@@ -257,6 +277,10 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             Some((_, work)) => start(state, *work),
             None => Vec::new(),
         },
+        Command::DiscardChange(row) => match cell_change(state, row) {
+            Some(change) => start(state, Work::DiscardCell(Box::new(change))),
+            None => Vec::new(),
+        },
         Command::ShowStash(stash) => {
             state.shell.dialog = None;
             let (base, compare) = Repo::stash_sides(&stash);
@@ -270,6 +294,31 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             vec![Job::io(format!("git.answer.{id}"), job(Task::Answer { id, answer })).start()]
         }
     }
+}
+
+/// True while the comparison is of a notebook on disk, whose cells can be taken back one by one.
+pub fn discards_cells(state: &AppState) -> bool {
+    let review = &state.review;
+    let notebook = |s: &review::Shown| matches!(s.diff.shape, crate::model::diff::FileShape::Notebook(_));
+    review.compare == Rev::WorkingTree && review.shown.as_ref().is_some_and(notebook)
+}
+
+/// The change that stands in a row of the comparison; only of a notebook on disk.
+pub fn cell_change(state: &AppState, row: Option<usize>) -> Option<CellChange> {
+    use crate::model::diff::FileShape;
+    let review = &state.review;
+    let path = review.path.clone().filter(|_| review.compare == Rev::WorkingTree)?;
+    let FileShape::Notebook(diff) = &review.shown.as_ref()?.diff.shape else { return None };
+    let cell = diff.cells.get(row.or_else(|| review.focused_row())?).filter(|c| c.is_shown())?;
+    let file = review.file()?;
+    Some(CellChange {
+        base: review.parted.clone().map_or_else(|| review.base.clone(), Rev::At),
+        before: file.before().to_owned(),
+        pairs: diff.cells.iter().map(|c| (c.old, c.new)).collect(),
+        cell: (cell.old, cell.new),
+        mark: review.counts.get(&path)?.mark,
+        path,
+    })
 }
 
 /// The dialog in front was closed: a question in it gets no answer any more.
@@ -519,7 +568,7 @@ fn told(state: &mut AppState, work: Work, done: Done, cx: &Cx) -> Vec<Effect> {
         (Work::AddRemote { .. }, _) => {
             vec![Effect::Notice(Notice::success("Added the remote origin").action("Push", Work::Push))]
         }
-        (_, done) => told_of_remotes(state, done, cx),
+        (work, done) => told_of_the_rest(state, matches!(work, Work::DiscardCell(_)), done, cx),
     }
 }
 
@@ -571,7 +620,7 @@ fn merged_event(state: &mut AppState, from: &str, merged: Merged, moved: Option<
     }
 }
 
-fn told_of_remotes(state: &mut AppState, done: Done, cx: &Cx) -> Vec<Effect> {
+fn told_of_the_rest(state: &mut AppState, one_cell: bool, done: Done, cx: &Cx) -> Vec<Effect> {
     use crate::base::text::count;
     let notice = match done {
         Done::Stashed(Some(stash)) => {
@@ -580,6 +629,10 @@ fn told_of_remotes(state: &mut AppState, done: Done, cx: &Cx) -> Vec<Effect> {
             return with_undo(state, notice, "Take the stashed changes out again", Work::Pop(stash));
         }
         Done::Stashed(None) => Notice::info("There was nothing to stash"),
+        Done::Kept(kept) if one_cell => {
+            let notice = Notice::success("Discarded the change of a cell").body(kept.paths.join(", "));
+            return with_undo(state, notice, "Bring the discarded change back", Work::UndoDiscard(kept));
+        }
         Done::Kept(kept) => {
             let title = match kept.paths.as_slice() {
                 [one] => format!("Discarded the changes of {one}"),
@@ -740,6 +793,7 @@ fn act(work: &Work, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<Done> {
         Work::Drop(stash) => repo.drop_stash(&stash.id, cx).map(|()| Done::Plain),
         Work::Store(stash) => repo.store_stash(stash, cx).map(|()| Done::Plain),
         Work::Discard(paths) => repo.discard(paths, now, cx).map(Done::Kept),
+        Work::DiscardCell(change) => discard_cell(&repo, change, now).map(Done::Kept),
         Work::UndoDiscard(kept) => repo.undo_discard(&kept.id).map(|_| Done::Plain),
         Work::Fetch => repo.fetch(asks, cx).map(Done::Fetched),
         Work::Pull => repo.pull(asks, cx).map(Done::Pulled),
@@ -747,6 +801,21 @@ fn act(work: &Work, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<Done> {
         Work::AddRemote { url } => repo.add_remote("origin", url, cx).map(|()| Done::Plain),
         Work::Clone { .. } => Ok(Done::Plain),
     }
+}
+
+fn discard_cell(repo: &Repo, change: &CellChange, at: jiff::Timestamp) -> Result<Discarded> {
+    let sides = Sides::open(repo.root())?;
+    let (old, new) = (sides.read(&change.base, &change.before)?, sides.read(&Rev::WorkingTree, &change.path)?);
+    let (Some(old), Some(new)) = (&old, &new) else {
+        return Err(Error::user(format!("{} is not on both sides", change.path))
+            .hint("Discard the changes of the whole file instead"));
+    };
+    if review::mark(Some(old), Some(new)) != change.mark {
+        return Err(Error::user(format!("{} was changed since it was compared", change.path)).hint("Look at it again"));
+    }
+    let (base, mut now) = (Notebook::parse(old.clone())?, Notebook::parse(new.clone())?);
+    now.revert_cell(&base, &change.pairs, change.cell)?;
+    repo.discard_into(&change.path, &now.to_bytes(), fsx::hash(new), at)
 }
 
 /// Where one is, to come back to.

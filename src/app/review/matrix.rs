@@ -3,14 +3,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Listed, State};
+use super::State;
 use crate::{
     app::{AppState, Effect, Env, Job, action::Action, notify::Notice, shell::Page},
     base::{Error, Result, fsx, ids::RunId, job::JobCtx},
-    engine::{git::Repo, store::RunQuery, workspace::diff_rules},
+    engine::{store::RunQuery, workspace::diff_rules},
     model::{
         diff::{Document, is_notebook},
-        git::{Change, ChangedFile, ChangedFiles, Rev},
+        git::Rev,
         matrix::{self, Matrix},
         review::CellAnchor,
         run::{Run, RunState},
@@ -87,35 +87,6 @@ fn kept(run: &Run) -> Vec<(String, String)> {
         }
     }
     all
-}
-
-fn run_of(env: &Env, rev: &Rev) -> Result<Option<Run>> {
-    let Some(id) = rev.run() else { return Ok(None) };
-    let run = env.runs.store(&env.root()?)?.run(&RunId::from(id))?;
-    let run =
-        run.ok_or_else(|| Error::user(format!("There is no stored run {id}")).hint("It may have been cleaned up"));
-    run.map(Some)
-}
-
-/// A file of a side, which may be what a stored run kept.
-pub(super) fn side(env: &Env, repo: &Repo, rev: &Rev, path: &str) -> Result<Option<Vec<u8>>> {
-    let Some(run) = run_of(env, rev)? else { return repo.read(rev, path) };
-    let Some((_, copy)) = kept(&run).into_iter().find(|(p, _)| p == path) else { return Ok(None) };
-    fsx::read(&fsx::inside(&env.root()?, &copy)?).map(Some)
-}
-
-/// What differs where a side is a stored run: its notebooks. `None` where neither is.
-pub(super) fn list(env: &Env, base: &Rev, compare: &Rev) -> Result<Option<Listed>> {
-    let (a, b) = (run_of(env, base)?, run_of(env, compare)?);
-    if a.is_none() && b.is_none() {
-        return Ok(None);
-    }
-    let mut paths: Vec<String> = a.iter().chain(&b).flat_map(kept).map(|(path, _)| path).collect();
-    paths.sort();
-    paths.dedup();
-    let file = |path| ChangedFile { path, old_path: None, change: Change::Modified, untracked: false };
-    let files = ChangedFiles { files: paths.into_iter().map(file).collect(), more: 0 };
-    Ok(Some(Listed { files, commits: Vec::new(), parted: None }))
 }
 
 /// Reads the stored runs of a notebook and compares each with the one before.

@@ -21,7 +21,7 @@ mod test;
 pub mod threads;
 mod view;
 
-pub use task::run;
+pub use task::{mark, run};
 pub use threads::{Talk, ledger_changed};
 use view::view;
 pub use view::{Look, PairKey, Views};
@@ -61,6 +61,10 @@ pub struct State {
     pub compare: Rev,
     /// The commit that is compared instead of `base`, since both sides went on from it.
     pub parted: Option<String>,
+    /// Compare with where the sides parted rather than with the base itself, as `git diff A...B` does.
+    pub since_parted: bool,
+    /// Both sides went on since they parted, so that the choice makes a difference.
+    pub both: bool,
     pub files: ChangedFiles,
     pub commits: Vec<CommitInfo>,
     pub counts: HashMap<String, Counts>,
@@ -90,6 +94,10 @@ pub struct State {
     pub told: past::Told,
     /// Stored runs of the notebook beside each other.
     pub runs: matrix::Runs,
+    /// Sides that were chosen before, newest first.
+    pub recent: Vec<Rev>,
+    /// What was last looked for among all commits, and found.
+    pub found: Option<(String, Vec<CommitInfo>)>,
     revision: u64,
     /// The page has been asked for at least once, so the list is kept up to date.
     wanted: bool,
@@ -109,6 +117,8 @@ impl Default for State {
             base: Rev::head(),
             compare: Rev::WorkingTree,
             parted: None,
+            since_parted: true,
+            both: false,
             files: ChangedFiles::default(),
             commits: Vec::new(),
             counts: HashMap::new(),
@@ -128,6 +138,8 @@ impl Default for State {
             talk: Talk::default(),
             told: past::Told::default(),
             runs: matrix::Runs::default(),
+            recent: Vec::new(),
+            found: None,
             revision: 0,
             wanted: false,
             asked: false,
@@ -210,6 +222,12 @@ pub enum Command {
     SetCompare(Rev),
     /// Exchanges the sides.
     Swap,
+    /// Only what the compared side did since both parted, or all that differs.
+    SinceParted(bool),
+    /// Makes the cell of this row, or the one in front, as the base has it; with undo.
+    Discard(Option<usize>),
+    /// Looks for commits by words of their subject, by author or by hash.
+    FindCommits(String),
     /// Brings a file to the front.
     Select(String),
     SetMode(Mode),
@@ -276,6 +294,8 @@ pub enum Event {
         key: PairKey,
         view: Arc<ImageView>,
     },
+    /// Commits that fit what was typed.
+    Found(String, Vec<CommitInfo>),
     /// Sides worth a look while nothing on disk differs.
     Suggested(Option<(Rev, Rev)>),
     Talk(threads::Event),
@@ -296,6 +316,8 @@ pub struct Listed {
     pub files: ChangedFiles,
     pub commits: Vec<CommitInfo>,
     pub parted: Option<String>,
+    /// Both sides went on since they parted.
+    pub both: bool,
 }
 
 /// A comparison just made.
@@ -308,7 +330,7 @@ pub struct Fresh {
 /// What runs off the window's thread.
 #[derive(Debug, Clone)]
 pub enum Task {
-    Files { base: Rev, compare: Rev },
+    Files { base: Rev, compare: Rev, parted: bool },
     Counts { base: Rev, compare: Rev, from: Rev, files: Vec<ChangedFile> },
     Diff { base: Rev, compare: Rev, from: Rev, file: ChangedFile },
     History { path: String, rev: Rev },
@@ -317,6 +339,7 @@ pub enum Task {
     Talk(threads::Task),
     Past { path: String, rev: Rev },
     Runs { path: String },
+    Find(String),
 }
 
 /// Handles a command; no I/O.
@@ -340,6 +363,18 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Swap => {
             let (base, compare) = (review.compare.clone(), review.base.clone());
             return show(state, base, compare, None);
+        }
+        Command::Discard(row) => {
+            return super::git::work::command(state, super::git::work::Command::DiscardChange(row), cx);
+        }
+        Command::FindCommits(query) => {
+            return vec![Job::io("review.find", Task::Find(query)).start()];
+        }
+        Command::SinceParted(on) => {
+            review.since_parted = on;
+            review.asked = true;
+            review.counts.clear();
+            return load(state);
         }
         Command::Select(path) => return select(state, path),
         Command::SetMode(mode) => review.mode = mode,
@@ -380,8 +415,17 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
 }
 
 fn show(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>) -> Vec<Effect> {
-    state.review.asked = true;
-    state.review.suggested = false;
+    let review = &mut state.review;
+    review.asked = true;
+    review.suggested = false;
+    for side in [&compare, &base] {
+        // The working tree and HEAD stand in every list.
+        if !side.is_live() && *side != Rev::head() && *side != Rev::Empty {
+            review.recent.retain(|r| r != side);
+            review.recent.insert(0, side.clone());
+        }
+    }
+    review.recent.truncate(8);
     set_sides(state, base, compare, path)
 }
 
@@ -392,6 +436,7 @@ fn set_sides(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>
         review.commits.clear();
         review.counts.clear();
         review.parted = None;
+        review.both = false;
         review.shown = None;
         review.loaded = false;
         // The file in front stays there if it differs between the new sides as well.
@@ -411,7 +456,8 @@ fn load(state: &mut AppState) -> Vec<Effect> {
     let review = &mut state.review;
     review.wanted = true;
     review.error = None;
-    let task = Task::Files { base: review.base.clone(), compare: review.compare.clone() };
+    let (base, compare) = (review.base.clone(), review.compare.clone());
+    let task = Task::Files { base, compare, parted: review.since_parted };
     vec![Job::io("review.files", task).titled("Comparing files").start()]
 }
 
@@ -553,6 +599,10 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
         }
         Event::Suggested(sides) => suggested(state, sides),
+        Event::Found(query, commits) => {
+            state.review.found = Some((query, commits));
+            Vec::new()
+        }
         Event::Counts { path, counts, base, compare } => {
             if base == state.review.base && compare == state.review.compare {
                 state.review.counts.insert(path, counts);
@@ -621,6 +671,7 @@ fn listed_event(state: &mut AppState, listed: Listed) -> Vec<Effect> {
     review.files = listed.files;
     review.commits = listed.commits;
     review.parted = listed.parted;
+    review.both = listed.both;
     let gone = review.path.as_ref().is_some_and(|p| !review.files.files.iter().any(|f| f.path == *p));
     if std::mem::take(&mut review.loose) && gone {
         review.path = None;
@@ -695,7 +746,7 @@ pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
 /// Files below the root changed on disk (workspace-relative, `/`).
 pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
     let review = &state.review;
-    let in_front = review.compare == Rev::WorkingTree || review.base == Rev::WorkingTree;
+    let in_front = review.compare.is_live() || review.base.is_live();
     if review.wanted && in_front && review.path.as_ref().is_some_and(|p| paths.contains(p)) {
         return load_file(state);
     }

@@ -7,7 +7,7 @@ use super::State;
 use crate::{
     app::{AppState, Effect, Job, action::Action, notify::Notice, shell::Page},
     base::{Error, Result, job::JobCtx},
-    engine::git::Repo,
+    engine::sides::Sides,
     model::{
         blame::{Deed, Story, Version, stories},
         diff::{Document, FileShape, NotebookDiff},
@@ -81,7 +81,8 @@ pub struct Told {
 }
 
 /// Reads the past of a file on a side.
-pub fn read(repo: &Repo, path: &str, rev: &Rev, cx: &JobCtx) -> Result<Past> {
+pub fn read(sides: &Sides, path: &str, rev: &Rev, cx: &JobCtx) -> Result<Past> {
+    let repo = sides.repo()?;
     if rev.run().is_some() {
         return Err(Error::user("What a run kept has no history of its own")
             .hint("Compare a commit or the working tree to see who wrote a cell"));
@@ -97,7 +98,7 @@ pub fn read(repo: &Repo, path: &str, rev: &Rev, cx: &JobCtx) -> Result<Past> {
     let mut versions: Vec<Version> = all.into_iter().map(|v| v.version).collect();
     // A side that is no commit may hold what was never committed.
     if !matches!(rev, Rev::At(_))
-        && let Some(bytes) = repo.read(rev, path)?
+        && let Some(bytes) = sides.read(rev, path)?
     {
         let before = last.map(|(rev, path)| repo.read(&rev, &path)).transpose()?.flatten();
         if before.as_ref() != Some(&bytes) {

@@ -5,7 +5,7 @@ use super::{Counts, Event, Fresh, Listed, Task, view::key_of};
 use crate::{
     app::{Env, Out},
     base::{Result, job::JobCtx},
-    engine::{git::Repo, workspace::diff_rules},
+    engine::{sides::Sides, workspace::diff_rules},
     model::{
         diff::{FileDiff, ImageView, Rules, compare_files_by, is_notebook},
         git::{ChangedFile, RefKind, Rev},
@@ -19,23 +19,24 @@ use crate::{
 const COUNTED_BYTES: usize = 20_000_000;
 /// Commits listed between the two sides.
 const COMMITS: usize = 200;
+/// Commits found for what is typed into a picker.
+const FOUND: usize = 40;
+
 /// Carries out a task; blocking allowed.
 pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     let root = env.root()?;
     match task {
-        Task::Files { base, compare } => {
-            let of_runs = super::matrix::list(env, &base, &compare).transpose();
-            let of_git = || Repo::open(&root).and_then(|repo| list(&repo, &base, &compare, cx));
-            let result = of_runs.unwrap_or_else(of_git);
+        Task::Files { base, compare, parted } => {
+            let result = Sides::open(&root).and_then(|from| list(&from, &base, &compare, parted, cx));
             out.send(Event::Files { base, compare, result: Box::new(result) });
         }
         Task::Counts { base, compare, from, files } => {
-            let repo = Repo::open(&root)?;
+            let repo = Sides::open(&root)?;
             let rules = diff_rules(&root).unwrap_or_default();
             for file in files {
                 cx.check()?;
                 // A file that cannot be read says so when it is opened.
-                let Ok((old, new)) = sides(env, &repo, &from, &compare, &file) else { continue };
+                let Ok((old, new)) = sides(&repo, &from, &compare, &file) else { continue };
                 let size = old.as_ref().map_or(0, |b| b.len()).max(new.as_ref().map_or(0, |b| b.len()));
                 if size > COUNTED_BYTES {
                     continue;
@@ -47,8 +48,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             }
         }
         Task::Diff { base, compare, from, file } => {
-            let result = Repo::open(&root).and_then(|repo| {
-                let (old, new) = sides(env, &repo, &from, &compare, &file)?;
+            let result = Sides::open(&root).and_then(|repo| {
+                let (old, new) = sides(&repo, &from, &compare, &file)?;
                 cx.check()?;
                 let (rules, wrong) = match diff_rules(&root) {
                     Ok(rules) => (rules, None),
@@ -63,12 +64,13 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             out.send(Event::Diff { path: file.path, base, compare, result: Box::new(result) });
         }
         Task::History { path, rev } => {
-            let repo = Repo::open(&root)?;
-            let spec = match rev {
-                Rev::At(spec) if !spec.starts_with("run:") => spec,
-                _ => "HEAD".to_owned(),
+            let sides = Sides::open(&root)?;
+            // A file outside a repository has no history; that is no failure.
+            let repo = if matches!(rev, Rev::File(_)) { None } else { sides.repo().ok() };
+            let versions = match repo {
+                Some(repo) => repo.file_history(&sides.history_of(&rev), &path, 100, cx)?,
+                None => Vec::new(),
             };
-            let versions = repo.file_history(&spec, &path, 100, cx)?;
             out.send(Event::History { path, versions });
         }
         Task::View { old, new } => {
@@ -81,25 +83,33 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             out.send(Event::Runs { path, result });
         }
         Task::Past { path, rev } => {
-            let result = Repo::open(&root).and_then(|repo| super::past::read(&repo, &path, &rev, cx));
+            let result = Sides::open(&root).and_then(|sides| super::past::read(&sides, &path, &rev, cx));
             out.send(Event::Past { path, rev, result: Box::new(result) });
         }
         Task::Talk(task) => return super::threads::run(task, env, cx, out),
-        Task::Suggest => out.send(Event::Suggested(Repo::open(&root).and_then(|repo| suggest(&repo, cx))?)),
+        Task::Find(query) => {
+            let found = match Sides::open(&root)?.repo() {
+                Ok(repo) => repo.find_commits(&query, FOUND, cx)?,
+                Err(_) => Vec::new(),
+            };
+            out.send(Event::Found(query, found));
+        }
+        Task::Suggest => out.send(Event::Suggested(Sides::open(&root).and_then(|sides| suggest(&sides, cx))?)),
     }
     Ok(())
 }
 
 /// What a reviewer most likely came for: the newest branch with commits of its own, else the last commit that
 /// changed something of the workspace, against the one before it.
-pub(super) fn suggest(repo: &Repo, cx: &JobCtx) -> Result<Option<(Rev, Rev)>> {
+pub(super) fn suggest(sides: &Sides, cx: &JobCtx) -> Result<Option<(Rev, Rev)>> {
+    let repo = sides.repo()?;
     let mut branches = repo.refs()?;
     branches.retain(|r| r.kind == RefKind::Branch && !r.current && !r.name.starts_with("andon/"));
     branches.sort_by_key(|r| std::cmp::Reverse(r.at));
     for branch in branches.into_iter().take(20) {
         let (base, compare) = (Rev::head(), Rev::At(branch.name.clone()));
         let own = !repo.commits_between("HEAD", &branch.name, 1, cx)?.is_empty();
-        if own && !list(repo, &base, &compare, cx)?.files.files.is_empty() {
+        if own && !list(sides, &base, &compare, true, cx)?.files.files.is_empty() {
             return Ok(Some((base, compare)));
         }
     }
@@ -113,27 +123,31 @@ pub(super) fn suggest(repo: &Repo, cx: &JobCtx) -> Result<Option<(Rev, Rev)>> {
     Ok(None)
 }
 
-pub(super) fn list(repo: &Repo, base: &Rev, compare: &Rev, cx: &JobCtx) -> Result<Listed> {
-    let mut parted = None;
+/// `parted`: where both sides went on, what changed since the commit they have in common.
+pub(super) fn list(from: &Sides, base: &Rev, compare: &Rev, parted: bool, cx: &JobCtx) -> Result<Listed> {
+    let mut meet = None;
     let mut commits = Vec::new();
     if let (Rev::At(a), Rev::At(b)) = (base, compare) {
-        let meet = repo.merge_base(a, b)?;
+        let repo = from.repo()?;
         // Only where both went on since: else one of them is the common commit itself.
-        if meet.is_some() && meet != repo.resolve(a)? && meet != repo.resolve(b)? {
-            parted = meet;
+        let common = repo.merge_base(a, b)?;
+        if common.is_some() && common != repo.resolve(a)? && common != repo.resolve(b)? {
+            meet = common;
         }
         commits = repo.commits_between(a, b, COMMITS, cx)?;
     }
-    let from = parted.clone().map_or_else(|| base.clone(), Rev::At);
-    let files = repo.changed_files(&from, compare, cx)?;
-    Ok(Listed { files, commits, parted })
+    let both = meet.is_some();
+    let parted = meet.filter(|_| parted);
+    let old = parted.clone().map_or_else(|| base.clone(), Rev::At);
+    let files = from.changed(&old, compare, cx)?;
+    Ok(Listed { files, commits, parted, both })
 }
 
 type Side = Option<Bytes>;
 
-pub(super) fn sides(env: &Env, repo: &Repo, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
+pub(super) fn sides(repo: &Sides, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
     let read = |rev: &Rev, path: &str| {
-        let bytes = super::matrix::side(env, repo, rev, path)?;
+        let bytes = repo.read(rev, path)?;
         Ok(bytes.map(|b| untorn(repo, rev, path, &b).map_or_else(|| Bytes::from(b), Bytes::from)))
     };
     Ok((read(from, file.before())?, read(compare, &file.path)?))
@@ -141,19 +155,19 @@ pub(super) fn sides(env: &Env, repo: &Repo, from: &Rev, compare: &Rev, file: &Ch
 
 /// A notebook that git's own marks tear, as its three versions merge: cells instead of lines of JSON. `None` for all
 /// others.
-fn untorn(repo: &Repo, rev: &Rev, path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+fn untorn(repo: &Sides, rev: &Rev, path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     let suspect = *rev == Rev::WorkingTree && is_notebook(path) && memchr::memmem::find(bytes, b"\n<<<<<<< ").is_some();
     if !suspect || Notebook::parse(bytes).is_ok() {
         return None;
     }
-    let stages = repo.stages(path).ok().flatten()?;
+    let stages = repo.repo().ok()?.stages(path).ok().flatten()?;
     let base = stages.base.unwrap_or_else(|| Notebook::new_empty().to_bytes());
     let names = Names { local: "ours", remote: "theirs" };
     merge(base, stages.ours?, stages.theirs?, names).ok().map(|m| m.bytes)
 }
 
 /// Names a change by the contents of both sides.
-pub(super) fn mark(old: Option<&[u8]>, new: Option<&[u8]>) -> u64 {
+pub fn mark(old: Option<&[u8]>, new: Option<&[u8]>) -> u64 {
     let hash = |side: Option<&[u8]>| side.map_or(1, crate::base::fsx::hash);
     hash(old).rotate_left(17) ^ hash(new)
 }

@@ -37,7 +37,7 @@ fn loaded() -> AppState {
     state.workspace.trusted = true;
     let files = ChangedFiles { files: vec![changed("a.ipynb"), changed("b.txt")], more: 0 };
     let (base, compare) = (Rev::head(), Rev::WorkingTree);
-    let listed = Listed { files, commits: Vec::new(), parted: None };
+    let listed = Listed { files, commits: Vec::new(), parted: None, both: false };
     send(&mut state, Command::Visit);
     event(&mut state, Event::Files { base, compare, result: Box::new(Ok(listed)) }, &Cx { clock: &cx() });
     let old = notebook(&["import polars", "delay = day.mean()", "print(delay)", "total = 1 + 2 + 3"]);
@@ -72,7 +72,7 @@ fn a_file_that_is_asked_for_is_compared_at_once_and_once() {
     };
     let files = ChangedFiles { files: vec![changed("a.ipynb"), changed("b.txt")], ..Default::default() };
     let listed = |state: &mut AppState| {
-        let listed = Listed { files: files.clone(), commits: Vec::new(), parted: None };
+        let listed = Listed { files: files.clone(), commits: Vec::new(), parted: None, both: false };
         let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
         event(state, Event::Files { base, compare, result: Box::new(Ok(listed)) }, &Cx { clock: &cx() })
     };
@@ -136,7 +136,7 @@ fn late_answers_for_other_sides_are_dropped() {
     let mut state = loaded();
     send(&mut state, Command::SetBase(Rev::At("v1".into())));
     assert!(state.review.shown.is_none() && !state.review.loaded);
-    let listed = Listed { files: ChangedFiles::default(), commits: Vec::new(), parted: None };
+    let listed = Listed { files: ChangedFiles::default(), commits: Vec::new(), parted: None, both: false };
     let late = Event::Files { base: Rev::head(), compare: Rev::WorkingTree, result: Box::new(Ok(listed)) };
     event(&mut state, late, &Cx { clock: &cx() });
     assert!(!state.review.loaded);
@@ -145,7 +145,7 @@ fn late_answers_for_other_sides_are_dropped() {
 }
 
 fn listed(state: &mut AppState, files: Vec<ChangedFile>) -> Vec<Effect> {
-    let listed = Listed { files: ChangedFiles { files, more: 0 }, commits: Vec::new(), parted: None };
+    let listed = Listed { files: ChangedFiles { files, more: 0 }, commits: Vec::new(), parted: None, both: false };
     let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
     event(state, Event::Files { base, compare, result: Box::new(Ok(listed)) }, &Cx { clock: &cx() })
 }
@@ -190,10 +190,11 @@ fn the_sample_opens_on_its_branch_and_without_it_on_the_last_commit() {
     let dirs = Dirs::below(home.path());
     let cx = JobCtx::detached();
     let root = crate::engine::sample::copy(&dirs, crate::engine::sample::DEFAULT, false, &cx).unwrap();
-    let repo = Repo::open(&root).unwrap();
-    assert_eq!(suggest(&repo, &cx).unwrap(), Some((Rev::head(), Rev::At("limit-at-four".into()))));
+    let sides = crate::engine::sides::Sides::open(&root).unwrap();
+    let repo = sides.repo().unwrap();
+    assert_eq!(suggest(&sides, &cx).unwrap(), Some((Rev::head(), Rev::At("limit-at-four".into()))));
     std::fs::remove_file(root.join(".git/refs/heads/limit-at-four")).unwrap();
-    let (base, compare) = suggest(&repo, &cx).unwrap().unwrap();
+    let (base, compare) = suggest(&sides, &cx).unwrap().unwrap();
     let last = &repo.log("HEAD", 1, &cx).unwrap()[0];
     assert_eq!((base, compare), (Rev::At(last.parents[0].clone()), Rev::At(last.id.clone())));
 }
@@ -364,4 +365,75 @@ fn stored_runs_are_put_beside_each_other_and_compared() {
     assert_eq!(row.new, grid.matrix.rows[second].at[2]);
     assert!(row.source.is_some());
     assert!(host.state.notices.shown.iter().all(|n| n.tone != crate::app::notify::Tone::Failure));
+}
+
+/// Sides that are no commit, and the choice of what a comparison of two branches is.
+#[test]
+fn any_two_sides_are_compared_and_chosen_ones_are_remembered() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("ws");
+    std::fs::create_dir_all(&root).unwrap();
+    let repo = Repo::init(&root).unwrap();
+    let config = root.join(".git/config");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    text.push_str("[user]\n\tname = Mara\n\temail = mara@example.org\n[core]\n\thooksPath = .git/hooks\n[commit]\n\tgpgsign = false\n");
+    std::fs::write(&config, text).unwrap();
+    let repo = Repo::open(repo.root()).unwrap();
+    let job = JobCtx::detached();
+    let save = |path: &str, text: &str, message: &str| {
+        std::fs::write(root.join(path), text).unwrap();
+        repo.commit(message, &[path.to_owned()], &job).unwrap()
+    };
+    save("a.txt", "one\n", "Begin here");
+    repo.create_branch("side", "", true, &job).unwrap();
+    save("a.txt", "two\n", "On the side");
+    repo.switch(&crate::model::git::Target::Branch("main".into()), &job).unwrap();
+    save("b.txt", "main\n", "On main");
+    let mut host = Host::new(Dirs::below(&dir.path().join("home")), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    let settle = |host: &mut Host| assert!(host.settle(Duration::from_secs(30)));
+    host.send(workspace::Command::Open(root.clone()));
+    settle(&mut host);
+    let names = |host: &Host| host.state.review.files.files.iter().map(|f| f.path.clone()).collect::<Vec<_>>();
+    let show = |host: &mut Host, base: Rev, compare: Rev| {
+        host.send(Command::Show { base, compare, path: None });
+        settle(host);
+        assert!(host.state.review.error.is_none(), "{:?}", host.state.review.error);
+        names(host)
+    };
+    let at = |name: &str| Rev::At(name.to_owned());
+    assert_eq!(show(&mut host, at("main"), at("side")), ["a.txt"]);
+    assert!(host.state.review.both && host.state.review.parted.is_some());
+    host.send(Command::SinceParted(false));
+    settle(&mut host);
+    assert_eq!((names(&host), host.state.review.parted.clone()), (vec!["a.txt".to_owned(), "b.txt".to_owned()], None));
+    host.send(Command::SinceParted(true));
+    settle(&mut host);
+    assert_eq!(names(&host), ["a.txt"]);
+    // Edits that are not saved, as the journal has them.
+    host.send(workspace::Command::OpenFile("a.txt".into()));
+    settle(&mut host);
+    let doc = host.state.notebook.doc().unwrap().id;
+    host.send(crate::app::notebook::Command::TypeFile { doc, text: "typed\n".into() });
+    host.send(crate::app::notebook::Command::Journal(doc));
+    settle(&mut host);
+    assert_eq!(show(&mut host, Rev::WorkingTree, Rev::Draft), ["a.txt"]);
+    assert_eq!(show(&mut host, Rev::head(), Rev::Index), Vec::<String>::new());
+    assert_eq!(
+        show(
+            &mut host,
+            Rev::File(root.join("a.txt").display().to_string()),
+            Rev::File(root.join("b.txt").display().to_string())
+        ),
+        ["b.txt"]
+    );
+    assert!(host.state.review.shown.is_some() && host.state.review.file_error.is_none());
+    assert_eq!(host.state.review.recent.iter().filter(|r| **r == at("side")).count(), 1);
+    host.send(Command::FindCommits("the SIDE".into()));
+    settle(&mut host);
+    let (query, found) = host.state.review.found.clone().unwrap();
+    assert_eq!((query.as_str(), found.len(), found[0].summary.as_str()), ("the SIDE", 1, "On the side"));
+    let hash = found[0].id[..7].to_owned();
+    host.send(Command::FindCommits(hash));
+    settle(&mut host);
+    assert_eq!(host.state.review.found.as_ref().unwrap().1[0].summary, "On the side");
 }

@@ -48,6 +48,7 @@ Without revisions the last commit is compared with the files on disk; without a 
   andon diff main fix/units analysis.ipynb  two branches
   andon diff old.ipynb new.ipynb            two files
   andon diff --git HEAD~2..HEAD a.ipynb     revisions that could also be names of files
+  andon diff --window old.ipynb new.ipynb   in the window; returns when it is closed
 What differs in every run and says nothing (times, addresses, progress bars and more) is hidden and counted; the table
 [diff] of andon.toml adds to that list or takes from it.
 Exit code: 0 the same (cells that were only run again do not count, unless --strict), 1 different, 2 trouble.")]
@@ -70,6 +71,10 @@ pub struct Args {
     /// Compare sources only
     #[arg(long)]
     pub no_outputs: bool,
+    /// Show it in the window, and wait until that is closed
+    #[cfg(feature = "gui")]
+    #[arg(long, conflicts_with = "output")]
+    pub window: bool,
     /// Use colour
     #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub color: Colour,
@@ -92,12 +97,45 @@ pub fn run(args: &Args) -> i32 {
     finish(args.common.json, execute(args, &context(false)))
 }
 
+/// The comparison in the window; the exit code still says whether something differs.
+#[cfg(feature = "gui")]
+fn in_window(args: &Args, files: &[Compared], same: bool) -> Result<i32> {
+    let here = std::env::current_dir().map_err(|e| Error::io("The present folder is gone").because(&e))?;
+    let rev =
+        |name: &str| if name == Rev::WorkingTree.to_string() { Rev::WorkingTree } else { Rev::At(name.to_owned()) };
+    let code = i32::from(!same);
+    let loose = |a: &str, b: &str| args.git.is_none() && here.join(a).is_file() && here.join(b).is_file();
+    match (args.what.as_slice(), files) {
+        ([a, b], _) if loose(a, b) => {
+            let file = |p: &str| Rev::File(here.join(p).to_string_lossy().into_owned());
+            super::open::compare(super::out::workspace_above(&here), (file(a), file(b)), None)?;
+        }
+        ([], _) => {
+            let root = args.common.root()?;
+            super::open::compare(Some(root), (Rev::head(), Rev::WorkingTree), None)?;
+        }
+        (_, [file]) => {
+            let root = match &args.common.workspace {
+                Some(_) => args.common.root()?,
+                None => super::out::workspace_above(&here).unwrap_or(here),
+            };
+            super::open::compare(Some(root), (rev(&file.old), rev(&file.new)), Some(file.path.clone()))?;
+        }
+        _ => return Err(Error::user("The window compares one file, two files, or all that differ")),
+    }
+    Ok(code)
+}
+
 fn execute(args: &Args, cx: &JobCtx) -> Result<i32> {
     let mut files = compare(args, cx)?;
     if args.no_outputs {
         files.iter_mut().for_each(without_outputs);
     }
     let same = files.iter().all(|f| if args.strict { f.diff.same_bytes } else { f.diff.is_quiet() });
+    #[cfg(feature = "gui")]
+    if args.window {
+        return in_window(args, &files, same);
+    }
     let mut code = i32::from(!same);
     // A notebook that cannot be read is shown as text; that it is broken must not be missed.
     if let ([file], false) = (files.as_slice(), args.what.is_empty())

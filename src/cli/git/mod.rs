@@ -27,7 +27,8 @@ What enable writes, and what git then calls:
   git diff                 andon git diff-driver   by cells; re-runs are counted and hidden
   git log -p, show, blame  andon git textconv      as text without what a run changes by itself
   git merge, rebase, ...   andon git merge-driver  a conflict leaves a notebook that opens
-  git difftool -t andon    andon git difftool      two files by cells
+  git difftool -t andon    andon git difftool      two files by cells; in the window with
+                           git difftool -x 'andon git difftool --window'
   git mergetool -t andon   andon git mergetool     asks which version stands, or opens the window (--window at once)
 Where Andon is not installed, each does what git does without it.
 
@@ -41,7 +42,7 @@ Words git gives:
   diff-driver PATH OLD-FILE OLD-HEX OLD-MODE NEW-FILE NEW-HEX NEW-MODE [NEW-PATH RENAME]
   textconv FILE
   merge-driver BASE LOCAL REMOTE [MARKER-SIZE PATH BASE-NAME LOCAL-NAME REMOTE-NAME]
-  difftool LOCAL REMOTE [MERGED]
+  difftool [--window] LOCAL REMOTE [MERGED]
   mergetool [--window] BASE LOCAL REMOTE MERGED")]
 pub struct Args {
     #[command(subcommand)]

@@ -20,8 +20,20 @@ use crate::{
     },
 };
 
-/// `andon git difftool LOCAL REMOTE [MERGED]`.
+/// `andon git difftool [--window] LOCAL REMOTE [MERGED]`.
 pub(super) fn difftool(words: &[OsString]) -> Result<i32> {
+    let (window, words) = match words {
+        [first, rest @ ..] if first == "--window" => (true, rest),
+        all => (false, all),
+    };
+    if let (true, [old, new, ..]) = (window, words)
+        && has_window()
+    {
+        return in_window(old, new);
+    }
+    if window {
+        say("andon: there is no display to show a window on; in words instead");
+    }
     let [old, new, rest @ ..] = words else {
         return Err(Error::user("git difftool wants two files"));
     };
@@ -34,6 +46,23 @@ pub(super) fn difftool(words: &[OsString]) -> Result<i32> {
     let sides = [old.to_string_lossy(), new.to_string_lossy()];
     page(&diff::told(&name, [&sides[0], &sides[1]], read(old)?, read(new)?, colour));
     Ok(0)
+}
+
+/// Both files in the window; git waits, since it takes its own copies away afterwards.
+#[cfg(feature = "gui")]
+fn in_window(old: &OsString, new: &OsString) -> Result<i32> {
+    use crate::model::git::Rev;
+    let file = |word: &OsString| {
+        let full = std::path::absolute(word).unwrap_or_else(|_| Path::new(word).to_path_buf());
+        Rev::File(full.to_string_lossy().into_owned())
+    };
+    let here = std::env::current_dir().map_err(|e| Error::io("The present folder is gone").because(&e))?;
+    crate::cli::open::compare(crate::cli::out::workspace_above(&here), (file(old), file(new)), None)
+}
+
+#[cfg(not(feature = "gui"))]
+fn in_window(_: &OsString, _: &OsString) -> Result<i32> {
+    Err(Error::user("This build has no window"))
 }
 
 /// `andon git mergetool BASE LOCAL REMOTE MERGED`: writes what merges, asks which version stands where it does not.

@@ -22,7 +22,13 @@ impl Repo {
         if base == compare {
             return Ok(ChangedFiles::default());
         }
-        if *base == Rev::WorkingTree {
+        // git compares towards the index and the disk; the other way round is the same turned about.
+        let rank = |rev: &Rev| match rev {
+            Rev::WorkingTree => 2,
+            Rev::Index => 1,
+            _ => 0,
+        };
+        if rank(base) > rank(compare) {
             let mut turned = self.changed_files(compare, base, cx)?;
             turned.files.iter_mut().for_each(turn);
             turned.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -40,6 +46,8 @@ impl Repo {
         }
         let (old, new) = (self.tree_at(base)?, self.tree_at(compare)?);
         let mut diff = match compare {
+            Rev::WorkingTree if *base == Rev::Index => self.git.diff_index_to_workdir(None, Some(&mut options)),
+            Rev::Index => self.git.diff_tree_to_index(old.as_ref(), Some(&self.index()?), Some(&mut options)),
             Rev::WorkingTree => self.git.diff_tree_to_workdir_with_index(old.as_ref(), Some(&mut options)),
             _ => self.git.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options)),
         }
@@ -87,20 +95,57 @@ impl Repo {
         match rev {
             Rev::Empty => Ok(None),
             Rev::WorkingTree => read_work_file(&inside),
-            Rev::At(spec) => {
+            Rev::Draft | Rev::Run(_) | Rev::File(_) => Err(super::not_in_git(rev)),
+            Rev::Index => {
+                let entry = self.index()?.get_path(Path::new(&self.inner(path)), 0);
+                entry.map(|e| self.blob(e.id, path, rev)).transpose()
+            }
+            Rev::At(_) | Rev::Stash(_) => {
                 let Some(tree) = self.tree_at(rev)? else { return Ok(None) };
-                let entry = match tree.get_path(Path::new(&self.inner(path))) {
-                    Ok(entry) => entry,
-                    Err(e) if e.code() == git2::ErrorCode::NotFound => return Ok(None),
-                    Err(e) => return Err(super::wrap(format!("Could not read {path} at {spec}"), &e)),
-                };
-                if entry.kind() != Some(git2::ObjectType::Blob) {
-                    return Ok(None);
+                match (self.file_of(&tree, path, rev)?, rev) {
+                    (Some(id), _) => self.blob(id, path, rev).map(Some),
+                    // New files have a tree of their own in a stash.
+                    (None, Rev::Stash(id)) => {
+                        let Some(fresh) = self.fresh_of_stash(id) else { return Ok(None) };
+                        self.file_of(&fresh, path, rev)?.map(|id| self.blob(id, path, rev)).transpose()
+                    }
+                    (None, _) => Ok(None),
                 }
-                let blob = self.git.find_blob(entry.id()).git(|| format!("Could not read {path} at {spec}"))?;
-                self.out_of_lfs(path, blob.content()).map(Some)
             }
         }
+    }
+
+    fn file_of(&self, tree: &git2::Tree<'_>, path: &str, rev: &Rev) -> Result<Option<git2::Oid>> {
+        match tree.get_path(Path::new(&self.inner(path))) {
+            Ok(entry) => Ok((entry.kind() == Some(git2::ObjectType::Blob)).then(|| entry.id())),
+            Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(e) => Err(super::wrap(format!("Could not read {path} at {rev}"), &e)),
+        }
+    }
+
+    fn blob(&self, id: git2::Oid, path: &str, rev: &Rev) -> Result<Vec<u8>> {
+        let blob = self.git.find_blob(id).git(|| format!("Could not read {path} at {rev}"))?;
+        self.out_of_lfs(path, blob.content())
+    }
+
+    fn fresh_of_stash(&self, id: &str) -> Option<git2::Tree<'_>> {
+        self.commit_at(id).ok()??.parent(2).ok()?.tree().ok()
+    }
+
+    /// Files that git did not know when they were stashed; paths of the workspace.
+    pub fn new_files_of_stash(&self, id: &str) -> Result<Vec<String>> {
+        let Some(tree) = self.fresh_of_stash(id) else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+            if entry.kind() == Some(git2::ObjectType::Blob) {
+                let path = format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes()));
+                all.extend(self.outer(&path).map(str::to_owned));
+            }
+            git2::TreeWalkResult::Ok
+        });
+        walked.git(|| "Could not read the stash".into())?;
+        all.truncate(MAX_FILES);
+        Ok(all)
     }
 
     pub(super) fn out_of_lfs(&self, path: &str, content: &[u8]) -> Result<Vec<u8>> {

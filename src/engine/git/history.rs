@@ -56,6 +56,46 @@ impl Repo {
         Ok(all)
     }
 
+    /// Commits of any branch or tag whose subject or author has these words, or whose name begins with them; newest
+    /// first. Of a long history the newest part is searched.
+    pub fn find_commits(&self, words: &str, limit: usize, cx: &JobCtx) -> Result<Vec<CommitInfo>> {
+        const SEARCHED: usize = 50_000;
+        let what = || "Could not search the history".to_owned();
+        let words = words.trim().to_lowercase();
+        let hash = words.len() >= 4 && words.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut walk = self.git.revwalk().git(what)?;
+        walk.set_sorting(Sort::TIME).git(what)?;
+        // Neither stashes nor the board's own commits are anybody's history.
+        for glob in ["refs/heads/*", "refs/remotes/*", "refs/tags/*"] {
+            for reference in self.git.references_glob(glob).git(what)?.flatten() {
+                let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
+                if !name.contains(&format!("/{OWN_BRANCHES}"))
+                    && let Ok(commit) = reference.peel_to_commit()
+                {
+                    walk.push(commit.id()).git(what)?;
+                }
+            }
+        }
+        let _ = walk.push_head();
+        let mut all = Vec::new();
+        for id in walk.take(SEARCHED) {
+            cx.check()?;
+            let id = id.git(what)?;
+            let commit = self.git.find_commit(id).git(what)?;
+            let has = |bytes: Option<&[u8]>| lossy(bytes).to_lowercase().contains(&words);
+            let fits = (hash && id.to_string().starts_with(&words))
+                || has(commit.summary_bytes())
+                || has(Some(commit.author().name_bytes()));
+            if fits {
+                all.push(self.info(&commit)?);
+                if all.len() >= limit {
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// The commit where two revisions parted, when they have one in common.
     pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>> {
         let (Some(a), Some(b)) = (self.commit_at(a)?, self.commit_at(b)?) else { return Ok(None) };

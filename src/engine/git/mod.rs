@@ -72,6 +72,11 @@ pub(super) fn wrap(what: impl Into<String>, e: &git2::Error) -> Error {
     }
 }
 
+/// A side that lies elsewhere; `engine::sides` reads it.
+pub(super) fn not_in_git(rev: &Rev) -> Error {
+    Error::bug(format!("{rev} was looked for in the repository"))
+}
+
 /// [`wrap`] on results.
 pub(super) trait GitContext<T> {
     /// Says what was being done.
@@ -197,8 +202,9 @@ impl Repo {
     /// The tree of one side; none for an empty side and for `HEAD` before the first commit.
     fn tree_at(&self, rev: &Rev) -> Result<Option<git2::Tree<'_>>> {
         match rev {
-            Rev::Empty | Rev::WorkingTree => Ok(None),
-            Rev::At(spec) => {
+            Rev::Empty | Rev::WorkingTree | Rev::Index => Ok(None),
+            Rev::Draft | Rev::Run(_) | Rev::File(_) => Err(not_in_git(rev)),
+            Rev::At(spec) | Rev::Stash(spec) => {
                 let Some(commit) = self.commit_at(spec)? else { return Ok(None) };
                 commit.tree().map(Some).git(|| format!("Could not read the files of {spec}"))
             }

@@ -134,7 +134,7 @@ impl Repo {
 
     /// The two sides that show what a stash holds.
     pub fn stash_sides(stash: &Stash) -> (Rev, Rev) {
-        (Rev::At(stash.base.clone()), Rev::At(stash.id.clone()))
+        (Rev::At(stash.base.clone()), Rev::Stash(stash.id.clone()))
     }
 }
 

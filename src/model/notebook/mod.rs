@@ -6,6 +6,7 @@
 //! them. Changes are invertible transactions ([`edit`]) in one history; [`ops`] says what a person can do, [`cell`]
 //! and [`source`] how bytes are spliced, [`layout`] how new bytes take the look of their neighbours, [`old`] shows
 //! notebooks of format 2 and 3.
+mod back;
 mod cell;
 pub mod edit;
 mod layout;

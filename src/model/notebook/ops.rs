@@ -36,7 +36,7 @@ impl Notebook {
     }
 
     /// The look for a new cell at `at`: of the cell above, of the one below, else of nbformat.
-    fn look_at(&self, at: usize) -> Template {
+    pub(super) fn look_at(&self, at: usize) -> Template {
         let near = at.checked_sub(1).and_then(|i| self.cells.get(i)).or_else(|| self.cells.get(at));
         let Some(near) = near else { return self.look_of_empty() };
         let mut look = Template::of(near, self.ascii);
@@ -74,7 +74,7 @@ impl Notebook {
         look
     }
 
-    fn splice(&self, at: usize, remove: usize, cells: Vec<Arc<Cell>>) -> Step {
+    pub(super) fn splice(&self, at: usize, remove: usize, cells: Vec<Arc<Cell>>) -> Step {
         let look = self.look_at(at);
         let between = if look.close.is_empty() { look.style.comma.clone() } else { format!(",{}", look.close) };
         let shut = look.close.strip_suffix(look.style.indent.as_deref().unwrap_or_default()).unwrap_or_default();
@@ -426,7 +426,7 @@ fn formatted_object(json: &str, style: &super::super::json::Style, level: usize)
 }
 
 /// A cell's bytes laid out anew in another notebook's look.
-fn relaid(cell: &Cell, look: &Template) -> Result<Bytes> {
+pub(super) fn relaid(cell: &Cell, look: &Template) -> Result<Bytes> {
     let json = Json::parse(cell.raw().clone()).map_err(|e| Error::bug("A cell became unreadable").because(&e))?;
     let members = json.root().members().collect::<Vec<_>>();
     let keys: Vec<_> = members.iter().map(|m| m.key.as_str().unwrap_or_default()).collect();

@@ -6,6 +6,7 @@ use crate::{
     app::{
         conflict,
         git::work::{Ask, Command, Work},
+        keymap::KeyRow,
         review, shell,
     },
     base::{
@@ -15,6 +16,7 @@ use crate::{
     model::git::{RefInfo, RefKind, Rev, Stash, Target, Underway},
     ui::{
         PageCx,
+        keys::hit,
         widgets::{Btn, Row, hair_x, icon_button, kbd, progress_bar, segmented},
     },
 };
@@ -22,13 +24,41 @@ use crate::{
 /// Most rows that are drawn; the field narrows them down.
 const MOST: usize = 200;
 
+/// What was pressed, taken before the field sees it: with Alt some keyboards type a letter as well.
+#[derive(Default)]
+struct Pressed {
+    merge: bool,
+    compare: bool,
+    new: bool,
+    rename: bool,
+    delete: bool,
+    pop: bool,
+    apply: bool,
+}
+
+impl Pressed {
+    fn take(ui: &Ui) -> Self {
+        let alt = |key: &'static str| hit(ui, &KeyRow { context: "Branches", key, does: "" }).is_some();
+        Self {
+            merge: alt("Alt+M"),
+            compare: alt("Alt+C"),
+            new: alt("Alt+N"),
+            rename: alt("Alt+R"),
+            delete: alt("Alt+D"),
+            pop: alt("Alt+P"),
+            apply: alt("Alt+A"),
+        }
+    }
+}
+
 /// Draws the panel, `stashes` in front or branches.
 pub(super) fn panel_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, stashes: bool) {
     ui.spacing_mut().item_spacing.y = 0.0;
     head_ui(ui, cx, view, stashes);
     hair_x(ui, cx.theme);
     busy_ui(ui, cx);
-    if stashes { stashes_ui(ui, cx, view) } else { branches_ui(ui, cx, view) }
+    let pressed = Pressed::take(ui);
+    if stashes { stashes_ui(ui, cx, view, &pressed) } else { branches_ui(ui, cx, view, &pressed) }
 }
 
 fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, stashes: bool) {
@@ -177,7 +207,7 @@ fn fitting<'a>(refs: &'a [RefInfo], query: &str) -> Vec<&'a RefInfo> {
     all.into_iter().map(|(_, r)| r).take(MOST).collect()
 }
 
-fn branches_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+fn branches_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, pressed: &Pressed) {
     let query = view.text.trim().to_owned();
     let state = cx.state;
     let found = fitting(&state.git.refs, &query);
@@ -239,7 +269,7 @@ fn branches_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         None => {}
     }
     let selected = found.get(view.selected).copied().cloned();
-    branch_foot(ui, cx, selected.as_ref());
+    branch_foot(ui, cx, selected.as_ref(), pressed);
 }
 
 fn target(r: &RefInfo) -> Target {
@@ -314,10 +344,9 @@ fn branch_ui(ui: &mut Ui, cx: &PageCx<'_>, r: &RefInfo, on: bool) -> egui::Respo
 }
 
 /// What can be done with the selected branch, with its keys.
-fn branch_foot(ui: &mut Ui, cx: &mut PageCx<'_>, r: Option<&RefInfo>) {
+fn branch_foot(ui: &mut Ui, cx: &mut PageCx<'_>, r: Option<&RefInfo>, pressed: &Pressed) {
     let theme = cx.theme;
     let here = cx.state.git.branch().unwrap_or_default();
-    let alt = |ui: &mut Ui, key| ui.input_mut(|i| i.consume_key(Modifiers::ALT, key));
     ui.horizontal(|ui| {
         ui.set_height(44.0);
         ui.add_space(12.0);
@@ -332,10 +361,10 @@ fn branch_foot(ui: &mut Ui, cx: &mut PageCx<'_>, r: Option<&RefInfo>) {
                 cx.send.push(Work::PlanSwitch(target(r)).into());
             }
             let merge = Btn::new("Merge").icon("git-merge").key("Alt M").show(ui, theme);
-            if merge.on_hover_text(format!("Merge {} into {here}", r.name)).clicked() || alt(ui, Key::M) {
+            if merge.on_hover_text(format!("Merge {} into {here}", r.name)).clicked() || pressed.merge {
                 cx.send.push(Work::PlanMerge(r.name.clone()).into());
             }
-            if Btn::new("Compare").key("Alt C").show(ui, theme).clicked() || alt(ui, Key::C) {
+            if Btn::new("Compare").key("Alt C").show(ui, theme).clicked() || pressed.compare {
                 cx.send(shell::Command::CloseDialog);
                 let (base, compare) = (Rev::head(), Rev::At(r.name.clone()));
                 cx.send(review::Command::Show { base, compare, path: None });
@@ -343,21 +372,21 @@ fn branch_foot(ui: &mut Ui, cx: &mut PageCx<'_>, r: Option<&RefInfo>) {
         }
         let from = || Command::Ask(Ask::Create { from: r.name.clone(), name: String::new() });
         let new = Btn::new("New").icon("plus").key("Alt N").name("New branch from here").show(ui, theme);
-        if new.on_hover_text(format!("Make a branch that begins at {}", r.name)).clicked() || alt(ui, Key::N) {
+        if new.on_hover_text(format!("Make a branch that begins at {}", r.name)).clicked() || pressed.new {
             cx.send.push(from().into());
         }
         if r.kind == RefKind::Branch {
-            if icon_button(ui, theme, "pencil", "Rename (Alt+R)").clicked() || alt(ui, Key::R) {
+            if icon_button(ui, theme, "pencil", "Rename (Alt+R)").clicked() || pressed.rename {
                 cx.send.push(Command::Ask(Ask::Rename { name: r.name.clone() }).into());
             }
-            if !r.current && (icon_button(ui, theme, "trash-2", "Delete (Alt+D)").clicked() || alt(ui, Key::D)) {
+            if !r.current && (icon_button(ui, theme, "trash-2", "Delete (Alt+D)").clicked() || pressed.delete) {
                 cx.send.push(Work::PlanDelete(r.name.clone()).into());
             }
         }
     });
 }
 
-fn stashes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
+fn stashes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, pressed: &Pressed) {
     let theme = cx.theme;
     let query = view.text.trim().to_owned();
     let all = &cx.state.git.work.stashes;
@@ -393,7 +422,7 @@ fn stashes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         cx.send.push(Command::ShowStash(Box::new((*stash).clone())).into());
     }
     let selected = found.get(view.selected).copied().cloned();
-    stash_foot(ui, cx, selected.as_ref());
+    stash_foot(ui, cx, selected.as_ref(), pressed);
 }
 
 fn stash_ui(ui: &mut Ui, cx: &PageCx<'_>, stash: &Stash, on: bool) -> egui::Response {
@@ -414,9 +443,8 @@ fn stash_ui(ui: &mut Ui, cx: &PageCx<'_>, stash: &Stash, on: bool) -> egui::Resp
     })
 }
 
-fn stash_foot(ui: &mut Ui, cx: &mut PageCx<'_>, stash: Option<&Stash>) {
+fn stash_foot(ui: &mut Ui, cx: &mut PageCx<'_>, stash: Option<&Stash>, pressed: &Pressed) {
     let theme = cx.theme;
-    let alt = |ui: &mut Ui, key| ui.input_mut(|i| i.consume_key(Modifiers::ALT, key));
     ui.horizontal(|ui| {
         ui.set_height(44.0);
         ui.add_space(12.0);
@@ -426,14 +454,14 @@ fn stash_foot(ui: &mut Ui, cx: &mut PageCx<'_>, stash: Option<&Stash>) {
                 cx.send.push(Command::ShowStash(Box::new(stash.clone())).into());
             }
             let pop = Btn::new("Take out").key("Alt P").show(ui, theme);
-            if pop.on_hover_text("The changes come back and the stash goes away").clicked() || alt(ui, Key::P) {
+            if pop.on_hover_text("The changes come back and the stash goes away").clicked() || pressed.pop {
                 cx.send.push(Work::Pop(stash.clone()).into());
             }
             let apply = Btn::new("Apply").key("Alt A").show(ui, theme);
-            if apply.on_hover_text("The changes come back and the stash is kept").clicked() || alt(ui, Key::A) {
+            if apply.on_hover_text("The changes come back and the stash is kept").clicked() || pressed.apply {
                 cx.send.push(Work::Apply(stash.clone()).into());
             }
-            if icon_button(ui, theme, "trash-2", "Drop (Alt+D)").clicked() || alt(ui, Key::D) {
+            if icon_button(ui, theme, "trash-2", "Drop (Alt+D)").clicked() || pressed.delete {
                 cx.send.push(Work::Drop(stash.clone()).into());
             }
         }

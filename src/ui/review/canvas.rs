@@ -397,6 +397,14 @@ impl Pen<'_, '_> {
                 self.send.push(Command::Talk(threads::Command::Comment(Some(here))));
             }
             right -= 30.0;
+            // Only what lies on disk can be discarded.
+            if shown && crate::app::git::work::discards_cells(self.cx.state) {
+                let name = "Discard the change of this cell (Delete)";
+                if self.head_button(ui, pos2(right - 24.0, y), ("discard", first), ("eraser", theme.muted), name) {
+                    self.send.push(Command::Discard(Some(first)));
+                }
+                right -= 28.0;
+            }
             for (name, at) in talk.placing.approvers(first).iter().rev().take(4) {
                 let rect = Rect::from_center_size(pos2(right - 10.0, y), vec2(20.0, 20.0));
                 let response = ui.interact(rect, ui.scope_id().with(("approved", first, name)), Sense::hover());

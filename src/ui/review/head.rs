@@ -1,21 +1,21 @@
 //! The page head: base and compare pickers, facts, layout, next change, commit.
-use egui::{Align, Layout, ScrollArea, Ui};
+use egui::{Align, Layout, Ui};
 
-use super::View;
+use super::{
+    View,
+    picker::{picker, words},
+};
 use crate::{
     app::{
         git,
         review::{Command, Mode},
         settings,
     },
-    base::{text::count, time},
-    model::{
-        diff::FileShape,
-        git::{RefKind, Rev},
-    },
+    base::text::count,
+    model::{diff::FileShape, git::Rev},
     ui::{
         PageCx,
-        widgets::{Btn, Row, icon_button, page_head, section_head, segmented, text_field},
+        widgets::{Btn, icon_button, page_head, segmented},
     },
 };
 
@@ -31,15 +31,17 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     page_head(ui, theme, "Review", "", |ui| {
         let review = &cx.state.review;
         let (base, compare) = (review.base.clone(), review.compare.clone());
-        if let Some(rev) = picker(ui, cx, view, "Base", &base) {
+        let letters = if narrow { 18 } else { 30 };
+        if let Some(rev) = picker(ui, cx, &mut view.picker, "Base", &base, letters) {
             cx.send(Command::SetBase(rev));
         }
         if icon_button(ui, theme, "arrow-right", "Exchange the sides").clicked() {
             cx.send(Command::Swap);
         }
-        if let Some(rev) = picker(ui, cx, view, "Compare", &compare) {
+        if let Some(rev) = picker(ui, cx, &mut view.picker, "Compare", &compare, letters) {
             cx.send(Command::SetCompare(rev));
         }
+        parted_ui(ui, cx, narrow);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             right_ui(ui, cx, narrow);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -47,6 +49,28 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
             });
         });
     });
+}
+
+/// Where both sides went on: only what the compared one did since, or all that differs.
+fn parted_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
+    let review = &cx.state.review;
+    if !review.both {
+        return;
+    }
+    let on = review.since_parted;
+    let label = if narrow { "Since parted" } else { "Since they parted" };
+    let tip = match &review.parted {
+        Some(at) => format!(
+            "Only what {} did since {}, the last commit both have (three dots). Click for all that differs between them.",
+            words(cx, &review.compare),
+            crate::model::git::short(at)
+        ),
+        None => "All that differs between both (two dots). Click for what the compared side alone did.".to_owned(),
+    };
+    let button = Btn::new(label).icon("git-fork").quiet().on(on).name("Only changes since they parted");
+    if button.show(ui, cx.theme).on_hover_text(tip).clicked() {
+        cx.send(Command::SinceParted(!on));
+    }
 }
 
 fn right_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
@@ -111,92 +135,4 @@ fn facts(cx: &PageCx<'_>) -> String {
         parts.push(format!("since they parted at {}", crate::model::git::short(parted)));
     }
     parts.join(", ")
-}
-
-/// The name of a side as people say it.
-fn words(cx: &PageCx<'_>, rev: &Rev) -> String {
-    match rev {
-        Rev::WorkingTree => "Working tree".to_owned(),
-        Rev::At(name) if name == "HEAD" => match cx.state.git.branch() {
-            Some(branch) => format!("HEAD ({branch})"),
-            None => "HEAD".to_owned(),
-        },
-        other => other.to_string(),
-    }
-}
-
-/// A button with the name of a side; its menu offers the others.
-fn picker(ui: &mut Ui, cx: &PageCx<'_>, view: &mut View, which: &str, current: &Rev) -> Option<Rev> {
-    let theme = cx.theme;
-    let label = crate::base::text::shorten(&words(cx, current), 32);
-    let name = format!("{which}: {label}");
-    let button = Btn::new(&label).icon("git-branch").name(&name).show(ui, theme);
-    if button.clicked() {
-        view.filter.clear();
-    }
-    let mut chosen = None;
-    egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).width(360.0).show(|ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        ui.set_width(360.0);
-        text_field(ui, theme, &mut view.filter, "Find a revision", "Branch, tag, commit or HEAD~2", 356.0);
-        ScrollArea::vertical().max_height(420.0).auto_shrink([false, true]).show(ui, |ui| {
-            chosen = choices_ui(ui, cx, view.filter.trim());
-        });
-        if chosen.is_some() {
-            ui.close();
-        }
-    });
-    chosen.filter(|c| c != current)
-}
-
-fn choices_ui(ui: &mut Ui, cx: &PageCx<'_>, filter: &str) -> Option<Rev> {
-    let theme = cx.theme;
-    let mut chosen = None;
-    let fits = |text: &str| filter.is_empty() || crate::base::text::fuzzy(filter, text).is_some();
-    let mut row = |ui: &mut Ui, icon: &str, title: &str, note: &str, rev: Rev| {
-        let shown = Row::new(title).height(24.0).padding(8.0).show(ui, theme, |ui| {
-            ui.label(theme.icon(icon, 14.0));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.label(theme.faint(note));
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    ui.add(egui::Label::new(theme.body(title)).truncate());
-                });
-            });
-        });
-        if shown.clicked() {
-            chosen = Some(rev);
-        }
-    };
-    if fits("Working tree") {
-        row(ui, "pencil", "Working tree", "files on disk", Rev::WorkingTree);
-    }
-    if fits("HEAD") {
-        row(ui, "git-commit-horizontal", "HEAD", "last commit", Rev::head());
-    }
-    let kinds = [(RefKind::Branch, "Branches"), (RefKind::Remote, "Remote branches"), (RefKind::Tag, "Tags")];
-    for (kind, title) in kinds {
-        let refs: Vec<_> = cx.state.git.refs.iter().filter(|r| r.kind == kind && fits(&r.name)).take(40).collect();
-        if refs.is_empty() {
-            continue;
-        }
-        section_head(ui, theme, title, "", |_| {});
-        for r in refs {
-            let icon = if kind == RefKind::Tag { "tag" } else { "git-branch" };
-            row(ui, icon, &r.name, &time::when(r.at, cx.now), Rev::At(r.name.clone()));
-        }
-    }
-    let commits: Vec<_> =
-        cx.state.git.recent.iter().filter(|c| fits(&c.summary) || c.id.starts_with(filter)).take(30).collect();
-    if !commits.is_empty() {
-        section_head(ui, theme, "Recent commits", "", |_| {});
-        for c in commits {
-            let title = format!("{}  {}", c.short(), c.summary);
-            row(ui, "git-commit-horizontal", &title, &time::when(c.at, cx.now), Rev::At(c.id.clone()));
-        }
-    }
-    if !filter.is_empty() {
-        section_head(ui, theme, "Any revision", "", |_| {});
-        row(ui, "search", filter, "as git reads it", Rev::At(filter.to_owned()));
-    }
-    chosen
 }

@@ -11,6 +11,7 @@ mod matrix;
 mod navigator;
 mod past;
 mod people;
+mod picker;
 mod table;
 mod thread;
 
@@ -50,7 +51,7 @@ pub struct View {
     /// The thread that was last scrolled to, and which time.
     led_to: Option<(String, u64)>,
     /// What is typed into a picker.
-    filter: String,
+    picker: picker::View,
 }
 
 impl std::fmt::Debug for View {
@@ -64,7 +65,8 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let theme = cx.theme;
     let review = &cx.state.review;
     let git = &cx.state.git;
-    if git.loaded && git.error.is_none() && !git.status.in_repository() {
+    let loose = matches!(review.compare, Rev::File(_));
+    if git.loaded && git.error.is_none() && !git.status.in_repository() && !loose {
         head::plain_head(ui, cx);
         let sentence = "This folder is not in a git repository, so there is nothing to compare with";
         if empty_state(ui, theme, "folder-git-2", sentence, &["Make it a repository"]) == Some(0) {
@@ -174,6 +176,9 @@ fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         cx.send(image::next_look(&cx.state.settings));
     }
     talk_keys(ui, cx);
+    if hit(ui, &review::DISCARD).is_some() {
+        cx.send(Command::Discard(None));
+    }
     if hit(ui, &review::COMMIT).is_some() && cx.state.git.committable().next().is_some() {
         cx.send(git::Command::OpenCommit(Vec::new()));
     }

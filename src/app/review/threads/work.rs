@@ -5,7 +5,7 @@ use super::{Event, Format, Task, approve, place};
 use crate::{
     app::{Env, Out},
     base::{Error, Result, fsx, job::JobCtx},
-    engine::{git::Repo, review as disk, workspace::diff_rules},
+    engine::{review as disk, sides::Sides, workspace::diff_rules},
     model::{
         diff::compare_files_by,
         git::Rev,
@@ -46,12 +46,12 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             send(out, Event::TakenBack { thread, path: applied.path });
         }
         Task::Gather { from, compare, files } => {
-            let repo = Repo::open(&root)?;
+            let repo = Sides::open(&root)?;
             let rules = diff_rules(&root).unwrap_or_default();
             let (mut list, mut skipped) = (Vec::new(), Vec::new());
             for file in files {
                 cx.check()?;
-                let (old, new) = crate::app::review::task::sides(env, &repo, &from, &compare, &file)?;
+                let (old, new) = crate::app::review::task::sides(&repo, &from, &compare, &file)?;
                 match approve::wanted(&file.path, &compare_files_by(&file.path, old, new, &rules)) {
                     Some(more) => list.extend(more),
                     None => skipped.push(file.path),
@@ -98,14 +98,8 @@ fn written(
     threads: &[Arc<Thread>],
     approvals: &[Approval],
 ) -> Result<String> {
-    let root = env.root()?;
-    let repo = Repo::open(&root).ok();
-    let read = |path: &str| -> Option<Vec<u8>> {
-        match &repo {
-            Some(repo) => crate::app::review::matrix::side(env, repo, compare, path).ok().flatten(),
-            None => fsx::read(&fsx::inside(&root, path).ok()?).ok(),
-        }
-    };
+    let sides = Sides::open(&env.root()?)?;
+    let read = |path: &str| sides.read(compare, path).ok().flatten();
     let mut contents: HashMap<&str, Option<Content>> = HashMap::new();
     for thread in threads {
         contents.entry(&thread.path).or_insert_with(|| read(&thread.path).map(|b| Content::read(&thread.path, b)));
