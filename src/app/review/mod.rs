@@ -105,7 +105,7 @@ pub struct State {
     asked: bool,
     /// The file in front was not chosen for these sides.
     loose: bool,
-    /// The file in front is being compared before the list is there.
+    /// The list of files comes after the comparison of the one in front, from the same job.
     early: bool,
     /// Nothing was changed on disk, so that what was committed last is shown instead.
     pub suggested: bool,
@@ -330,15 +330,42 @@ pub struct Fresh {
 /// What runs off the window's thread.
 #[derive(Debug, Clone)]
 pub enum Task {
-    Files { base: Rev, compare: Rev, parted: bool },
-    Counts { base: Rev, compare: Rev, from: Rev, files: Vec<ChangedFile> },
-    Diff { base: Rev, compare: Rev, from: Rev, file: ChangedFile },
-    History { path: String, rev: Rev },
-    View { old: Option<Arc<Picture>>, new: Option<Arc<Picture>> },
+    Files {
+        base: Rev,
+        compare: Rev,
+        parted: bool,
+    },
+    Counts {
+        base: Rev,
+        compare: Rev,
+        from: Rev,
+        files: Vec<ChangedFile>,
+    },
+    /// Compares a file; then, if asked, lists all that differ.
+    Diff {
+        base: Rev,
+        compare: Rev,
+        from: Rev,
+        file: ChangedFile,
+        list: Option<bool>,
+    },
+    History {
+        path: String,
+        rev: Rev,
+    },
+    View {
+        old: Option<Arc<Picture>>,
+        new: Option<Arc<Picture>>,
+    },
     Suggest,
     Talk(threads::Task),
-    Past { path: String, rev: Rev },
-    Runs { path: String },
+    Past {
+        path: String,
+        rev: Rev,
+    },
+    Runs {
+        path: String,
+    },
     Find(String),
 }
 
@@ -446,16 +473,18 @@ fn set_sides(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>
     let Some(path) = path else { return load(state) };
     review.path = Some(path);
     reset_file(review);
-    // A file that is asked for need not wait for the list, unless the list says where both sides parted.
+    // A file that is asked for does not wait for the list, unless the list says where both sides parted.
     review.early = !matches!((&review.base, &review.compare), (Rev::At(_), Rev::At(_)));
-    let early = if review.early { load_file(state) } else { Vec::new() };
-    load(state).into_iter().chain(early).collect()
+    if !review.early {
+        return load(state);
+    }
+    (review.wanted, review.error) = (true, None);
+    load_file(state)
 }
 
 fn load(state: &mut AppState) -> Vec<Effect> {
     let review = &mut state.review;
-    review.wanted = true;
-    review.error = None;
+    (review.wanted, review.early, review.error) = (true, false, None);
     let (base, compare) = (review.base.clone(), review.compare.clone());
     let task = Task::Files { base, compare, parted: review.since_parted };
     vec![Job::io("review.files", task).titled("Comparing files").start()]
@@ -499,8 +528,9 @@ fn load_file(state: &mut AppState) -> Vec<Effect> {
         untracked: false,
     });
     let (base, compare, from) = (review.base.clone(), review.compare.clone(), from(review));
+    let list = review.early.then_some(review.since_parted);
     let mut effects = vec![
-        Job::cpu("review.diff", Task::Diff { base, compare: compare.clone(), from, file })
+        Job::cpu("review.diff", Task::Diff { base, compare: compare.clone(), from, file, list })
             .titled(format!("Comparing {path}"))
             .start(),
     ];

@@ -1,5 +1,5 @@
 //! What the review page has done away from the window's thread.
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use super::{Counts, Event, Fresh, Listed, Task, view::key_of};
 use crate::{
@@ -26,10 +26,7 @@ const FOUND: usize = 40;
 pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     let root = env.root()?;
     match task {
-        Task::Files { base, compare, parted } => {
-            let result = Sides::open(&root).and_then(|from| list(&from, &base, &compare, parted, cx));
-            out.send(Event::Files { base, compare, result: Box::new(result) });
-        }
+        Task::Files { base, compare, parted } => listed(&root, base, compare, parted, cx, out),
         Task::Counts { base, compare, from, files } => {
             let repo = Sides::open(&root)?;
             let rules = diff_rules(&root).unwrap_or_default();
@@ -47,9 +44,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 out.send(Event::Counts { path: file.path, counts, base: base.clone(), compare: compare.clone() });
             }
         }
-        Task::Diff { base, compare, from, file } => {
-            let result = Sides::open(&root).and_then(|repo| {
-                let (old, new) = sides(&repo, &from, &compare, &file)?;
+        Task::Diff { base, compare, from, file, list } => {
+            let result = both(&root, &from, &compare, &file).and_then(|(old, new)| {
                 cx.check()?;
                 let (rules, wrong) = match diff_rules(&root) {
                     Ok(rules) => (rules, None),
@@ -61,7 +57,11 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 }
                 Ok(fresh(made, mark(old.as_deref(), new.as_deref())))
             });
+            let (first, second) = (base.clone(), compare.clone());
             out.send(Event::Diff { path: file.path, base, compare, result: Box::new(result) });
+            if let Some(parted) = list {
+                listed(&root, first, second, parted, cx, out);
+            }
         }
         Task::History { path, rev } => {
             let sides = Sides::open(&root)?;
@@ -143,14 +143,35 @@ pub(super) fn list(from: &Sides, base: &Rev, compare: &Rev, parted: bool, cx: &J
     Ok(Listed { files, commits, parted, both })
 }
 
+fn listed(root: &Path, base: Rev, compare: Rev, parted: bool, cx: &JobCtx, out: &Out) {
+    let result = Sides::open(root).and_then(|from| list(&from, &base, &compare, parted, cx));
+    out.send(Event::Files { base, compare, result: Box::new(result) });
+}
+
 type Side = Option<Bytes>;
 
 pub(super) fn sides(repo: &Sides, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
-    let read = |rev: &Rev, path: &str| {
-        let bytes = repo.read(rev, path)?;
-        Ok(bytes.map(|b| untorn(repo, rev, path, &b).map_or_else(|| Bytes::from(b), Bytes::from)))
-    };
-    Ok((read(from, file.before())?, read(compare, &file.path)?))
+    Ok((side(repo, from, file.before())?, side(repo, compare, &file.path)?))
+}
+
+fn side(repo: &Sides, rev: &Rev, path: &str) -> Result<Side> {
+    let bytes = repo.read(rev, path)?;
+    Ok(bytes.map(|b| untorn(repo, rev, path, &b).map_or_else(|| Bytes::from(b), Bytes::from)))
+}
+
+/// Both sides at once: a person waits for this one, and inflating a large object takes as long as reading the file.
+fn both(root: &Path, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(Side, Side)> {
+    let read = |rev: &Rev, path: &str| Sides::open(root).and_then(|repo| side(&repo, rev, path));
+    std::thread::scope(|scope| {
+        let old = std::thread::Builder::new().spawn_scoped(scope, || read(from, file.before()));
+        let new = read(compare, &file.path);
+        let old = match old.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(old)) => old,
+            // No thread to be had, or it broke off.
+            _ => read(from, file.before()),
+        };
+        Ok((old?, new?))
+    })
 }
 
 /// A notebook that git's own marks tear, as its three versions merge: cells instead of lines of JSON. `None` for all
