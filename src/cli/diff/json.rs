@@ -38,7 +38,7 @@ pub(super) fn file(file: &Compared) -> Value {
     body
 }
 
-/// The document of a single file: its cells for scripts, and what `andon patch` needs. Here cells are counted from 0.
+/// The document of a single file with its cells for scripts, here counted from 0.
 pub(super) fn one(file: &Compared, same: bool) -> Value {
     let mut body = self::file(file);
     if let Value::Object(body) = &mut body {
@@ -46,15 +46,18 @@ pub(super) fn one(file: &Compared, same: bool) -> Value {
         if let FileShape::Notebook(diff) = &file.diff.shape {
             body.insert("cells".to_owned(), Value::Array(cells(diff)));
         }
-        let notebook = match &file.diff.shape {
-            FileShape::Notebook(diff) => Some(&**diff),
-            _ => None,
-        };
-        if let Some((old, new)) = &file.bytes {
-            body.insert("apply".to_owned(), json!(Patch::new(old, new, notebook)));
-        }
     }
     body
+}
+
+/// What `andon patch` needs, as JSON text on one line: it can be as large as what changed, and nobody reads it.
+pub(super) fn apply(file: &Compared) -> Option<String> {
+    let (old, new) = file.bytes.as_ref()?;
+    let notebook = match &file.diff.shape {
+        FileShape::Notebook(diff) => Some(&**diff),
+        _ => None,
+    };
+    serde_json::to_string(&Patch::new(old, new, notebook)).ok()
 }
 
 /// Every cell of either side once: in new order, those taken out where they stood.

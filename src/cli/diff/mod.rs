@@ -163,11 +163,18 @@ fn execute(args: &Args, cx: &JobCtx) -> Result<i32> {
 
 /// The document: of one file, the file itself and what it takes to apply the difference; else a list.
 fn json_text(files: &[Compared], same: bool, all: bool) -> String {
-    let body = match files {
-        [file] if !all => json::one(file, same),
-        files => json!({ "same": same, "files": files.iter().map(json::file).collect::<Vec<_>>() }),
+    let ([file], false) = (files, all) else {
+        let list: Vec<_> = files.iter().map(json::file).collect();
+        return document_text("andon.diff/1", json!({ "same": same, "files": list }));
     };
-    document_text("andon.diff/1", body)
+    let mut text = document_text("andon.diff/1", json::one(file, same));
+    if let (Some(apply), Some(end)) = (json::apply(file), text.rfind("\n}")) {
+        text.truncate(end);
+        text.push_str(",\n  \"apply\": ");
+        text.push_str(&apply);
+        text.push_str("\n}");
+    }
+    text
 }
 
 fn write(args: &Args, text: &str) -> Result<()> {
