@@ -6,6 +6,7 @@ pub mod git;
 pub mod kernel;
 pub mod ledger;
 pub mod notebook;
+mod process;
 pub mod profile;
 pub mod quality;
 pub mod review;

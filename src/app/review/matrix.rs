@@ -7,7 +7,7 @@ use super::State;
 use crate::{
     app::{AppState, Effect, Env, Job, action::Action, notify::Notice, shell::Page},
     base::{Error, Result, fsx, ids::RunId, job::JobCtx},
-    engine::{store::RunQuery, workspace::diff_rules},
+    engine::{sides::executed, store::RunQuery, workspace::diff_rules},
     model::{
         diff::{Document, is_notebook},
         git::Rev,
@@ -61,7 +61,6 @@ pub struct Runs {
 
 /// The executed copies of a notebook, newest first.
 fn copies(runs: &[Run], path: &str) -> Vec<Column> {
-    let of_attempt = |run: &Run| kept(run).into_iter().find(|(p, _)| p == path).map(|(_, copy)| copy);
     let column = |run: &Run| {
         Some(Column {
             run: run.id.clone(),
@@ -69,24 +68,10 @@ fn copies(runs: &[Run], path: &str) -> Vec<Column> {
             number: run.number,
             at: run.started_at.unwrap_or(run.queued_at),
             state: run.state,
-            copy: of_attempt(run)?,
+            copy: executed(run).remove(path)?,
         })
     };
     runs.iter().filter_map(column).collect()
-}
-
-/// Notebooks of which a run kept an executed copy, with the copies.
-fn kept(run: &Run) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = Vec::new();
-    for attempt in run.tasks.iter().flat_map(|t| t.attempts.iter().rev()) {
-        let Some(copy) = attempt.artifact.clone() else { continue };
-        let named = attempt.inputs.keys().find(|i| is_notebook(i)).cloned();
-        let Some(path) = named.or_else(|| is_notebook(&run.source).then(|| run.source.clone())) else { continue };
-        if !all.iter().any(|(p, _)| *p == path) {
-            all.push((path, copy));
-        }
-    }
-    all
 }
 
 /// Reads the stored runs of a notebook and compares each with the one before.

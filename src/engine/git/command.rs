@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::askpass::{Asks, Door};
+use super::{
+    super::process::{group, signal},
+    askpass::{Asks, Door},
+};
 use crate::base::{Error, Result, job::JobCtx};
 
 /// What a calling git or hook has set for itself; ours works on the folder it is given.
@@ -148,7 +151,8 @@ fn all(file: &mut File) -> std::io::Result<Vec<u8>> {
 
 /// Asks git and all it started to end, so that it takes its lock files away; makes them after a while.
 fn end(child: &mut Child) {
-    signal(child, false);
+    let pid = i64::from(child.id());
+    signal(pid, false);
     let until = Instant::now() + GRACE;
     while Instant::now() < until {
         if matches!(child.try_wait(), Ok(Some(_))) {
@@ -156,30 +160,9 @@ fn end(child: &mut Child) {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    signal(child, true);
+    signal(pid, true);
     let _ = child.kill();
     let _ = child.wait();
-}
-
-#[cfg(unix)]
-fn group(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.process_group(0);
-}
-
-#[cfg(not(unix))]
-fn group(_: &mut Command) {}
-
-#[cfg(unix)]
-fn signal(child: &Child, by_force: bool) {
-    let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) else { return };
-    let signal = if by_force { rustix::process::Signal::KILL } else { rustix::process::Signal::TERM };
-    let _ = rustix::process::kill_process_group(pid, signal);
-}
-
-#[cfg(not(unix))]
-fn signal(child: &mut Child, _: bool) {
-    let _ = child.kill();
 }
 
 /// How much of git's own words has been read.

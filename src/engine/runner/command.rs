@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::log::TaskLog;
+use super::{
+    super::process::{group, signal},
+    log::TaskLog,
+};
 use crate::{
     base::{Error, Result, job::JobCtx},
     engine::store::process_started,
@@ -145,27 +148,6 @@ pub(super) fn shell(line: &str) -> Command {
     command.arg("/C").arg(line);
     command
 }
-
-#[cfg(unix)]
-fn group(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.process_group(0);
-}
-
-#[cfg(not(unix))]
-fn group(_: &mut Command) {}
-
-/// Asks a group to end, or ends it.
-#[cfg(unix)]
-fn signal(pid: i64, by_force: bool) {
-    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return };
-    let signal = if by_force { rustix::process::Signal::KILL } else { rustix::process::Signal::TERM };
-    // A group that is gone already is what was wanted.
-    let _ = rustix::process::kill_process_group(pid, signal);
-}
-
-#[cfg(not(unix))]
-fn signal(_: i64, _: bool) {}
 
 /// Ends the process group of a run whose owner died, if it still is the same one.
 pub(super) fn end_leftover(pid: i64, started: i64) {
