@@ -110,11 +110,20 @@ impl<'a> Finder<'a> {
         (self.count > 0).then_some((self.in_base, self.in_other, self.count))
     }
 
+    /// A cell that is split and joined at once is changed once: the second change would take text away that the first
+    /// put elsewhere.
+    fn untouched(&self, base: &[usize], other: &[usize]) -> Option<()> {
+        let free =
+            base.iter().all(|i| !self.in_base.contains_key(i)) && other.iter().all(|i| !self.in_other.contains_key(i));
+        free.then_some(())
+    }
+
     /// Cell `i` of the base became these pieces and the cell it is matched with.
     fn split(&mut self, i: usize, pieces: Vec<usize>) -> Option<()> {
         let own = at(&self.to_side.to_new, i)?;
         let pieces = run(pieces, own)?;
         let k = at(&self.to_other.to_new, i)?;
+        self.untouched(&[i], &[k])?;
         let (base, other) = (self.base.doc.cells.get(i)?, self.other.doc.cells.get(k)?);
         let texts = texts(&self.side.doc, &pieces, base)?;
         if base.source == other.source || base.kind != other.kind {
@@ -140,6 +149,7 @@ impl<'a> Finder<'a> {
         if !across.iter().zip(across.iter().skip(1)).all(|(a, b)| a + 1 == *b) {
             return None;
         }
+        self.untouched(&members, &across)?;
         let joined = self.side.doc.cells.get(j)?;
         let (before, after) = (texts(&self.base.doc, &members, joined)?, texts(&self.other.doc, &across, joined)?);
         if before == after {
@@ -320,6 +330,23 @@ mod tests {
             assert_eq!(merged.conflicts, []);
             let want = format!("{FIRST}{between}{edited}");
             assert_eq!(sources(&merged), ["import polars as pl", want.as_str(), "plot(clean)"]);
+        }
+    }
+
+    #[test]
+    fn no_edit_is_lost_where_a_cell_is_split_and_its_end_joined_with_the_next() {
+        let last = "plot(clean)\nshow()";
+        let base = [("a", "import polars as pl"), ("b", LONG), ("c", last)];
+        let tail = format!("{SECOND}\n{last}");
+        for (id, other_id) in [("n", "c"), ("c", "n")] {
+            let mixed = [("a", "import polars as pl"), ("b", FIRST), (id, tail.as_str())];
+            let edited = LONG.replace("delay > 0", "delay > 15").replace(".csv", ".parquet");
+            let shown = last.replace("plot(clean)", "plot(clean, bins=9)");
+            let other = [("a", "import polars as pl"), ("b", edited.as_str()), (other_id, shown.as_str())];
+            let all = sources(&both(&base, &mixed, &other)).join("\n");
+            for edit in ["delay > 15", ".parquet", "bins=9"] {
+                assert!(all.contains(edit), "{edit} is lost: {all}");
+            }
         }
     }
 
