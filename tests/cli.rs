@@ -10,6 +10,8 @@ mod check;
 mod contract;
 #[path = "cli/diff.rs"]
 mod diff;
+#[path = "cli/driver.rs"]
+mod driver;
 #[path = "cli/fuzz.rs"]
 mod fuzz;
 #[path = "cli/git.rs"]

@@ -61,7 +61,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         }
         Task::GoOn => {
             let word = Repo::open(&root)?.underway().word();
-            let error = Repo::open(&root).and_then(|repo| repo.go_on(cx)).err();
+            let error = Repo::open(&root).and_then(|repo| repo.merging_by(env.program()).go_on(cx)).err();
             let after = Repo::open(&root)?.underway().word();
             let what = if after == word { format!("The {word} goes on") } else { format!("The {word} is done") };
             out.send(Event::Ended { what, error });

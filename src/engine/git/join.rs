@@ -54,7 +54,7 @@ impl Repo {
             self.need_author()?;
         }
         let how = if commit { "--no-ff" } else { "--ff" };
-        let answer = self.call(&["merge", "--no-edit", "--quiet", "--no-squash", "--commit", how, from], cx)?;
+        let answer = self.call_merging(&["merge", "--no-edit", "--quiet", "--no-squash", "--commit", how, from], cx)?;
         let after = self.resolve("HEAD")?;
         if !answer.ok {
             let open = self.undecided()?;
@@ -77,19 +77,5 @@ impl Repo {
     fn is_ancestor(&self, a: &str, b: &str) -> bool {
         let id = |s| git2::Oid::from_str(s).ok();
         id(a).zip(id(b)).is_some_and(|(a, b)| a == b || self.git.graph_descendant_of(b, a).unwrap_or(false))
-    }
-
-    /// Files of the workspace whose conflict nobody has decided.
-    pub fn undecided(&self) -> Result<Vec<String>> {
-        let index = self.index()?;
-        let mut all: Vec<String> = index
-            .iter()
-            .filter(|e| (e.flags >> 12) & 3 != 0)
-            .map(|e| String::from_utf8_lossy(&e.path).into_owned())
-            .map(|p| self.outer(&p).map(str::to_owned).unwrap_or(p))
-            .collect();
-        all.sort();
-        all.dedup();
-        Ok(all)
     }
 }

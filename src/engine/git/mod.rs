@@ -10,6 +10,7 @@ mod changes;
 pub(in crate::engine) mod command;
 mod commit;
 mod discard;
+mod driver;
 pub mod entries;
 mod history;
 mod identity;
@@ -47,6 +48,8 @@ pub struct Repo {
     root: PathBuf,
     /// The workspace's place in the repository: empty, or ending in `/`.
     prefix: String,
+    /// The program that merges notebooks, for merges that are begun here.
+    driver: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Repo {
@@ -105,7 +108,9 @@ impl Repo {
             Err(e) if e.code() == ErrorCode::NotFound => return Ok(None),
             Err(e) => return Err(wrap(format!("Could not open the repository of {}", root.display()), &e)),
         };
-        let Some(work) = git.workdir() else { return Ok(Some(Self { git, root, prefix: String::new() })) };
+        let Some(work) = git.workdir() else {
+            return Ok(Some(Self { git, root, prefix: String::new(), driver: None }));
+        };
         let work = work.canonicalize().unwrap_or_else(|_| work.to_path_buf());
         // Inside .git itself, or below a folder with a .git file that points away: not a workspace of that repository.
         let Ok(below) = root.strip_prefix(&work) else { return Ok(None) };
@@ -113,7 +118,7 @@ impl Repo {
         if !prefix.is_empty() {
             prefix.push('/');
         }
-        Ok(Some(Self { git, root, prefix }))
+        Ok(Some(Self { git, root, prefix, driver: None }))
     }
 
     /// The repository at or above `root`; an error with the next step when there is none.

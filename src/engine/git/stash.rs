@@ -101,10 +101,10 @@ impl Repo {
         let name = self.stash_name(id, cx)?;
         let verb = if keep { "apply" } else { "pop" };
         // What was staged is staged again, where that is possible.
-        let mut answer = self.call(&["stash", verb, "--quiet", "--index", &name], cx)?;
+        let mut answer = self.call_merging(&["stash", verb, "--quiet", "--index", &name], cx)?;
         let open = |repo: &Self| repo.undecided();
         if !answer.ok && open(self)?.is_empty() {
-            answer = self.call(&["stash", verb, "--quiet", &name], cx)?;
+            answer = self.call_merging(&["stash", verb, "--quiet", &name], cx)?;
         }
         if answer.ok {
             return Ok(Taken::Clean);

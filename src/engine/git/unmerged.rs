@@ -27,15 +27,7 @@ impl Repo {
     pub fn situation(&self) -> Result<Situation> {
         let underway = self.underway();
         let mut all = Situation { underway, ..Situation::default() };
-        for conflict in self.conflicts()? {
-            let Some(path) = path_of(&conflict) else { continue };
-            let has = [conflict.ancestor.is_some(), conflict.our.is_some(), conflict.their.is_some()];
-            match self.outer(&path) {
-                Some(path) => all.files.push(Unmerged { path: path.to_owned(), has }),
-                None => all.elsewhere += 1,
-            }
-        }
-        all.files.sort_by(|a, b| a.path.cmp(&b.path));
+        (all.files, all.elsewhere) = self.unmerged()?;
         if underway == Underway::Nothing && all.files.is_empty() {
             return Ok(all);
         }
@@ -52,6 +44,31 @@ impl Repo {
             all.base = base.and_then(|id| self.commit_info(&id));
         }
         Ok(all)
+    }
+
+    /// Files of the workspace whose conflict nobody has decided, sorted by path, and how many there are outside of it.
+    fn unmerged(&self) -> Result<(Vec<Unmerged>, u64)> {
+        let (mut files, mut elsewhere) = (Vec::new(), 0);
+        for conflict in self.conflicts()? {
+            let Some(path) = path_of(&conflict) else { continue };
+            let has = [conflict.ancestor.is_some(), conflict.our.is_some(), conflict.their.is_some()];
+            match self.outer(&path) {
+                Some(path) => files.push(Unmerged { path: path.to_owned(), has }),
+                None => elsewhere += 1,
+            }
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok((files, elsewhere))
+    }
+
+    /// Paths of the workspace whose conflict nobody has decided; where there is one outside of it only, its path in the
+    /// repository.
+    pub(super) fn undecided(&self) -> Result<Vec<String>> {
+        let (files, elsewhere) = self.unmerged()?;
+        if files.is_empty() && elsewhere > 0 {
+            return Ok(self.conflicts()?.iter().filter_map(path_of).collect());
+        }
+        Ok(files.into_iter().map(|f| f.path).collect())
     }
 
     fn conflicts(&self) -> Result<Vec<IndexConflict>> {
@@ -177,23 +194,25 @@ impl Repo {
 
     /// Takes back what git has begun: the files go back to how they were before it.
     pub fn abort(&self, cx: &JobCtx) -> Result<()> {
-        self.by_command("--abort", "taking it back", cx)
+        self.by_command("--abort", cx)
     }
 
     /// Goes on with a rebase, a cherry-pick or a revert whose conflicts are decided.
     pub fn go_on(&self, cx: &JobCtx) -> Result<()> {
-        self.by_command("--continue", "going on", cx)
+        self.by_command("--continue", cx)
     }
 
-    fn by_command(&self, word: &str, what: &str, cx: &JobCtx) -> Result<()> {
+    fn by_command(&self, word: &str, cx: &JobCtx) -> Result<()> {
         let situation = Situation { underway: self.underway(), ..Situation::default() };
         let Some(verb) = situation.verb() else {
             return Err(
                 Error::user("Nothing is under way here").because_of("git knows of no merge, rebase or the like")
             );
         };
-        let Some(work) = self.git.workdir() else { return Err(Error::user("This repository is bare")) };
-        let answer = command::run(work, &[verb, word], b"", &format!("{what} is git's own work"), cx)?;
+        if self.git.workdir().is_none() {
+            return Err(Error::user("This repository is bare"));
+        }
+        let answer = self.call_merging(&[verb, word], cx)?;
         if answer.ok {
             return Ok(());
         }
