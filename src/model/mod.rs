@@ -2,6 +2,7 @@
 pub mod blame;
 pub mod board;
 pub mod diff;
+pub mod editor;
 pub mod entries;
 pub mod flow;
 pub mod git;
