@@ -44,6 +44,8 @@ pub enum Policy {
     Replace,
     /// After it.
     Queue,
+    /// After it, in place of one that waits: what is asked for again and again still ends.
+    Latest,
     /// Keep the old one, forget this one: how a second click starts nothing.
     Reject,
 }

@@ -1,4 +1,5 @@
 //! The repository around the workspace: state of its files, branches, and the commit being written.
+mod hunk;
 mod offers;
 #[cfg(test)]
 mod test;
@@ -143,11 +144,11 @@ pub fn open_dialog(state: &mut AppState) -> Vec<Effect> {
 }
 
 fn refresh() -> Vec<Effect> {
-    vec![status(), Job::io("git.refs", Task::Refs).start()]
+    vec![status(), Job::io("git.refs", Task::Refs).policy(Policy::Latest).start()]
 }
 
 fn status() -> Effect {
-    Job::io("git.status", Task::Status).start()
+    Job::io("git.status", Task::Status).policy(Policy::Latest).start()
 }
 
 fn open_commit(state: &mut AppState, paths: Vec<String>) -> Vec<Effect> {

@@ -206,6 +206,12 @@ impl Host {
         any
     }
 
+    /// Carries out effects that a test asked for itself.
+    #[cfg(test)]
+    pub fn carry(&mut self, effects: Vec<Effect>) {
+        self.carry_out(effects);
+    }
+
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {

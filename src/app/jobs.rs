@@ -144,6 +144,10 @@ impl Jobs {
                     live.cancel.cancel();
                 }
             }
+            Policy::Latest => {
+                table.io.retain(|q| q.job.key != job.key);
+                table.cpu.retain(|q| q.job.key != job.key);
+            }
             _ => {}
         }
         table.next += 1;
@@ -339,6 +343,24 @@ mod tests {
         jobs.start(job(), 1);
         settle(&jobs);
         assert_eq!(rx.try_iter().count(), 1, "the second attempt ran once");
+    }
+
+    #[test]
+    fn what_is_asked_for_again_and_again_ends_and_is_done_once_more() {
+        let (jobs, rx, _dir) = jobs();
+        let running =
+            Live { id: 0, key: "k".into(), lane: Lane::Io, cancel: Cancel::default(), superseded: Cancel::default() };
+        let (cancel, superseded) = (running.cancel.clone(), running.superseded.clone());
+        jobs.shared.table().live.push(running);
+        for _ in 0..5 {
+            jobs.start(Job::io("k", settings::Task::Load).policy(Policy::Latest), 1);
+        }
+        assert!(!cancel.is_cancelled() && !superseded.is_cancelled());
+        assert_eq!(jobs.shared.table().io.len(), 1, "one waits, whatever is asked for");
+        jobs.shared.table().live.clear();
+        jobs.shared.changed.notify_all();
+        settle(&jobs);
+        assert_eq!(rx.try_iter().count(), 1);
     }
 
     #[test]

@@ -183,7 +183,7 @@ keys! {
         HISTORY: "H" => "Show the history of the cell, or close it";
         BLAME: "B" => "Show who wrote each line, or hide it";
         BACK: "Esc" => "Close the history of the cell; back from the runs";
-        DISCARD: "Delete" => "Discard the change of the cell, with undo";
+        DISCARD: "Delete" => "Discard the change of the cell or the lines, with undo";
         COMMIT: "Shift+C" => "Commit what is not committed";
         RUNS: "M" => "Cells by runs of the notebook, or the comparison";
     }

@@ -87,7 +87,7 @@ pub fn finish(json: bool, result: Result<i32>) -> i32 {
             }
             say(&format!("andon: {error}"));
             if let Some(hint) = &error.hint {
-                say(&format!("  {hint}"));
+                hint.lines().for_each(|line| say(&format!("  {line}")));
             }
             error.exit_code()
         }

@@ -115,6 +115,13 @@ pub enum Sub {
     Sync,
 }
 
+impl Sub {
+    /// It is kept under the name of who did it.
+    fn is_signed(&self) -> bool {
+        !matches!(self, Self::List { .. } | Self::Status { .. } | Self::Export { .. } | Self::Sync)
+    }
+}
+
 /// How threads are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -237,6 +244,9 @@ fn text_or_stdin(text: &str) -> Result<String> {
 fn execute(args: &Args) -> Result<i32> {
     let common = Common { workspace: args.workspace.clone(), json: args.json };
     let mut desk = Desk::open(&common)?;
+    if args.command.as_ref().is_some_and(Sub::is_signed) && !desk.ledger.knows_person() {
+        return Err(review::no_name());
+    }
     match &args.command {
         None => list(&desk, None, true),
         Some(Sub::List { path, open }) => list(&desk, path.as_deref(), *open),

@@ -170,9 +170,61 @@ impl TextDiff {
     pub fn stretches(&self, context: usize) -> Vec<Stretch> {
         stretches(self.rows.len(), |i| self.is_same_row(i), context)
     }
+    /// The rows of the change that a row belongs to; none where nothing differs.
+    pub fn change_at(&self, row: usize) -> Option<Range<usize>> {
+        let differs = |i: &usize| self.rows.get(*i).is_some_and(|r| r.kind != RowKind::Same);
+        if !differs(&row) {
+            return None;
+        }
+        let from = (0..=row).rev().take_while(differs).last()?;
+        let until = (row..self.rows.len()).take_while(differs).last()?;
+        Some(from..until + 1)
+    }
+    /// The lines of both sides that stand in these rows, empty ones at their place.
+    pub fn lines_of(&self, rows: &Range<usize>) -> (Range<usize>, Range<usize>) {
+        let count = |rows: Range<usize>, side: fn(&Row) -> Option<u32>| {
+            self.rows.get(rows).unwrap_or_default().iter().filter(|r| side(r).is_some()).count()
+        };
+        let of = |side: fn(&Row) -> Option<u32>| {
+            let from = count(0..rows.start, side);
+            from..from + count(rows.clone(), side)
+        };
+        (of(|r| r.old), of(|r| r.new))
+    }
     fn is_same_row(&self, index: usize) -> bool {
         self.rows.get(index).is_some_and(|r| r.kind == RowKind::Same)
     }
+}
+
+/// `new` with some of its lines as `old` has them; every other byte stays. Line ends are those of `new`.
+pub fn put_back(old: &[u8], new: &[u8], (from, into): (&Range<usize>, &Range<usize>)) -> Vec<u8> {
+    let lines =
+        |text: &'_ [u8]| -> Vec<Vec<u8>> { text.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect() };
+    let (before, now) = (lines(old), lines(new));
+    let end: &[u8] = match now.first().or(before.first()) {
+        Some(line) if line.ends_with(b"\r\n") => b"\r\n",
+        _ => b"\n",
+    };
+    let body = |line: &[u8]| {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        line.strip_suffix(b"\r").unwrap_or(line).to_vec()
+    };
+    let (head, rest) = now.split_at(into.start.min(now.len()));
+    let tail = rest.get(into.len().min(rest.len())..).unwrap_or_default();
+    let mut out: Vec<u8> = head.concat();
+    if !out.is_empty() && !out.ends_with(b"\n") && !from.is_empty() {
+        out.extend_from_slice(end);
+    }
+    for line in before.get(from.clone()).unwrap_or_default() {
+        out.extend(body(line));
+        out.extend_from_slice(end);
+    }
+    // What is the end of both ends as the old one did.
+    if tail.is_empty() && from.end == before.len() && !old.ends_with(b"\n") && out.ends_with(end) {
+        out.truncate(out.len() - end.len());
+    }
+    out.extend(tail.concat());
+    out
 }
 
 /// Rows that differ with `context` same rows around them, and folds between. Fewer than three rows are never folded.
@@ -489,6 +541,49 @@ mod tests {
 
     fn marked(line: &str, words: &[Range<u32>]) -> Vec<String> {
         words.iter().map(|r| line[r.start as usize..r.end as usize].to_owned()).collect()
+    }
+
+    /// Takes the first change back until none is left.
+    fn all_back(old: &str, new: &str) -> (String, usize) {
+        let (mut now, mut steps) = (new.to_owned(), 0);
+        loop {
+            let diff = TextDiff::new(old, now.as_str());
+            let Some(row) = diff.rows.iter().position(|r| r.kind != RowKind::Same) else { return (now, steps) };
+            let rows = diff.change_at(row).unwrap();
+            let (from, into) = diff.lines_of(&rows);
+            let next = put_back(old.as_bytes(), now.as_bytes(), (&from, &into));
+            now = String::from_utf8(next).unwrap();
+            steps += 1;
+            assert!(steps < 100, "{old:?} {new:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn one_change_is_taken_back_and_the_rest_stays() {
+        let (old, new) = ("a\nb\nc\nd\ne\n", "a\nB\nc\nd\nnew\ne\n");
+        let diff = TextDiff::new(old, new);
+        let rows = diff.change_at(1).unwrap();
+        let (from, into) = diff.lines_of(&rows);
+        assert_eq!(put_back(old.as_bytes(), new.as_bytes(), (&from, &into)), b"a\nb\nc\nd\nnew\ne\n");
+        assert_eq!(diff.change_at(0), None);
+        assert_eq!(all_back(old, new), (old.to_owned(), 2));
+        // Line ends of the file as it is now; the end of the file as it was.
+        let (from, into) = (1..2, 1..2);
+        assert_eq!(put_back(b"a\nb\nc\n", b"a\r\nB\r\nc\r\n", (&from, &into)), b"a\r\nb\r\nc\r\n");
+        for (old, new) in [("a\nb", "a\nb\nc\n"), ("a", ""), ("", "a"), ("a\nb\n", "x"), ("x", "a\nb\n")] {
+            assert_eq!(all_back(old, new).0, old, "{old:?} {new:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn taking_back_every_change_gives_the_old_text(
+            old in prop::collection::vec("[abc]{0,2}", 0..12), new in prop::collection::vec("[abc]{0,2}", 0..12)
+        ) {
+            let text = |lines: &[String]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
+            let (old, new) = (text(&old), text(&new));
+            prop_assert_eq!(all_back(&old, &new).0, old);
+        }
     }
 
     #[test]

@@ -104,3 +104,36 @@ fn lines_of_a_text_file_are_spoken_of_changed_and_approved() {
     }
     assert!(home.andon(&["review", "comment", "a.ipynb", "x"]).code(2).err.contains("Which cell?"));
 }
+
+#[test]
+fn without_a_name_nothing_is_signed_and_the_way_to_give_one_is_told() {
+    let home = Home::new();
+    home.git(&["init", "-q"]);
+    let path = home.write("a.ipynb", &notebook(&[("one", "import polars as pl")]));
+    let before = std::fs::read_to_string(&path).unwrap();
+    for refused in [
+        &["review", "comment", "a.ipynb", "--cell", "0", "Why?"][..],
+        &["review", "suggest", "a.ipynb", "--cell", "0", "import pandas"],
+        &["review", "approve", "a.ipynb"],
+        &["review", "withdraw", "a.ipynb", "--cell", "0"],
+        &["review", "resolve", "abc"],
+        &["review", "reply", "abc", "Yes"],
+        &["review", "apply", "abc"],
+    ] {
+        let told = home.andon(refused).code(2).err;
+        assert!(told.starts_with("andon: git does not know your name"), "{refused:?}: {told}");
+        for line in ["\n    git config --global user.name \"Your Name\"", "\n    git config --global user.email \"you@"]
+        {
+            assert!(told.contains(line), "{refused:?}: {told}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+    assert_eq!(home.git(&["for-each-ref"]), "", "nothing was written");
+    // Reading needs no name.
+    assert!(home.andon(&["review"]).code(0).err.contains("No open thread"));
+    home.andon(&["review", "status", "a.ipynb"]).code(1);
+    home.git(&["config", "user.name", "Mara Okafor"]);
+    home.andon(&["review", "approve", "a.ipynb"]).code(0);
+    let list = home.andon(&["review", "status", "a.ipynb", "--json"]).code(0);
+    assert_eq!(list.json("andon.review/1")["cells"][0]["approved_by"][0], "Mara Okafor");
+}

@@ -63,7 +63,8 @@ fn reviewing(path: &str, old: Vec<u8>, new: Vec<u8>) -> AppState {
     let diff = Arc::new(compare_files(path, Some(old.into()), Some(new.into())));
     let counts = review::Counts { added: 1, removed: 1, quiet: false, mark: 7 };
     let result = Box::new(Ok(review::Fresh { diff, counts }));
-    let effects = review::event(&mut state, review::Event::Diff { path: path.into(), base, compare, result }, &cx);
+    let effects =
+        review::event(&mut state, review::Event::Diff { path: path.into(), base, compare, turn: 9, result }, &cx);
     carry_out(&mut state, effects);
     state
 }

@@ -86,9 +86,11 @@ fn discards(state: &AppState, all: &mut Vec<Action>) {
         let discard = Work::Discard(vec![path.clone()]);
         all.push(Action::new("Git", "Discard the changes of this file", discard).icon("eraser").detail(path));
     }
-    if state.shell.page == Page::Review && super::work::cell_change(state, None).is_some() {
+    let part = super::work::cell_change(state, None).filter(|_| state.shell.page == Page::Review);
+    if let Some(change) = part {
+        let what = if change.hunk.is_some() { "these lines" } else { "this cell" };
         let discard = Command::DiscardChange(None);
-        all.push(Action::new("Git", "Discard the change of this cell", discard).icon("eraser").key("Delete"));
+        all.push(Action::new("Git", format!("Discard the change of {what}"), discard).icon("eraser").key("Delete"));
     }
     let files: Vec<String> = git.committable().map(|f| f.path.clone()).collect();
     let any = !files.is_empty();

@@ -2,7 +2,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command as Program,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,48 +16,30 @@ use crate::{
         workspace,
     },
     base::time::SystemClock,
-    engine::{dirs::Dirs, git::Repo},
+    engine::{
+        dirs::Dirs,
+        git::{
+            Repo,
+            testing::{World, git, script},
+        },
+    },
     model::git::{Rev, Target, Underway},
 };
 
-struct World {
-    dir: tempfile::TempDir,
-}
+/// A window on clones of a bare repository.
+struct Desk(World);
 
-fn git(dir: &Path, words: &[&str]) -> String {
-    let out = Program::new("git").arg("-C").arg(dir).args(words).output().unwrap();
-    assert!(out.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8_lossy(&out.stdout).trim().to_owned()
-}
-
-fn set_up(root: &Path) {
-    for (key, value) in [
-        ("user.name", "Mara Okafor"),
-        ("user.email", "mara@example.org"),
-        ("commit.gpgsign", "false"),
-        ("core.hooksPath", ".git/hooks"),
-    ] {
-        git(root, &["config", key, value]);
-    }
-}
-
-impl World {
+impl Desk {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        git(dir.path(), &["init", "--quiet", "--bare", "-b", "main", "origin.git"]);
-        let world = Self { dir };
-        let seed = world.clone("seed");
-        world.write(&seed, "a.txt", "one\n");
-        git(&seed, &["add", "."]);
-        git(&seed, &["commit", "--quiet", "-m", "First"]);
-        git(&seed, &["push", "--quiet", "origin", "main"]);
-        world
+        let desk = Self(World::new());
+        desk.clone("seed");
+        desk
+    }
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path(name)
     }
     fn clone(&self, name: &str) -> PathBuf {
-        git(self.dir.path(), &["clone", "--quiet", "origin.git", name]);
-        let root = self.dir.path().join(name).canonicalize().unwrap();
-        set_up(&root);
-        root
+        self.0.clone(name).root().to_path_buf()
     }
     fn write(&self, root: &Path, path: &str, text: &str) {
         fs::write(root.join(path), text).unwrap();
@@ -76,11 +57,14 @@ impl World {
         host
     }
     fn untrusted(&self, root: &Path) -> Host {
-        let home = self.dir.path().join("home");
-        let mut host = Host::new(Dirs::below(&home), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+        let mut host = self.window();
         host.send(workspace::Command::Open(root.to_path_buf()));
         settle(&mut host);
         host
+    }
+    /// The window with nothing open.
+    fn window(&self) -> Host {
+        Host::new(Dirs::below(&self.path("home")), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap()
     }
 }
 
@@ -120,7 +104,7 @@ fn to(name: &str) -> Work {
 
 #[test]
 fn nothing_that_starts_git_runs_before_the_folder_is_trusted() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     world.commit(&root, "a.txt", "two\n", "Second");
     let mut host = world.untrusted(&root);
@@ -138,7 +122,7 @@ fn nothing_that_starts_git_runs_before_the_folder_is_trusted() {
 
 #[test]
 fn a_branch_is_made_renamed_deleted_and_each_step_taken_back() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     let mut host = world.host(&root);
     act(&mut host, Command::Ask(Ask::Create { from: String::new(), name: "fix".into() }));
@@ -173,7 +157,7 @@ fn a_branch_is_made_renamed_deleted_and_each_step_taken_back() {
 
 #[test]
 fn switching_with_changes_asks_stashes_and_brings_them_back() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     git(&root, &["branch", "other"]);
     git(&root, &["switch", "--quiet", "other"]);
@@ -208,7 +192,7 @@ fn switching_with_changes_asks_stashes_and_brings_them_back() {
 
 #[test]
 fn unsaved_edits_stay_in_the_editor_when_the_branch_changes() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     git(&root, &["switch", "--quiet", "-c", "other"]);
     world.commit(&root, "a.txt", "other\n", "Other");
@@ -228,7 +212,7 @@ fn unsaved_edits_stay_in_the_editor_when_the_branch_changes() {
 
 #[test]
 fn a_merge_with_conflicts_leads_to_them_and_can_be_aborted() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     git(&root, &["switch", "--quiet", "-c", "fix"]);
     world.commit(&root, "a.txt", "theirs\n", "Theirs");
@@ -259,7 +243,7 @@ fn a_merge_with_conflicts_leads_to_them_and_can_be_aborted() {
 
 #[test]
 fn stashes_are_listed_shown_dropped_and_brought_back() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     world.write(&root, "a.txt", "mine\n");
     world.write(&root, "new.txt", "new\n");
@@ -285,7 +269,7 @@ fn stashes_are_listed_shown_dropped_and_brought_back() {
 
 #[test]
 fn discarded_changes_come_back_from_the_notice_and_from_the_palette() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     world.write(&root, "a.txt", "mine\n");
     world.write(&root, "new.bin", "\u{0}new");
@@ -304,7 +288,7 @@ fn discarded_changes_come_back_from_the_notice_and_from_the_palette() {
 
 #[test]
 fn push_and_pull_between_two_clones_and_a_refused_push_leads_to_the_pull() {
-    let world = World::new();
+    let world = Desk::new();
     let (a, b) = (world.clone("a"), world.clone("b"));
     let mut host = world.host(&a);
     world.commit(&b, "b.txt", "from b\n", "From b");
@@ -333,23 +317,22 @@ fn push_and_pull_between_two_clones_and_a_refused_push_leads_to_the_pull() {
     act(&mut host, super::Command::Refresh);
     act(&mut host, Work::Push);
     assert_eq!(host.state.notices.shown.last().unwrap().action.as_ref().unwrap().0, "Add a remote\u{2026}");
-    let url = world.dir.path().join("origin.git").display().to_string();
+    let url = world.path("origin.git").display().to_string();
     act(&mut host, Work::AddRemote { url });
     assert_eq!(host.state.git.work.remotes, ["origin"]);
 }
 
 #[test]
 fn a_clone_opens_untrusted_and_a_failed_one_keeps_what_was_typed() {
-    let world = World::new();
-    let home = world.dir.path().join("home");
-    let mut host = Host::new(Dirs::below(&home), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
-    let folder = world.dir.path().join("fresh");
+    let world = Desk::new();
+    let mut host = world.window();
+    let folder = world.path("fresh");
     act(&mut host, Command::Ask(Ask::Clone));
-    let gone = world.dir.path().join("nowhere.git").display().to_string();
+    let gone = world.path("nowhere.git").display().to_string();
     act(&mut host, Work::Clone { url: gone.clone(), folder: folder.clone() });
     assert!(host.state.git.work.error.as_ref().unwrap().what.contains("Could not clone") && ask(&host).is_some());
     assert_eq!(host.state.git.work.clone.as_ref().unwrap().0, gone);
-    let url = world.dir.path().join("origin.git").display().to_string();
+    let url = world.path("origin.git").display().to_string();
     act(&mut host, Work::Clone { url, folder: folder.clone() });
     assert_eq!(host.state.workspace.root, Some(folder.canonicalize().unwrap()), "{:?}", host.state.git.work.error);
     assert!(!host.state.workspace.trusted);
@@ -359,12 +342,11 @@ fn a_clone_opens_untrusted_and_a_failed_one_keeps_what_was_typed() {
 /// While one action runs a second is not started, and cancelling the first one ends it.
 #[test]
 fn one_action_at_a_time_and_it_can_be_stopped() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
-    let script = world.dir.path().join("slow");
-    fs::write(&script, "#!/bin/sh\nexec sleep 60\n").unwrap();
-    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    git(&root, &["config", "core.sshCommand", &script.display().to_string()]);
+    let slow = world.path("slow");
+    script(&slow, "exec sleep 60");
+    git(&root, &["config", "core.sshCommand", &slow.display().to_string()]);
     git(&root, &["remote", "set-url", "origin", "git@example.org:x.git"]);
     let mut host = world.host(&root);
     host.send(Work::Fetch);
@@ -380,7 +362,7 @@ fn one_action_at_a_time_and_it_can_be_stopped() {
 
 #[test]
 fn stash_sides_name_the_commit_below_and_the_stash() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     world.write(&root, "a.txt", "mine\n");
     let mut host = world.host(&root);
@@ -393,7 +375,7 @@ fn stash_sides_name_the_commit_below_and_the_stash() {
 
 #[test]
 fn the_change_of_one_cell_is_discarded_and_comes_back() {
-    let world = World::new();
+    let world = Desk::new();
     let root = world.clone("a");
     let cell = |source: &str| serde_json::json!({"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": 1});
     let book = |sources: [&str; 3]| {
@@ -423,4 +405,119 @@ fn the_change_of_one_cell_is_discarded_and_comes_back() {
     host.send(crate::app::review::Command::Discard(Some(1)));
     settle(&mut host);
     assert!(said(&host).contains("changed since"), "{}", said(&host));
+}
+
+fn book(sources: &[&str]) -> String {
+    let cell = |source: &&str| serde_json::json!({"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": 1});
+    let cells: Vec<_> = sources.iter().map(cell).collect();
+    let all = serde_json::json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4});
+    format!("{}\n", serde_json::to_string_pretty(&all).unwrap())
+}
+
+#[test]
+fn the_change_of_some_lines_is_discarded_and_comes_back() {
+    let world = Desk::new();
+    let root = world.clone("a");
+    let lines: Vec<String> = (0..30).map(|n| format!("line {n}\n")).collect();
+    world.commit(&root, "q.sql", &lines.concat(), "Query");
+    let mut edited = lines.clone();
+    edited[3] = "LINE 3\n".into();
+    edited.insert(20, "fresh\n".into());
+    world.write(&root, "q.sql", &edited.concat());
+    let mut host = world.host(&root);
+    let path = Some("q.sql".to_owned());
+    act(&mut host, crate::app::review::Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path });
+    assert_eq!(host.state.review.changes(), [3, 21]);
+    host.send(crate::app::review::Command::Next);
+    let offers = crate::app::git::actions(&host.state);
+    assert!(offers.iter().any(|a| a.title == "Discard the change of these lines"));
+    act(&mut host, crate::app::review::Command::Discard(None));
+    edited.remove(20);
+    assert_eq!(fs::read_to_string(root.join("q.sql")).unwrap(), edited.concat(), "{}", said(&host));
+    assert_eq!(host.state.review.changes(), [3], "the page follows");
+    act(&mut host, crate::app::review::Command::Discard(Some(3)));
+    assert_eq!(fs::read_to_string(root.join("q.sql")).unwrap(), lines.concat());
+    act(&mut host, Command::Undo);
+    assert_eq!(fs::read_to_string(root.join("q.sql")).unwrap(), edited.concat());
+    // What is not on both sides is discarded whole.
+    world.write(&root, "new.sql", "SELECT 1\n");
+    act(&mut host, super::Command::Refresh);
+    act(&mut host, crate::app::review::Command::Select("new.sql".into()));
+    act(&mut host, crate::app::review::Command::Discard(Some(0)));
+    assert!(root.join("new.sql").exists());
+}
+
+#[test]
+fn on_the_notebook_page_one_cell_goes_back_to_the_last_commit() {
+    use crate::app::notebook::Command as Edit;
+    let world = Desk::new();
+    let root = world.clone("a");
+    let first = ["import polars as pl", "delay = day.mean()\nprint(delay)", "total = 1 + 2 + 3"];
+    world.commit(&root, "n.ipynb", &book(&first), "Notebook");
+    let mut host = world.host(&root);
+    act(&mut host, workspace::Command::OpenFile("n.ipynb".into()));
+    let select = |host: &mut Host, at: usize| {
+        let key = host.state.notebook.doc().unwrap().cells()[at].key;
+        act(host, Edit::Select(key));
+    };
+    let write = |host: &mut Host, text: &str| {
+        let key = host.state.notebook.doc().unwrap().selected;
+        act(host, Edit::Type { key, text: text.into() });
+    };
+    let bytes = |host: &Host| {
+        let doc = host.state.notebook.doc().unwrap();
+        String::from_utf8(doc.snapshot().unwrap().to_bytes()).unwrap()
+    };
+    select(&mut host, 1);
+    act(&mut host, Edit::RevertCell);
+    assert!(said(&host).contains("Cell 2 is as the last commit has it"), "{}", said(&host));
+    assert!(!host.state.notebook.doc().unwrap().is_dirty());
+    // Two cells differ, one of them on disk, one in the editor alone.
+    select(&mut host, 2);
+    write(&mut host, "total = 1 + 2 + 4");
+    act(&mut host, Edit::Save);
+    select(&mut host, 1);
+    write(&mut host, "delay = day.median()");
+    let edited = bytes(&host);
+    act(&mut host, Edit::RevertCell);
+    assert!(said(&host).contains("Discarded the change of cell 2 of n.ipynb"), "{}", said(&host));
+    assert_eq!(bytes(&host), book(&[first[0], first[1], "total = 1 + 2 + 4"]), "the other cells keep their bytes");
+    assert_eq!(host.state.notebook.doc().unwrap().index(), 1, "and it stays selected");
+    let undo = host.state.notices.shown.iter().rev().find_map(|n| n.action.clone()).unwrap();
+    act(&mut host, *undo.1);
+    assert_eq!(bytes(&host), edited);
+    act(&mut host, Edit::Redo);
+    assert_eq!(bytes(&host), book(&[first[0], first[1], "total = 1 + 2 + 4"]));
+    // A moved and edited cell goes back in one step, a new one goes away.
+    select(&mut host, 2);
+    act(&mut host, Edit::Move { up: true });
+    act(&mut host, Edit::Move { up: true });
+    let moved = bytes(&host);
+    act(&mut host, Edit::RevertCell);
+    assert_eq!(bytes(&host), book(&first), "{}", said(&host));
+    act(&mut host, Edit::Undo);
+    assert_eq!(bytes(&host), moved);
+    act(&mut host, Edit::Redo);
+    act(&mut host, Edit::Insert { above: false, kind: crate::model::notebook::CellKind::Code });
+    write(&mut host, "limits = [4, 5]\nassert limits");
+    act(&mut host, Edit::RevertCell);
+    assert!(said(&host).contains("Took out cell 4"), "{}", said(&host));
+    assert_eq!(bytes(&host), book(&first));
+    // The whole file: what is not saved must be saved first, so that all of it can come back.
+    select(&mut host, 0);
+    select(&mut host, 0);
+    write(&mut host, "import duckdb");
+    act(&mut host, Edit::RevertFile);
+    assert!(said(&host).contains("not saved"), "{}", said(&host));
+    act(&mut host, Edit::Save);
+    act(&mut host, Edit::RevertFile);
+    assert_eq!(fs::read_to_string(root.join("n.ipynb")).unwrap(), book(&first), "{}", said(&host));
+    assert_eq!(bytes(&host), book(&first), "the editor follows");
+    act(&mut host, Command::Undo);
+    assert_eq!(bytes(&host), book(&["import duckdb", first[1], first[2]]));
+    // What no commit has cannot go back.
+    world.write(&root, "new.ipynb", &book(&["x = 1"]));
+    act(&mut host, workspace::Command::OpenFile("new.ipynb".into()));
+    act(&mut host, Edit::RevertCell);
+    assert!(said(&host).contains("new.ipynb is not in the last commit"), "{}", said(&host));
 }

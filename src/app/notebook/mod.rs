@@ -8,6 +8,7 @@ pub mod doc;
 mod edit;
 pub mod fold;
 pub mod keys;
+pub mod revert;
 mod run;
 mod save;
 mod task;
@@ -209,6 +210,15 @@ pub enum Command {
     UndoTyping,
     /// Makes an old format editable.
     Upgrade,
+    /// Makes the selected cell as the last commit has it.
+    RevertCell,
+    /// Makes the whole file as the last commit has it.
+    RevertFile,
+    /// Takes that of a cell back, while nothing else was edited.
+    UndoRevert {
+        doc: DocId,
+        revision: u64,
+    },
 
     Run(Scope),
     Interrupt,
@@ -338,6 +348,13 @@ pub enum Event {
         spec: Option<Box<crate::model::kernel::KernelSpec>>,
         event: Option<SessionEvent>,
     },
+    /// A cell with what the last commit has in its place.
+    Committed {
+        doc: DocId,
+        revision: u64,
+        key: CellKey,
+        result: Result<Box<revert::Committed>, Error>,
+    },
     Kernels(Arc<Discovery>),
     Making(String),
     Made(Result<Box<crate::model::kernel::KernelSpec>, Error>),
@@ -409,6 +426,15 @@ pub enum Task {
     CheckDisk {
         doc: DocId,
         path: String,
+    },
+    /// Looks up what the last commit has in the place of the cell `at`.
+    Committed {
+        doc: DocId,
+        path: String,
+        snapshot: Snapshot,
+        revision: u64,
+        key: CellKey,
+        at: usize,
     },
     RunSql {
         doc: DocId,
@@ -517,6 +543,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::DiscardDraft(_)
         | Command::Journal(_) => save::command(state, command, cx),
         Command::Complete { .. } | Command::Explain { .. } | Command::CloseAssist => assist::command(state, command),
+        Command::RevertCell | Command::RevertFile | Command::UndoRevert { .. } => revert::command(state, command),
         edit => edit::command(state, edit, cx),
     }
 }
@@ -557,6 +584,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             assist::event(state, event);
             Vec::new()
         }
+        Event::Committed { .. } => revert::event(state, event),
         other => run::event(state, other, cx),
     }
 }
@@ -629,6 +657,9 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         row("Unfold all headings", Command::FoldAll(false)).key("Ctrl+Shift+Right"),
         row("Show or hide line numbers", Command::ToggleLineNumbers).key("Shift+L"),
         row("Compare with the last commit", Command::Compare).icon("git-compare"),
+        row("Discard the changes of this cell since the last commit", Command::RevertCell)
+            .icon("eraser")
+            .only_if(state.workspace.is_repo, "The folder is not a git repository"),
     ]);
     all
 }

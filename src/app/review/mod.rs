@@ -4,7 +4,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{AppState, Cx, Effect, Job, action::Action, settings, shell::Page};
+use jiff::Timestamp;
+
+use super::{AppState, Cx, Effect, Job, Policy, action::Action, settings, shell::Page};
 use crate::{
     base::{Error, Result},
     model::{
@@ -52,6 +54,8 @@ pub struct Shown {
     pub diff: Arc<FileDiff>,
     /// Counts up with every new comparison.
     pub revision: u64,
+    /// When it was made.
+    pub at: Timestamp,
 }
 
 /// What the review page shows.
@@ -99,6 +103,14 @@ pub struct State {
     /// What was last looked for among all commits, and found.
     pub found: Option<(String, Vec<CommitInfo>)>,
     revision: u64,
+    /// What was compared last: path, old side, new side.
+    target: Option<(String, Rev, Rev)>,
+    /// Counts up with every comparison that is asked for.
+    turn: u64,
+    /// The newest of those that have come.
+    came: u64,
+    /// The sides that were listed last.
+    listing: Option<(Rev, Rev, bool)>,
     /// The page has been asked for at least once, so the list is kept up to date.
     wanted: bool,
     /// The sides were chosen by a person or by another page.
@@ -141,6 +153,10 @@ impl Default for State {
             recent: Vec::new(),
             found: None,
             revision: 0,
+            target: None,
+            turn: 0,
+            came: 0,
+            listing: None,
             wanted: false,
             asked: false,
             loose: false,
@@ -178,6 +194,10 @@ impl State {
             Some(FileShape::Notebook(diff)) => Some(&diff.summary),
             _ => None,
         }
+    }
+    /// The comparison on screen is an older one: the file has changed since, and is being compared again.
+    pub fn is_behind(&self) -> bool {
+        self.shown.is_some() && self.came < self.turn
     }
     /// Nobody has looked yet.
     pub fn is_unvisited(&self) -> bool {
@@ -284,6 +304,8 @@ pub enum Event {
         path: String,
         base: Rev,
         compare: Rev,
+        /// Which of those that were asked for.
+        turn: u64,
         result: Box<Result<Fresh>>,
     },
     History {
@@ -348,6 +370,7 @@ pub enum Task {
         from: Rev,
         file: ChangedFile,
         list: Option<bool>,
+        turn: u64,
     },
     History {
         path: String,
@@ -485,9 +508,10 @@ fn set_sides(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>
 fn load(state: &mut AppState) -> Vec<Effect> {
     let review = &mut state.review;
     (review.wanted, review.early, review.error) = (true, false, None);
-    let (base, compare) = (review.base.clone(), review.compare.clone());
-    let task = Task::Files { base, compare, parted: review.since_parted };
-    vec![Job::io("review.files", task).titled("Comparing files").start()]
+    let (base, compare, parted) = (review.base.clone(), review.compare.clone(), review.since_parted);
+    let policy = again(&mut review.listing, (base.clone(), compare.clone(), parted));
+    let task = Task::Files { base, compare, parted };
+    vec![Job::io("review.files", task).policy(policy).titled("Comparing files").start()]
 }
 
 fn reset_file(review: &mut State) {
@@ -518,6 +542,12 @@ fn from(review: &State) -> Rev {
     review.parted.clone().map_or_else(|| review.base.clone(), Rev::At)
 }
 
+/// What is asked for once more waits for the one that runs, so that a file that changes all the time is compared all
+/// the same; anything else takes its place.
+fn again<T: PartialEq>(last: &mut Option<T>, now: T) -> Policy {
+    if last.replace(now).as_ref() == last.as_ref() { Policy::Latest } else { Policy::Replace }
+}
+
 fn load_file(state: &mut AppState) -> Vec<Effect> {
     let review = &mut state.review;
     let Some(path) = review.path.clone() else { return Vec::new() };
@@ -529,11 +559,10 @@ fn load_file(state: &mut AppState) -> Vec<Effect> {
     });
     let (base, compare, from) = (review.base.clone(), review.compare.clone(), from(review));
     let list = review.early.then_some(review.since_parted);
-    let mut effects = vec![
-        Job::cpu("review.diff", Task::Diff { base, compare: compare.clone(), from, file, list })
-            .titled(format!("Comparing {path}"))
-            .start(),
-    ];
+    let policy = again(&mut review.target, (path.clone(), from.clone(), compare.clone()));
+    review.turn += 1;
+    let task = Task::Diff { base, compare: compare.clone(), from, file, list, turn: review.turn };
+    let mut effects = vec![Job::cpu("review.diff", task).policy(policy).titled(format!("Comparing {path}")).start()];
     if review.history_of.as_deref() != Some(path.as_str()) {
         review.history.clear();
         review.history_of = Some(path.clone());
@@ -639,14 +668,15 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Event::Diff { path, base, compare, result } => {
+        Event::Diff { path, base, compare, turn, result } => {
             let review = &mut state.review;
+            review.came = review.came.max(turn);
             if review.path.as_deref() != Some(path.as_str()) || base != review.base || compare != review.compare {
                 return Vec::new();
             }
             match *result {
                 Ok(fresh) => {
-                    diff_event(review, path, fresh);
+                    diff_event(review, path, fresh, cx.now());
                     let mut effects = threads::place(review);
                     effects.extend(past::compared(review));
                     return effects;
@@ -734,7 +764,7 @@ fn count(review: &State, job: &str, files: Vec<ChangedFile>) -> Vec<Effect> {
     vec![Job::cpu(job, Task::Counts { base, compare, from, files }).start()]
 }
 
-fn diff_event(review: &mut State, path: String, fresh: Fresh) {
+fn diff_event(review: &mut State, path: String, fresh: Fresh, at: Timestamp) {
     review.counts.insert(path.clone(), fresh.counts);
     review.file_error = None;
     // The same comparison again keeps what is folded and where one is.
@@ -745,7 +775,7 @@ fn diff_event(review: &mut State, path: String, fresh: Fresh) {
         review.viewed_rows.clear();
     }
     review.revision += 1;
-    review.shown = Some(Shown { path, diff: fresh.diff, revision: review.revision });
+    review.shown = Some(Shown { path, diff: fresh.diff, revision: review.revision, at });
     let changes = review.changes();
     review.focus = review.focus.min(changes.len().saturating_sub(1));
     if let Some(path) = review.path.clone().filter(|p| review.is_viewed(p) && review.viewed_rows.is_empty()) {

@@ -44,7 +44,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 out.send(Event::Counts { path: file.path, counts, base: base.clone(), compare: compare.clone() });
             }
         }
-        Task::Diff { base, compare, from, file, list } => {
+        Task::Diff { base, compare, from, file, list, turn } => {
             let result = both(&root, &from, &compare, &file).and_then(|(old, new)| {
                 cx.check()?;
                 let (rules, wrong) = match diff_rules(&root) {
@@ -58,7 +58,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 Ok(fresh(made, mark(old.as_deref(), new.as_deref())))
             });
             let (first, second) = (base.clone(), compare.clone());
-            out.send(Event::Diff { path: file.path, base, compare, result: Box::new(result) });
+            out.send(Event::Diff { path: file.path, base, compare, turn, result: Box::new(result) });
             if let Some(parted) = list {
                 listed(&root, first, second, parted, cx, out);
             }

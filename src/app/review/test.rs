@@ -7,7 +7,13 @@ use crate::{
         job::JobCtx,
         time::{FixedClock, SystemClock},
     },
-    engine::{dirs::Dirs, git::Repo},
+    engine::{
+        dirs::Dirs,
+        git::{
+            Repo,
+            testing::{fresh as fresh_repo, git, save},
+        },
+    },
     model::diff::compare_files,
 };
 
@@ -50,7 +56,11 @@ fn arrive(state: &mut AppState, path: &str, old: Vec<u8>, new: Vec<u8>) {
     let mark = mark(Some(&old), Some(&new));
     let result = Ok(fresh(compare_files(path, Some(old.into()), Some(new.into())), mark));
     let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
-    event(state, Event::Diff { path: path.into(), base, compare, result: Box::new(result) }, &Cx { clock: &cx() });
+    event(
+        state,
+        Event::Diff { path: path.into(), base, compare, turn: state.review.turn, result: Box::new(result) },
+        &Cx { clock: &cx() },
+    );
 }
 
 #[test]
@@ -225,12 +235,7 @@ fn a_commit_asks_for_trust_needs_a_message_and_starts_once() {
 fn edit_commit_and_look_back_on_a_real_repository() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("ws");
-    std::fs::create_dir_all(&root).unwrap();
-    Repo::init(&root).unwrap();
-    let config = root.join(".git/config");
-    let mut text = std::fs::read_to_string(&config).unwrap();
-    text.push_str("[user]\n\tname = Mara\n\temail = mara@example.org\n[core]\n\thooksPath = .git/hooks\n[commit]\n\tgpgsign = false\n");
-    std::fs::write(&config, text).unwrap();
+    fresh_repo(&root);
     std::fs::write(root.join("a.ipynb"), notebook(&["x = 1"])).unwrap();
     let mut host = Host::new(Dirs::below(&dir.path().join("home")), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
     let settle = |host: &mut Host| assert!(host.settle(Duration::from_secs(30)));
@@ -252,11 +257,6 @@ fn edit_commit_and_look_back_on_a_real_repository() {
     let review = &host.state.review;
     assert_eq!((review.changes().len(), review.history.len()), (1, 1));
     assert_eq!(review.counts["a.ipynb"].added, 1);
-}
-
-fn git(root: &std::path::Path, words: &[&str]) {
-    let done = std::process::Command::new("git").arg("-C").arg(root).args(words).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// The past of a cell on a real repository: who wrote its lines, what happened to it, and a step back into a version.
@@ -372,13 +372,7 @@ fn stored_runs_are_put_beside_each_other_and_compared() {
 fn any_two_sides_are_compared_and_chosen_ones_are_remembered() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("ws");
-    std::fs::create_dir_all(&root).unwrap();
-    let repo = Repo::init(&root).unwrap();
-    let config = root.join(".git/config");
-    let mut text = std::fs::read_to_string(&config).unwrap();
-    text.push_str("[user]\n\tname = Mara\n\temail = mara@example.org\n[core]\n\thooksPath = .git/hooks\n[commit]\n\tgpgsign = false\n");
-    std::fs::write(&config, text).unwrap();
-    let repo = Repo::open(repo.root()).unwrap();
+    let repo = fresh_repo(&root);
     let job = JobCtx::detached();
     let save = |path: &str, text: &str, message: &str| {
         std::fs::write(root.join(path), text).unwrap();
@@ -436,4 +430,47 @@ fn any_two_sides_are_compared_and_chosen_ones_are_remembered() {
     host.send(Command::FindCommits(hash));
     settle(&mut host);
     assert_eq!(host.state.review.found.as_ref().unwrap().1[0].summary, "On the side");
+}
+
+/// A file that somebody writes into all the time: every comparison that was begun comes to its end, and the last one is
+/// of what stands there at last.
+#[test]
+fn a_file_that_changes_while_it_is_compared_is_compared_to_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("ws");
+    fresh_repo(&root);
+    let text = |round: usize| (0..40_000).map(|n| format!("{n},{}\n", (n * 7 + round) % 1_000)).collect::<String>();
+    save(&Repo::open(&root).unwrap(), "a.csv", &text(0), "Begin");
+    std::fs::write(root.join("a.csv"), text(1)).unwrap();
+    let mut host = Host::new(Dirs::below(&dir.path().join("home")), Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+    host.send(workspace::Command::Open(root.clone()));
+    assert!(host.settle(Duration::from_secs(30)));
+    host.send(Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path: Some("a.csv".into()) });
+    assert!(host.settle(Duration::from_mins(1)));
+    let first = host.state.review.shown.as_ref().unwrap().revision;
+    // News of a change comes far oftener than a comparison takes.
+    let (mut rounds, mut behind) = (1, false);
+    let until = std::time::Instant::now() + Duration::from_mins(1);
+    while host.state.review.shown.as_ref().unwrap().revision < first + 2 {
+        assert!(std::time::Instant::now() < until, "no comparison ended in {rounds} rounds");
+        rounds += 1;
+        std::fs::write(root.join("a.csv"), text(rounds)).unwrap();
+        let clock = SystemClock;
+        let effects = dispatch_files(&mut host.state, &["a.csv"], &clock);
+        host.carry(effects);
+        behind |= host.state.review.is_behind();
+        host.drain(Duration::from_millis(2));
+        assert!(host.state.review.shown.is_some(), "the older one stays on screen meanwhile");
+    }
+    assert!(behind && rounds > 4, "{rounds}");
+    assert!(host.settle(Duration::from_mins(1)));
+    let shown = host.state.review.shown.clone().unwrap();
+    let FileShape::Text(diff) = &shown.diff.shape else { panic!("no text") };
+    assert_eq!(diff.new.text(), text(rounds));
+    assert!(!host.state.review.is_behind());
+}
+
+fn dispatch_files(state: &mut AppState, paths: &[&str], clock: &SystemClock) -> Vec<Effect> {
+    let paths: Vec<String> = paths.iter().map(|p| (*p).to_owned()).collect();
+    crate::app::dispatch::files_changed(state, &paths, &Cx { clock })
 }

@@ -241,6 +241,8 @@ impl Repo {
 }
 
 #[cfg(test)]
+pub mod testing;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 #[cfg(unix)]

@@ -47,12 +47,7 @@ impl Sandbox {
         self.repo().status(&cx()).unwrap()
     }
     fn hook(&self, name: &str, script: &str) {
-        let path = self.dir.path().join(".git/hooks").join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        let mut permissions = fs::metadata(&path).unwrap().permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        fs::set_permissions(&path, permissions).unwrap();
+        super::testing::hook(self.dir.path(), name, script);
     }
 }
 

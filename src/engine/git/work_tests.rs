@@ -1,13 +1,15 @@
 //! Branches, merges, stashes, discards and remotes on real repositories.
 use std::{
     fs,
-    path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use super::*;
+use super::{
+    testing::{World, git, hook, save, script, set_up},
+    *,
+};
 use crate::{
     base::{
         Kind,
@@ -17,66 +19,8 @@ use crate::{
     model::git::{Merged, Pulled, Target},
 };
 
-/// A bare repository on disk, and clones of it.
-struct World {
-    dir: tempfile::TempDir,
-}
-
 fn cx() -> JobCtx {
     JobCtx::detached()
-}
-
-fn git(dir: &Path, words: &[&str]) -> String {
-    let out = Command::new("git").arg("-C").arg(dir).args(words).output().unwrap();
-    assert!(out.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8_lossy(&out.stdout).trim().to_owned()
-}
-
-fn hook(root: &Path, name: &str, script: &str) {
-    let path = root.join(".git/hooks").join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-}
-
-fn set_up(root: &Path) {
-    for (key, value) in [
-        ("user.name", "Mara Okafor"),
-        ("user.email", "mara@example.org"),
-        ("commit.gpgsign", "false"),
-        ("core.hooksPath", ".git/hooks"),
-        ("core.autocrlf", "false"),
-    ] {
-        git(root, &["config", key, value]);
-    }
-}
-
-impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        git(dir.path(), &["init", "--quiet", "--bare", "-b", "main", "origin.git"]);
-        Self { dir }
-    }
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name).canonicalize().unwrap_or_else(|_| self.dir.path().join(name))
-    }
-    /// A clone with a first commit, pushed by whoever is first.
-    fn clone(&self, name: &str) -> Repo {
-        git(self.dir.path(), &["clone", "--quiet", "origin.git", name]);
-        let root = self.path(name);
-        set_up(&root);
-        let repo = Repo::open(&root).unwrap();
-        if repo.is_unborn().unwrap() {
-            save(&repo, "a.txt", "one\n", "First");
-            repo.push(None, &cx()).unwrap();
-        }
-        repo
-    }
-}
-
-fn save(repo: &Repo, path: &str, text: &str, message: &str) -> String {
-    fs::write(repo.root().join(path), text).unwrap();
-    repo.commit(message, &[path.to_owned()], &cx()).unwrap().id
 }
 
 fn text(repo: &Repo, path: &str) -> String {
@@ -425,8 +369,7 @@ fn hooks_of_server_and_repository_are_heard_and_run() {
     assert!(e.causes.iter().any(|c| c.contains("Friday")) && e.hint.unwrap().contains("hook"), "{:?}", e.causes);
     fs::remove_file(repo.root().join(".git/no")).unwrap();
     let server = world.path("origin.git").join("hooks/pre-receive");
-    fs::write(&server, "#!/bin/sh\necho 'main is protected' >&2\nexit 1\n").unwrap();
-    fs::set_permissions(&server, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    script(&server, "echo 'main is protected' >&2\nexit 1");
     let e = repo.push(None, &cx()).unwrap_err();
     assert!(e.what.contains("server refused") && e.causes.iter().any(|c| c.contains("main is protected")), "{e:?}");
     hook(repo.root(), "commit-msg", "exit 1");
@@ -526,18 +469,28 @@ fn a_folder_that_cannot_be_written_is_said_in_words() {
     let repo = world.clone("a");
     repo.create_branch("fix", "", false, &cx()).unwrap();
     save(&repo, "a.txt", "two\n", "Second");
-    let set = |mode| {
-        fs::set_permissions(repo.root().join(".git"), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-    };
+    let git_dir = repo.root().join(".git");
+    let set = |mode| fs::set_permissions(&git_dir, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     set(0o555);
-    let open = fs::write(repo.root().join(".git/probe"), "").is_ok();
-    let result = repo.switch(&to("fix"), &cx());
-    set(0o755);
-    // A superuser writes everywhere.
-    if !open {
-        let e = result.unwrap_err();
-        assert!(e.causes[0].contains("cannot be written"), "{e}");
+    let superuser = fs::write(git_dir.join("probe"), "").is_ok();
+    if superuser {
+        // Whom no permission stops; where the kernel keeps its own files nobody makes any.
+        set(0o755);
+        fs::rename(git_dir.join("index"), git_dir.join("index.kept")).unwrap();
+        std::os::unix::fs::symlink("/sys/kernel/index", git_dir.join("index")).unwrap();
     }
+    let result = repo.switch(&to("fix"), &cx());
+    let staged = repo.stash("x", false, &cx());
+    set(0o755);
+    if superuser {
+        fs::remove_file(git_dir.join("index")).unwrap();
+        fs::rename(git_dir.join("index.kept"), git_dir.join("index")).unwrap();
+    }
+    let e = result.unwrap_err();
+    assert!(e.causes[0].contains("cannot be written") && e.hint.as_ref().unwrap().contains("writable"), "{e:?}");
+    assert!(staged.is_err());
+    assert_eq!((branch(&repo).as_str(), text(&repo, "a.txt").as_str()), ("main", "two\n"), "nothing was changed");
+    repo.switch(&to("fix"), &cx()).unwrap();
 }
 
 #[test]
@@ -591,10 +544,9 @@ fn a_clone_tells_its_progress_and_leaves_nothing_behind_when_it_fails() {
 fn cancelling_ends_git_at_once() {
     let world = World::new();
     let repo = world.clone("a");
-    let script = world.dir.path().join("slow");
-    fs::write(&script, "#!/bin/sh\nexec sleep 60\n").unwrap();
-    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    git(repo.root(), &["config", "core.sshCommand", &script.to_string_lossy()]);
+    let slow = world.dir.path().join("slow");
+    script(&slow, "exec sleep 60");
+    git(repo.root(), &["config", "core.sshCommand", &slow.to_string_lossy()]);
     git(repo.root(), &["remote", "set-url", "origin", "git@example.org:x.git"]);
     let cancel = Cancel::default();
     let job = JobCtx::new(cancel.clone(), Arc::new(SystemClock), Arc::new(|_| {}));

@@ -75,6 +75,10 @@ impl Ledger {
     pub fn person(&self) -> &str {
         &self.by
     }
+    /// True when git knows a name.
+    pub fn knows_person(&self) -> bool {
+        self.by != NOBODY
+    }
     /// Stamps new operations of this clone; knows every stamp of `loaded`.
     pub fn stamper(&self, loaded: &Loaded, now: Timestamp) -> Result<Stamper> {
         let mut stamper = Stamper::new(self.journal.writer()?, self.by.clone());

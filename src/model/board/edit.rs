@@ -503,8 +503,24 @@ pub fn inverse(all: &Projection, actions: &Actions) -> Actions {
         .rev()
         // A new subject is taken back whole, so that taking that back brings its values along.
         .filter(|(s, a)| *a == Action::Create || !created.contains(&s.as_str()))
-        .filter_map(|(s, a)| Some((s.clone(), all.doc(s).unwrap_or(&empty).inverse(a)?)))
+        .filter_map(|(s, a)| {
+            let doc = all.doc(s).unwrap_or(&empty);
+            Some((s.clone(), in_its_time(doc, doc.inverse(a)?)))
+        })
         .collect()
+}
+
+/// A card that goes back to where it was has been there since it came there, not since it went back.
+fn in_its_time(doc: &Doc, mut action: Action) -> Action {
+    if let Action::Set { field, item: None, value, .. } = &mut action
+        && field == "place"
+        && value.is_object()
+        && value.get("since").is_none()
+        && let Some(came) = doc.register("place", None).and_then(|r| r.winner())
+    {
+        value["since"] = json!(came.hlc.ms);
+    }
+    action
 }
 
 /// The same actions made now.

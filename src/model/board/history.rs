@@ -16,64 +16,90 @@ use crate::{
     },
 };
 
+/// What is known of a card on the way through the operations.
+#[derive(Default)]
+struct Seen {
+    /// Where it stood, from when: the place of that event, its stamp, the column. What was taken back is not among them.
+    stays: Vec<(usize, (i64, i64), String)>,
+    deleted: bool,
+    blocked: bool,
+}
+
+impl Seen {
+    /// It stands in a column since `since`: moves after that were taken back and count for nothing. Gives what it moved
+    /// from, if it was elsewhere, and when.
+    fn go_back(&mut self, out: &mut [Option<Event>], since: i64, to: &str) -> Option<(i64, i64)> {
+        while let Some((at, (ms, _), _)) = self.stays.last()
+            && self.stays.len() > 1
+            && *ms > since
+        {
+            if let Some(slot) = out.get_mut(*at) {
+                *slot = None;
+            }
+            self.stays.pop();
+        }
+        let (_, (ms, seq), column) = self.stays.last()?;
+        (column != to).then_some(if since > *ms { (since, 0) } else { (*ms, seq + 1) })
+    }
+}
+
 /// Card events from operations in ledger order.
 pub fn events<'a>(ops: impl IntoIterator<Item = &'a Op>) -> Vec<Event> {
-    /// What is known of a card on the way.
-    #[derive(Default)]
-    struct Seen {
-        placed: bool,
-        deleted: bool,
-        blocked: bool,
-    }
     let mut cards: BTreeMap<&str, Seen> = BTreeMap::new();
-    let mut out = Vec::new();
+    let mut out: Vec<Option<Event>> = Vec::new();
     for op in ops.into_iter().filter(|o| kind(&o.subject) == "card") {
         let card = id_of(&op.subject);
         let seen = cards.entry(card).or_default();
-        let mut push = |kind: EventKind| {
+        let stamp = (op.hlc.ms, i64::from(op.hlc.count));
+        let event = |kind: EventKind, (ms, seq): (i64, i64)| {
             let id = format!("{}{}", op.id, kind.name());
-            out.push(Event { id, ms: op.hlc.ms, seq: i64::from(op.hlc.count), card: card.to_owned(), kind });
+            Some(Event { id, ms, seq, card: card.to_owned(), kind })
         };
         match &op.action {
             Action::Delete { .. } if !seen.deleted => {
                 seen.deleted = true;
-                push(EventKind::Delete);
+                out.push(event(EventKind::Delete, stamp));
             }
             Action::Restore { .. } if seen.deleted => {
                 seen.deleted = false;
-                push(EventKind::Restore);
+                out.push(event(EventKind::Restore, stamp));
             }
             Action::Set { field, item: None, value, .. } => {
                 if seen.deleted {
                     seen.deleted = false;
-                    push(EventKind::Restore);
+                    out.push(event(EventKind::Restore, stamp));
                 }
                 match field.as_str() {
                     "place" => {
                         let Some(to) = value.get("column").and_then(Value::as_str).map(str::to_owned) else { continue };
-                        if seen.placed {
-                            push(EventKind::Move { from: None, to });
-                        } else {
-                            seen.placed = true;
-                            push(EventKind::Create { to });
-                        }
+                        let since = value.get("since").and_then(Value::as_i64).filter(|ms| *ms < op.hlc.ms);
+                        let (kind, stamp) = match since {
+                            _ if seen.stays.is_empty() => (EventKind::Create { to: to.clone() }, stamp),
+                            None => (EventKind::Move { from: None, to: to.clone() }, stamp),
+                            Some(since) => match seen.go_back(&mut out, since, &to) {
+                                Some(stamp) => (EventKind::Move { from: None, to: to.clone() }, stamp),
+                                None => continue,
+                            },
+                        };
+                        seen.stays.push((out.len(), stamp, to));
+                        out.push(event(kind, stamp));
                     }
                     "blocked" if !value.is_null() && !seen.blocked => {
                         seen.blocked = true;
-                        push(EventKind::Block);
+                        out.push(event(EventKind::Block, stamp));
                     }
                     "blocked" if value.is_null() && seen.blocked => {
                         seen.blocked = false;
-                        push(EventKind::Unblock);
+                        out.push(event(EventKind::Unblock, stamp));
                     }
-                    "estimate" => push(EventKind::Points(value.as_f64().unwrap_or(0.0))),
+                    "estimate" => out.push(event(EventKind::Points(value.as_f64().unwrap_or(0.0)), stamp)),
                     _ => {}
                 }
             }
             _ => {}
         }
     }
-    out
+    out.into_iter().flatten().collect()
 }
 
 /// What one clone did last, each step with what takes it back, oldest first. Operations of one stamp's millisecond were

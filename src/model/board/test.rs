@@ -247,6 +247,54 @@ fn lanes_follow_people_pipelines_and_labels_and_a_drop_sets_them() {
     assert!(desk.board.hidden.is_empty());
 }
 
+#[test]
+fn a_move_taken_back_leaves_the_card_as_old_in_its_column_as_it_was() {
+    let mut desk = Desk::new("a");
+    let card = desk.add("one", "ready");
+    desk.edit(&shift(&card, "next", Spot::End)).unwrap();
+    let entered = |desk: &Desk| desk.board.card(&card).unwrap().entered;
+    let stays = |desk: &Desk| -> Vec<(String, i64)> {
+        let of = |e: crate::model::flow::Event| match e.kind {
+            crate::model::flow::EventKind::Create { to } | crate::model::flow::EventKind::Move { to, .. } => {
+                Some((to, e.ms))
+            }
+            _ => None,
+        };
+        history::events(&desk.ops).into_iter().filter_map(of).collect()
+    };
+    let (came, before) = (entered(&desk), stays(&desk));
+    desk.clock += 60 * 60 * 1000;
+    let back = desk.edit(&shift(&card, "done", Spot::End)).unwrap();
+    let (done, after) = (entered(&desk), stays(&desk));
+    assert!(done > came && after.len() == 3);
+    desk.clock += 60 * 60 * 1000;
+    let back = rebase(&desk.all, &back);
+    let forth = inverse(&desk.all, &back);
+    desk.apply(back);
+    assert_eq!((entered(&desk), stays(&desk)), (came, before.clone()), "as if it had never been done");
+    desk.clock += 60 * 60 * 1000;
+    let again = rebase(&desk.all, &forth);
+    let once_more = inverse(&desk.all, &again);
+    desk.apply(again);
+    assert_eq!((entered(&desk), stays(&desk)), (done, after), "and redone it was done when it was done first");
+    let undone = rebase(&desk.all, &once_more);
+    desk.apply(undone);
+    assert_eq!((entered(&desk), stays(&desk)), (came, before));
+    assert_eq!(desk.board, Board::read(&desk.all));
+    // Who opens the ledger later reads the same, and so does the undo that is made from it.
+    let read = Board::read(&project(desk.ops.iter()));
+    assert_eq!(read.card(&card).unwrap().entered, came);
+    desk.edit(&shift(&card, "review", Spot::Top)).unwrap();
+    let steps = history::steps(&desk.ops, &WriterId("a".into()), 1);
+    let back = rebase(&desk.all, &steps[0].inverse);
+    desk.apply(back);
+    assert_eq!(entered(&desk), came);
+    // A place within the column is no stay of its own.
+    desk.add("two", "next");
+    desk.edit(&shift(&card, "next", Spot::End)).unwrap();
+    assert_eq!(entered(&desk), came);
+}
+
 fn any_edit(cards: &[CardId], pick: (u8, usize, usize, u8)) -> Edit {
     let (what, a, b, n) = pick;
     let card = cards[a % cards.len()].clone();
@@ -290,7 +338,8 @@ proptest! {
     ) {
         let mut desk = Desk::new("a");
         let cards: Vec<CardId> = (0..4).map(|n| desk.add(&format!("card {n}"), "ready")).collect();
-        let before = picture(&desk.board);
+        let times = |desk: &Desk| cards.iter().map(|c| desk.board.card(c).map(|c| c.entered)).collect::<Vec<_>>();
+        let (before, came) = (picture(&desk.board), times(&desk));
         let mut undo = Vec::new();
         for pick in picks {
             if let Ok(back) = desk.edit(&any_edit(&cards, pick)) {
@@ -306,6 +355,7 @@ proptest! {
             desk.apply(back);
         }
         prop_assert_eq!(picture(&desk.board), before);
+        prop_assert_eq!(times(&desk), came);
         for forth in redo.into_iter().rev() {
             let forth = rebase(&desk.all, &forth);
             desk.apply(forth);

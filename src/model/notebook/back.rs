@@ -1,7 +1,12 @@
 //! Taking one cell's change back: the cell as another version of the notebook has it.
 use std::sync::Arc;
 
-use super::{Cell, CellKey, Field, Notebook, edit::Transaction, layout::Template, ops::relaid};
+use super::{
+    Cell, Field, Notebook,
+    edit::{Step, Transaction},
+    layout::Template,
+    ops::relaid,
+};
 use crate::base::{Error, Result};
 
 /// Cells of two versions that are the same cell: place in the older one, place in this one.
@@ -26,19 +31,18 @@ impl Notebook {
             (Some(old), None) => {
                 let cell = base.cells.get(old).ok_or_else(gone)?;
                 let at = self.place_of(pairs, old, None);
-                self.put_cell(at, 0, cell).map(drop)
+                self.put_cell(at, 0, cell, None)
             }
             (Some(old), Some(new)) => {
                 let cell = base.cells.get(old).ok_or_else(gone)?;
                 now(new)?;
-                let key = self.put_cell(new, 1, cell)?;
                 // Where it stood among the cells that both versions have.
                 let to = self.place_of(pairs, old, Some(new));
                 let moved = pairs.iter().any(|(o, n)| match (o, n) {
                     (Some(o), Some(n)) => (*o < old) != (*n < new) && (*o, *n) != (old, new),
                     _ => false,
                 });
-                if moved { self.move_cells(&[key], to) } else { Ok(()) }
+                self.put_cell(new, 1, cell, Some(to).filter(|to| moved && *to != new))
             }
             (None, None) => Err(gone()),
         }
@@ -56,8 +60,8 @@ impl Notebook {
         before.map_or(0, |n| n + 1).min(self.cells.len())
     }
 
-    /// Puts a cell in with its own bytes and, if nobody here has it, its own id.
-    fn put_cell(&mut self, at: usize, remove: usize, cell: &Arc<Cell>) -> Result<CellKey> {
+    /// Puts a cell in with its own bytes and, if nobody here has it, its own id; then moves it, as one step.
+    fn put_cell(&mut self, at: usize, remove: usize, cell: &Arc<Cell>, to: Option<usize>) -> Result<()> {
         let look = self.look_at(at);
         let own = Template::of(cell, self.ascii);
         let raw =
@@ -73,9 +77,9 @@ impl Notebook {
         } else if put.id.is_some() && has_ids.is_none() {
             put = put.with_field(Field::Id, None, self.ascii)?;
         }
-        let steps = vec![self.splice(at, remove, vec![Arc::new(put)])];
-        self.commit(Transaction { label: "Take a change back", steps, focus: Some(key) }, None)?;
-        Ok(key)
+        let mut steps = vec![self.splice(at, remove, vec![Arc::new(put)])];
+        steps.extend(to.map(|to| Step::Move { from: at, count: 1, to: to.min(self.cells.len() - remove) }));
+        self.commit(Transaction { label: "Take a change back", steps, focus: Some(key) }, None)
     }
 }
 
@@ -131,7 +135,13 @@ mod tests {
                     raw(&base, *o) != raw(&now, *n) || o != n
                 };
                 let row = all.iter().copied().find(differs).unwrap();
+                let before = now.to_bytes();
                 now.revert_cell(&base, &all, row).unwrap();
+                let after = now.to_bytes();
+                now.undo().unwrap();
+                assert_eq!(now.to_bytes(), before, "one step takes it back");
+                now.redo().unwrap();
+                assert_eq!(now.to_bytes(), after);
             }
             let text = |n: &Notebook| String::from_utf8(n.to_bytes()).unwrap();
             assert_eq!(text(&now), text(&base), "{cells:?}");

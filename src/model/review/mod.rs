@@ -20,6 +20,16 @@ use super::{
 };
 use crate::base::{Error, Result, fsx, ids};
 
+/// Why nobody can speak or approve here: what is said is kept under a name, and git knows none.
+pub fn no_name() -> Error {
+    Error::user("git does not know your name, under which comments and approvals are kept")
+        .because_of("user.name is not set")
+        .hint(
+            "Tell it once, then try again:\n  git config --global user.name \"Your Name\"\n  \
+             git config --global user.email \"you@example.org\"",
+        )
+}
+
 /// One thing somebody said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Comment {

@@ -30,6 +30,7 @@ pub fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         queue_ui(ui, cx, doc);
         if let Some(cell) = doc.cell() {
             facts_ui(ui, cx, doc, cell);
+            commit_ui(ui, cx, doc);
         }
         notes_ui(ui, cx, doc);
     });
@@ -248,6 +249,45 @@ fn facts_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell) {
         fact(ui, cx, "Id", |ui| {
             ui.label(egui::RichText::new(id).font(theme.mono(CONTROL)).color(theme.muted));
         });
+    }
+}
+
+/// What differs from the last commit, and the ways back to it.
+fn commit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
+    let state = cx.state;
+    let file = state.git.status.file(&doc.path);
+    if !state.workspace.is_repo || !state.git.loaded || (file.is_none() && !doc.is_dirty()) {
+        return;
+    }
+    let theme = cx.theme;
+    let fresh = file.is_some_and(|f| f.untracked);
+    ui.add_space(8.0);
+    section_head(ui, theme, "Since the last commit", "", |ui| {
+        if link(ui, theme, "Compare").clicked() {
+            cx.send(Command::Compare);
+        }
+    });
+    if fresh {
+        fact(ui, cx, "Notebook", |ui| {
+            ui.label(theme.body("new, not committed yet"));
+        });
+        return;
+    }
+    let rows = [
+        (
+            "This cell",
+            "Discard its changes",
+            "As the last commit has it; Undo brings the changes back",
+            Command::RevertCell,
+        ),
+        ("Notebook", "Discard all changes", "The whole file as the last commit has it, with undo", Command::RevertFile),
+    ];
+    for (label, words, tip, command) in rows {
+        let mut clicked = false;
+        fact(ui, cx, label, |ui| clicked = link(ui, theme, words).on_hover_text(tip).clicked());
+        if clicked {
+            cx.send(command);
+        }
     }
 }
 

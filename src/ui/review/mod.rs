@@ -17,6 +17,8 @@ mod thread;
 
 pub(in crate::ui) use canvas::hatch;
 
+use std::time::Duration;
+
 use egui::Ui;
 
 use super::PageCx;
@@ -24,13 +26,15 @@ use crate::{
     app::{
         git,
         keymap::review,
-        review::{Command, Mode, threads},
+        review::{Command, Mode, Shown, threads},
         settings,
     },
+    base::time,
     model::git::Rev,
     ui::{
         keys::hit,
-        widgets::{empty_state, error_box, left_panel},
+        theme::Mark,
+        widgets::{empty_state, error_box, left_panel, mark},
     },
 };
 
@@ -52,6 +56,8 @@ pub struct View {
     led_to: Option<(String, u64)>,
     /// What is typed into a picker.
     picker: picker::View,
+    /// Since when the comparison on screen is an older one, in seconds of the window's clock.
+    behind: Option<f64>,
 }
 
 impl std::fmt::Debug for View {
@@ -108,10 +114,40 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         }
     }
     match &review.shown {
-        Some(shown) => canvas::canvas_ui(ui, cx, view, shown),
+        Some(shown) => {
+            behind_ui(ui, cx, view, shown);
+            canvas::canvas_ui(ui, cx, view, shown);
+        }
         None if review.loaded && review.files.files.is_empty() => nothing_ui(ui, cx),
         None => {}
     }
+}
+
+/// Says how old the comparison is while the file is compared again; only when that lasts, so that nothing flickers.
+fn behind_ui(ui: &mut Ui, cx: &PageCx<'_>, view: &mut View, shown: &Shown) {
+    const PATIENCE: f64 = 0.7;
+    if !cx.state.review.is_behind() {
+        view.behind = None;
+        return;
+    }
+    let now = ui.input(|i| i.time);
+    let lasts = now - *view.behind.get_or_insert(now);
+    ui.ctx().request_repaint_after(Duration::from_millis(if lasts < PATIENCE { 200 } else { 1_000 }));
+    if lasts < PATIENCE {
+        return;
+    }
+    let theme = cx.theme;
+    let age = cx.now.duration_since(shown.at).as_secs().max(1).unsigned_abs();
+    let age = if age < 60 { format!("{age} s") } else { time::duration_ms(age * 1_000) };
+    let name = shown.path.rsplit('/').next().unwrap_or(&shown.path);
+    let text = format!("{name} has changed since: this comparison is {age} old, and is being made again");
+    egui::Frame::NONE.fill(theme.tint(Mark::Running)).inner_margin(egui::Margin::symmetric(16, 4)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.set_width(ui.available_width());
+            mark(ui, theme, Mark::Running, 14.0);
+            ui.add(egui::Label::new(theme.body(text)).truncate());
+        });
+    });
 }
 
 fn nothing_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {

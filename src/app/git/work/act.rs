@@ -141,6 +141,9 @@ fn discard_cell(repo: &Repo, change: &CellChange, at: jiff::Timestamp) -> Result
     if review::mark(Some(old), Some(new)) != change.mark {
         return Err(Error::user(format!("{} was changed since it was compared", change.path)).hint("Look at it again"));
     }
+    if let Some(hunk) = &change.hunk {
+        return repo.discard_into(&change.path, &hunk.taken_back(old, new), fsx::hash(new), at);
+    }
     let (base, mut now) = (Notebook::parse(old.clone())?, Notebook::parse(new.clone())?);
     now.revert_cell(&base, &change.pairs, change.cell)?;
     repo.discard_into(&change.path, &now.to_bytes(), fsx::hash(new), at)

@@ -7,7 +7,7 @@ mod outcome;
 
 use std::path::PathBuf;
 
-use super::Command as GitCommand;
+use super::{Command as GitCommand, hunk::Hunk};
 use crate::{
     app::{AppState, Command as AnyCommand, Cx, Effect, Job, notify::Notice, review, shell::Dialog, workspace},
     base::{Error, Result},
@@ -16,7 +16,7 @@ use crate::{
         git::{Repo, Taken, clone_name},
     },
     model::git::{
-        Deleted, Discarded, Fetched, MergePlan, Merged, Moved, Pulled, Pushed, Rev, Stash, SwitchPlan, Target,
+        Change, Deleted, Discarded, Fetched, MergePlan, Merged, Moved, Pulled, Pushed, Rev, Stash, SwitchPlan, Target,
     },
 };
 
@@ -202,7 +202,7 @@ impl Work {
     }
 }
 
-/// The change of one cell, as the review page shows it.
+/// The change of one cell, or of some lines of a text, as the review page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellChange {
     pub path: String,
@@ -211,6 +211,8 @@ pub struct CellChange {
     pub before: String,
     pub pairs: Vec<(Option<usize>, Option<usize>)>,
     pub cell: (Option<usize>, Option<usize>),
+    /// Lines of a file that is no notebook.
+    pub hunk: Option<Hunk>,
     /// Names both versions by their contents: another comparison is another change.
     pub mark: u64,
 }
@@ -293,26 +295,35 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     }
 }
 
-/// True while the comparison is of a notebook on disk, whose cells can be taken back one by one.
-pub fn discards_cells(state: &AppState) -> bool {
+/// True while the comparison is of a notebook or a text on disk, whose changes can be taken back one by one.
+pub fn discards_parts(state: &AppState) -> bool {
+    use crate::model::diff::FileShape as S;
     let review = &state.review;
-    let notebook = |s: &review::Shown| matches!(s.diff.shape, crate::model::diff::FileShape::Notebook(_));
-    review.compare == Rev::WorkingTree && review.shown.as_ref().is_some_and(notebook)
+    let in_parts = |s: &review::Shown| matches!(s.diff.shape, S::Notebook(_) | S::Text(_));
+    let both = review.file().is_some_and(|f| !matches!(f.change, Change::Added | Change::Deleted));
+    both && review.compare == Rev::WorkingTree && review.shown.as_ref().is_some_and(in_parts)
 }
 
-/// The change that stands in a row of the comparison; only of a notebook on disk.
+/// The change that stands in a row of the comparison; only of a notebook or a text on disk.
 pub fn cell_change(state: &AppState, row: Option<usize>) -> Option<CellChange> {
     use crate::model::diff::FileShape;
     let review = &state.review;
-    let path = review.path.clone().filter(|_| review.compare == Rev::WorkingTree)?;
-    let FileShape::Notebook(diff) = &review.shown.as_ref()?.diff.shape else { return None };
-    let cell = diff.cells.get(row.or_else(|| review.focused_row())?).filter(|c| c.is_shown())?;
+    let path = review.path.clone().filter(|_| discards_parts(state))?;
+    let row = row.or_else(|| review.focused_row())?;
+    let (pairs, cell, hunk) = match &review.shown.as_ref()?.diff.shape {
+        FileShape::Notebook(diff) => {
+            let cell = diff.cells.get(row).filter(|c| c.is_shown())?;
+            (diff.cells.iter().map(|c| (c.old, c.new)).collect(), (cell.old, cell.new), None)
+        }
+        _ => (Vec::new(), (None, None), Some(Hunk::at(review, row)?)),
+    };
     let file = review.file()?;
     Some(CellChange {
         base: review.parted.clone().map_or_else(|| review.base.clone(), Rev::At),
         before: file.before().to_owned(),
-        pairs: diff.cells.iter().map(|c| (c.old, c.new)).collect(),
-        cell: (cell.old, cell.new),
+        pairs,
+        cell,
+        hunk,
         mark: review.counts.get(&path)?.mark,
         path,
     })
@@ -330,6 +341,11 @@ pub fn closed(dialog: Option<&Dialog>) -> Vec<Effect> {
         },
         _ => Vec::new(),
     }
+}
+
+/// Starts an action that another page asks for.
+pub fn begin(state: &mut AppState, work: Work) -> Vec<Effect> {
+    start(state, work)
 }
 
 fn start(state: &mut AppState, work: Work) -> Vec<Effect> {

@@ -178,7 +178,12 @@ fn told(state: &mut AppState, work: Work, done: Done, cx: &Cx) -> Vec<Effect> {
         (Work::AddRemote { .. }, _) => {
             vec![Effect::Notice(Notice::success("Added the remote origin").action("Push", Work::Push))]
         }
-        (work, done) => told_of_the_rest(state, matches!(work, Work::DiscardCell(_)), done, cx),
+        (Work::DiscardCell(change), Done::Kept(kept)) => {
+            let what = if change.hunk.is_some() { "some lines" } else { "a cell" };
+            let notice = Notice::success(format!("Discarded the change of {what}")).body(kept.paths.join(", "));
+            with_undo(state, notice, "Bring the discarded change back", Work::UndoDiscard(kept))
+        }
+        (_, done) => told_of_the_rest(state, done, cx),
     }
 }
 
@@ -230,7 +235,7 @@ fn merged_event(state: &mut AppState, from: &str, merged: Merged, moved: Option<
     }
 }
 
-fn told_of_the_rest(state: &mut AppState, one_cell: bool, done: Done, cx: &Cx) -> Vec<Effect> {
+fn told_of_the_rest(state: &mut AppState, done: Done, cx: &Cx) -> Vec<Effect> {
     use crate::base::text::count;
     let notice = match done {
         Done::Stashed(Some(stash)) => {
@@ -239,10 +244,6 @@ fn told_of_the_rest(state: &mut AppState, one_cell: bool, done: Done, cx: &Cx) -
             return with_undo(state, notice, "Take the stashed changes out again", Work::Pop(stash));
         }
         Done::Stashed(None) => Notice::info("There was nothing to stash"),
-        Done::Kept(kept) if one_cell => {
-            let notice = Notice::success("Discarded the change of a cell").body(kept.paths.join(", "));
-            return with_undo(state, notice, "Bring the discarded change back", Work::UndoDiscard(kept));
-        }
         Done::Kept(kept) => {
             let title = match kept.paths.as_slice() {
                 [one] => format!("Discarded the changes of {one}"),

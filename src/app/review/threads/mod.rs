@@ -359,8 +359,7 @@ fn person(state: &AppState) -> Result<String> {
     Err(match (&state.board.error, state.board.loaded) {
         (Some(error), _) => error.clone(),
         (None, false) => Error::user("The ledger is still being read").hint("Try again in a moment"),
-        (None, true) => Error::user("git does not know your name, under which comments and approvals are kept")
-            .hint("Run: git config --global user.name \"Your Name\"; then try again"),
+        (None, true) => review::no_name(),
     })
 }
 

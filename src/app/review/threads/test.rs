@@ -411,7 +411,8 @@ fn no_refresh_loses_a_comment_being_written() {
             let counts = review::Counts { added: 0, removed: 0, quiet: false, mark: round };
             let fresh = review::Fresh { diff, counts };
             let (base, compare) = (state.review.base.clone(), state.review.compare.clone());
-            let event = review::Event::Diff { path: "a.ipynb".into(), base, compare, result: Box::new(Ok(fresh)) };
+            let event =
+                review::Event::Diff { path: "a.ipynb".into(), base, compare, turn: 1, result: Box::new(Ok(fresh)) };
             let mut effects = review::event(&mut state, event, &cx);
             let rows = state.review.changes().len().max(1);
             let here = Here { row: state.review.changes().get(next(rows)).copied().unwrap_or(0), at: At::Whole };
