@@ -38,3 +38,5 @@ mod show;
 mod story;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/torn.rs"]
+mod torn;

@@ -198,7 +198,7 @@ keys! {
         CHANGE: "N  P" => "Next, previous conflict";
         WALK: "Down  Up  J  K" => "Next, previous row of the list";
         EDIT: "E" => "Write in the result; Esc leaves it";
-        RUN: "Ctrl+Enter" => "Run the merged notebook up to this cell";
+        RUN: "Ctrl+Enter  Ctrl+Shift+Enter" => "Run this cell with all cells above it as merged; alone";
         UNDO: "Ctrl+Z" => "Undo the last decision";
         REDO: "Ctrl+Shift+Z  Ctrl+Y" => "Redo it";
         FINISH: "Ctrl+S" => "Finish the merge of the file";

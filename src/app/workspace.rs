@@ -8,7 +8,7 @@ use std::{
 use super::{
     AppState, Command as AnyCommand, Cx, Effect, Env, Job, Out, Policy,
     action::Action,
-    data, dispatch, notebook,
+    conflict, data, dispatch, notebook,
     notify::Notice,
     quality, runs,
     shell::{self, Dialog, Page},
@@ -158,7 +158,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             vec![Job::io("workspace.open", Task::OpenSample(name)).titled("Preparing the sample").start()]
         }
         Command::PickFolder => vec![Job::long("workspace.pick", Task::Pick).start()],
-        Command::Close => close(state),
+        Command::Close => close(state, cx),
         Command::AskTrust(then) => {
             state.shell.dialog = Some(Dialog::Trust { then });
             Vec::new()
@@ -196,14 +196,16 @@ fn scan() -> Effect {
     Job::io("workspace.scan", Task::Scan).start()
 }
 
-fn close(state: &mut AppState) -> Vec<Effect> {
+fn close(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
+    let mut effects = conflict::keep_now(state, cx);
     let workspace = std::mem::take(&mut state.workspace);
     let (shell, settings) = (std::mem::take(&mut state.shell), std::mem::take(&mut state.settings));
     *state = AppState { shell, settings, ..AppState::default() };
     state.workspace.generation = workspace.generation + 1;
     state.workspace.recents = workspace.recents;
     state.shell.page = Page::Home;
-    vec![load_recents()]
+    effects.push(load_recents());
+    effects
 }
 
 fn load_recents() -> Effect {
@@ -272,6 +274,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
 }
 
 fn opened_event(state: &mut AppState, opened: &engine::Opened, document: Option<String>, cx: &Cx) -> Vec<Effect> {
+    let kept = conflict::keep_now(state, cx);
     // A new folder starts from nothing but what belongs to the person.
     let generation = state.workspace.generation + 1;
     let recents = std::mem::take(&mut state.workspace.recents);
@@ -309,6 +312,7 @@ fn opened_event(state: &mut AppState, opened: &engine::Opened, document: Option<
         ..AppState::default()
     };
     let mut effects = vec![Job::io("workspace.watch", Task::Watch).start(), load_recents()];
+    effects.extend(kept);
     if let Some(error) = &opened.config_error {
         effects.push(Effect::Notice(Notice::error(error)));
     }

@@ -20,6 +20,7 @@ pub mod sample;
 pub mod shot;
 pub mod show;
 pub mod sql;
+mod torn;
 
 use clap::{Parser, Subcommand};
 

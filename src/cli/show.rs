@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     diff::Colour,
     out::{Common, document, finish, page, workspace_above},
+    torn,
 };
 use crate::{
     base::{Error, Result, error::Context, fsx},
@@ -26,8 +27,10 @@ use crate::{
   andon show analysis.ipynb                      the file on disk
   andon show HEAD~2:notebooks/analysis.ipynb     as it was; a path from the top of the repository
   andon show :analysis.ipynb                     as it is staged
+  andon show :2:analysis.ipynb                   in the middle of a merge: ours; :3 theirs, :1 the base
   andon show - < analysis.ipynb                  from standard input
   andon show --color always analysis.ipynb | less -R
+A notebook that git merged by lines, so that its marks tear it, is shown as its versions merge by cells.
 Without a choice, sources, outputs and attachments are shown. Small letters show only what they \
 name (-s -o), capital letters leave it out (-O).")]
 pub struct Args {
@@ -113,7 +116,7 @@ fn execute(args: &Args) -> Result<i32> {
     let look = look(args);
     let mut all = Vec::new();
     for what in &args.what {
-        let doc = Document::parse(name(what), read(args, what)?)?;
+        let doc = Document::parse(name(what), read(args, what)?).map_err(|e| torn::way_out(e, Path::new(what)))?;
         all.push((what, doc));
     }
     if args.common.json {
@@ -164,7 +167,7 @@ fn read(args: &Args, what: &str) -> Result<Vec<u8>> {
         return Err(error);
     }
     if path.is_file() {
-        return fsx::read(path);
+        return torn::read(path, what);
     }
     let here = std::env::current_dir().map_err(|e| Error::io("The present folder is gone").because(&e))?;
     if what.contains(':') {

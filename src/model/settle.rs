@@ -20,6 +20,12 @@ pub(super) fn has_marks(source: &str) -> bool {
     source.lines().any(|l| l.starts_with("<<<<<<< ") || l.starts_with(">>>>>>> "))
 }
 
+/// True for what git's own marks tear: lines of JSON merged as text, so that it is no notebook any more.
+pub fn is_torn(bytes: &[u8]) -> bool {
+    let marked = |mark: &[u8]| memchr::memmem::find(bytes, mark).is_some();
+    marked(b"\n<<<<<<< ") && marked(b"\n>>>>>>> ") && Json::parse(bytes).is_err()
+}
+
 /// True when a merge left its notes in the notebook.
 pub fn is_noted(bytes: &[u8]) -> bool {
     Json::parse(bytes).is_ok_and(|json| !notes(json.root()).is_empty())

@@ -10,7 +10,7 @@ use andon::{
     base::time::FixedClock,
     model::{
         git::{Head, Underway},
-        merge::Answer,
+        merge::{Answer, Kept, Pick, Take, TextPlan},
         unmerged::{SideName, Situation, Unmerged},
     },
     ui::theme::Theme,
@@ -47,6 +47,10 @@ fn versions(cells: usize, from: usize) -> Versions {
 }
 
 fn state(path: &str, versions: Versions) -> AppState {
+    state_with(path, versions, Vec::new())
+}
+
+fn state_with(path: &str, versions: Versions, kept: Vec<Kept>) -> AppState {
     let mut state = AppState::default();
     state.workspace.root = Some("/w".into());
     state.workspace.is_repo = true;
@@ -68,7 +72,7 @@ fn state(path: &str, versions: Versions) -> AppState {
     conflict::command(&mut state, Command::Open(Some(path.into())), &cx);
     conflict::event(&mut state, Event::Looked(Box::new(Ok((situation, Vec::new())))), &cx);
     let sheet = Ok(Arc::new(Sheet::new(path, versions)));
-    conflict::event(&mut state, Event::Loaded { path: path.into(), result: Box::new(sheet) }, &cx);
+    conflict::event(&mut state, Event::Loaded { path: path.into(), result: Box::new(sheet), kept }, &cx);
     state
 }
 
@@ -173,7 +177,7 @@ fn a_text_file_is_decided_by_its_lines() {
     press(&mut harness, Modifiers::NONE, Key::Num2);
     press(&mut harness, Modifiers::NONE, Key::Enter);
     assert_eq!(harness.state().state.conflict.focus, 1);
-    assert!(harness.query_by_label("Run this cell").is_none());
+    assert!(harness.query_by_label_contains("on a fresh kernel").is_none());
 }
 
 #[test]
@@ -200,4 +204,102 @@ fn nothing_to_decide_says_what_stands_here_and_a_thousand_cells_draw_what_is_see
     }
     assert_eq!(harness.state().state.conflict.focus, 997);
     harness.get_by_label("Cell 998, both changed the same lines, decide");
+}
+
+#[test]
+fn each_value_of_metadata_is_chosen_by_mouse_and_by_keys() {
+    let side = |n: u64, kernel: &str| {
+        let cell = serde_json::json!({"cell_type": "code", "id": "a", "source": "x = 1", "outputs": [], "execution_count": null,
+            "metadata": {"deck": {"status": n, "step": n}, "same": 1}});
+        let all = serde_json::json!({"cells": [cell], "metadata": {"kernelspec": {"name": kernel}}, "nbformat": 4, "nbformat_minor": 5});
+        Some(all.to_string().into_bytes())
+    };
+    let versions = Versions {
+        base: side(1, "py"),
+        ours: side(2, "julia"),
+        theirs: side(3, "r"),
+        now: None,
+        special: false,
+        unmerged: true,
+    };
+    for (theme, size) in [(Theme::dark(), (1440.0, 900.0)), (Theme::light(), (1024.0, 700.0))] {
+        let mut harness = stage_with(state("n.ipynb", versions.clone()), theme, egui::vec2(size.0, size.1));
+        harness.get_by_label("deck.status, ours: 2").click();
+        harness.run_steps(3);
+        let metadata = answer(&harness).0.metadata;
+        assert_eq!((metadata.of("deck.status"), metadata.of("deck.step")), (Some(Take::Local), None));
+        harness.get_by_label_contains("1 of 2 to choose");
+        let enabled = |h: &Harness<'_, Stage>| !h.get_by_label("Use result").accesskit_node().is_disabled();
+        assert!(!enabled(&harness));
+        harness.get_by_label("deck.step, theirs: 3").focus();
+        harness.run_steps(2);
+        press(&mut harness, Modifiers::NONE, Key::Space);
+        let metadata = answer(&harness).0.metadata;
+        assert_eq!((metadata.of("deck.status"), metadata.of("deck.step")), (Some(Take::Local), Some(Take::Remote)));
+        assert!(enabled(&harness));
+        harness.get_by_label("All theirs").click();
+        harness.run_steps(3);
+        assert_eq!(answer(&harness).0.metadata.of("deck.status"), Some(Take::Remote));
+        harness.get_by_label("Use result").click();
+        harness.run_steps(3);
+        // What stands around the cells, by its own value.
+        assert_eq!(harness.state().state.conflict.entry().unwrap().place, "Notebook");
+        harness.get_by_label("kernelspec.name, base: \"py\"").click();
+        harness.run_steps(3);
+        assert_eq!(answer(&harness).0.metadata.of("metadata.kernelspec.name"), Some(Take::Base));
+    }
+}
+
+#[test]
+fn a_text_somebody_began_to_decide_says_so_and_offers_both_ways() {
+    let text = |a: &str, b: &str| format!("one\n{a}\nthree\nfour\n{b}\n");
+    let now = "one\nby hand\nthree\nfour\n<<<<<<< HEAD\n5\n=======\nV\n>>>>>>> main\n";
+    let versions = Versions {
+        base: Some(text("two", "five").into_bytes()),
+        ours: Some(text("TWO", "5").into_bytes()),
+        theirs: Some(text("2", "V").into_bytes()),
+        now: Some(now.as_bytes().to_vec()),
+        special: false,
+        unmerged: true,
+    };
+    for (theme, size) in [(Theme::dark(), (1440.0, 900.0)), (Theme::light(), (1024.0, 700.0))] {
+        let mut harness = stage_with(state("t.txt", versions.clone()), theme, egui::vec2(size.0, size.1));
+        harness.get_by_label_contains("1 place is still between marks");
+        assert_eq!(harness.state().state.conflict.entries().len(), 1);
+        harness.get_by_label("The two versions anew").click();
+        harness.run_steps(3);
+        assert!(harness.state().sent.contains(&AnyCommand::Conflict(Command::Anew(true))));
+    }
+}
+
+#[test]
+fn decisions_of_an_earlier_time_are_named_used_and_forgotten() {
+    let text = |a: &str, b: &str| Some(format!("one\n{a}\nthree\nfour\n{b}\n").into_bytes());
+    let versions = Versions {
+        base: text("two", "five"),
+        ours: text("TWO", "5"),
+        theirs: text("2", "V"),
+        now: None,
+        special: false,
+        unmerged: true,
+    };
+    let plan = TextPlan::new("two", "TWO", "2");
+    let mut decided = Answer::new(&plan.entries[0]);
+    decided.pick(&plan.entries[0], Pick::Both);
+    let answers = [(plan.entries[0].at, decided)].into();
+    let kept = Kept::new(("t.txt", 7), &plan.entries, (&answers, &Default::default()), morning()).unwrap();
+    for (theme, size) in [(Theme::dark(), (1440.0, 900.0)), (Theme::light(), (1024.0, 700.0))] {
+        let state = state_with("t.txt", versions.clone(), vec![kept.clone()]);
+        let mut harness = stage_with(state, theme, egui::vec2(size.0, size.1));
+        harness.get_by_label_contains("about other versions of this file, and not used");
+        assert!(answer(&harness).1.contains("<<<<<<< ours"));
+        harness.get_by_label("Use the one that fits").click();
+        harness.run_steps(3);
+        assert_eq!(answer(&harness).1, "TWO\n2");
+        assert!(!answer(&harness).0.used, "a person looks at it once more");
+        assert!(harness.query_by_label("Use the one that fits").is_none());
+        harness.get_by_label("Forget them").click();
+        harness.run_steps(3);
+        assert!(harness.query_by_label_contains("about other versions of this file").is_none());
+    }
 }

@@ -1,17 +1,17 @@
 //! Writing a decided file, and bringing a merge to its end or back.
-use super::{Command, Event, Task, look};
+use super::{Command, Event, Task, keep, look};
 use crate::{
-    app::{AppState, Effect, Job, Policy, git, notify::Notice, review, shell::Dialog, workspace},
+    app::{AppState, Cx, Effect, Job, Policy, git, notify::Notice, review, shell::Dialog, workspace},
     base::Error,
-    model::git::{Rev, Underway},
+    model::git::{Discarded, Rev, Underway},
 };
 
-pub(super) fn command(state: &mut AppState, command: Command) -> Vec<Effect> {
+pub(super) fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     match command {
         Command::Finish => finish(state, false),
         Command::AsItStands => finish(state, true),
         Command::AskAbort => ask_abort(state),
-        Command::Abort => abort(state),
+        Command::Abort => abort(state, cx),
         Command::Conclude => conclude(state),
         Command::GoOn => go_on(state),
         _ => Vec::new(),
@@ -56,7 +56,8 @@ fn ask_abort(state: &mut AppState) -> Vec<Effect> {
     let word = situation.underway.word();
     let decided = state.conflict.done.len();
     let lost = if decided > 0 || !state.conflict.answers.is_empty() {
-        "What was decided here, and every change made in the merged files since it began, is lost."
+        "Every change made in the merged files since it began is lost; what was decided here is kept for 30 days, \
+         should the same versions meet again."
     } else {
         "Every change made in the merged files since it began is lost."
     };
@@ -71,7 +72,7 @@ fn ask_abort(state: &mut AppState) -> Vec<Effect> {
     Vec::new()
 }
 
-fn abort(state: &mut AppState) -> Vec<Effect> {
+fn abort(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
     // git starts hooks and filters of the repository.
     if let Some(asked) = workspace::require_trust(state, Command::Abort) {
         return asked;
@@ -80,7 +81,10 @@ fn abort(state: &mut AppState) -> Vec<Effect> {
         return Vec::new();
     }
     let title = format!("Taking the {} back", state.conflict.situation.underway.word());
-    vec![Job::long("conflict.end", Task::Abort).titled(title).start()]
+    // What was decided is kept: the same versions may meet once more.
+    let mut effects = keep::now(state, cx);
+    effects.push(Job::long("conflict.end", Task::Abort).titled(title).start());
+    effects
 }
 
 fn conclude(state: &mut AppState) -> Vec<Effect> {
@@ -106,9 +110,9 @@ fn go_on(state: &mut AppState) -> Vec<Effect> {
     vec![Job::long("conflict.end", Task::GoOn).titled(title).start()]
 }
 
-pub(super) fn event(state: &mut AppState, event: Event) -> Vec<Effect> {
+pub(super) fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
-        Event::Finished { path, error } => finished(state, path, error),
+        Event::Finished { path, error, decided, old } => finished(state, path, (error, decided, old), cx),
         Event::Ended { what, error } => ended(state, what, error),
         Event::Message(message) => {
             let commit = &mut state.git.commit;
@@ -121,7 +125,12 @@ pub(super) fn event(state: &mut AppState, event: Event) -> Vec<Effect> {
     }
 }
 
-fn finished(state: &mut AppState, path: String, error: Option<Error>) -> Vec<Effect> {
+fn finished(
+    state: &mut AppState,
+    path: String,
+    (error, decided, old): (Option<Error>, bool, Option<Discarded>),
+    cx: &Cx,
+) -> Vec<Effect> {
     let conflict = &mut state.conflict;
     conflict.finishing = false;
     if let Some(error) = error {
@@ -131,9 +140,15 @@ fn finished(state: &mut AppState, path: String, error: Option<Error>) -> Vec<Eff
         effects.extend(super::load(state));
         return effects;
     }
-    if let Some(sheet) = conflict.sheet.take() {
-        conflict.answers.remove(&sheet.mark);
+    let sheet = conflict.sheet.take();
+    let mut effects = Vec::new();
+    if let Some(sheet) = sheet.filter(|s| s.path == path) {
+        // What lies on disk was taken as it stands: the decisions have not gone into it.
+        effects = if decided { keep::done(state, &sheet, cx) } else { keep::now(state, cx) };
+        state.conflict.answers.remove(&sheet.mark);
     }
+    let conflict = &mut state.conflict;
+    conflict.anew.remove(&path);
     conflict.situation.files.retain(|f| f.path != path);
     conflict.noted.retain(|p| *p != path);
     conflict.done.push(path.clone());
@@ -149,8 +164,16 @@ fn finished(state: &mut AppState, path: String, error: Option<Error>) -> Vec<Eff
         n => format!("{} left", crate::base::text::count(n as u64, "file")),
     };
     let show = review::Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path: Some(path.clone()) };
-    let mut effects =
-        vec![Effect::Notice(Notice::success(format!("{path} is decided")).body(body).action("Compare", show))];
+    let title = format!("{path} is decided");
+    effects.push(Effect::Notice(match old {
+        // What somebody wrote in the file outside of this page.
+        Some(old) => {
+            let body = format!("{body}. What had been written in the file is kept for 30 days");
+            let back = git::work::Work::UndoDiscard(old);
+            Notice::success(title).body(body).action("Bring it back", back)
+        }
+        None => Notice::success(title).body(body).action("Compare", show),
+    }));
     effects.extend(look(state));
     effects.extend(git::refreshed());
     effects

@@ -1,32 +1,38 @@
 //! Conflicts of a merge, decided by a person: file by file, cell by cell, with the result in view before it is written.
 //!
-//! Nothing is written until a file is finished. What was decided is kept by the versions it was decided about, so that
-//! it outlives a look elsewhere, and a file that changed meanwhile starts anew.
+//! Nothing is written until a file is finished. What was decided is kept by the versions it was decided about, in the
+//! state and on disk (`keep`), so that it outlives a look elsewhere and the program; where the versions are others, it is
+//! offered and never put on them by itself. `finish` writes files and ends merges, `run` runs what is decided.
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
     sync::Arc,
 };
 
 use jiff::Timestamp;
 
-use super::{AppState, Cx, Effect, Job, action::Action, notify::Notice, shell::Page, workspace};
+use super::{AppState, Cx, Effect, Job, action::Action, shell::Page};
 use crate::{
     base::{Error, Result, text::count},
     model::{
         diff::is_notebook,
-        git::{CommitInfo, Underway},
-        merge::{Answer, Entry, Part, Pick, Results, Take},
+        git::{CommitInfo, Discarded, Underway},
+        merge::{Answer, Entry, Kept, Keys, Pick, Results, Take},
         output::Output,
         unmerged::Situation,
     },
 };
 
 mod finish;
+mod keep;
+mod run;
 mod sheet;
 mod task;
 #[cfg(test)]
 mod test;
 
+pub use keep::now as keep_now;
+pub use run::Running;
 pub use sheet::{AROUND, Kind, Sheet, Versions, has_open};
 pub use task::run;
 
@@ -66,8 +72,17 @@ pub struct State {
     pub why: BTreeMap<usize, Why>,
     why_of: Option<(String, u64)>,
     pub runs: BTreeMap<usize, Ran>,
-    /// The entry that is being run.
-    pub running: Option<usize>,
+    /// The run under way.
+    pub running: Option<Running>,
+    /// Files of which decisions wait to be kept on disk.
+    unkept: Vec<Arc<Sheet>>,
+    keep_waits: bool,
+    /// How many decisions about the file in front were taken up from the disk, and when the last of them was made.
+    pub taken_up: Option<(usize, Timestamp)>,
+    /// Decisions about other versions of the file in front.
+    pub earlier: Vec<Kept>,
+    /// Files that are decided anew from their versions, whatever somebody wrote in them since.
+    anew: BTreeSet<String>,
 }
 
 /// A decision as it was before.
@@ -102,6 +117,8 @@ pub struct Ran {
     pub error: Option<Error>,
     /// What has run is of the cell itself, not of one before it.
     pub reached: bool,
+    /// Without the cells above it.
+    pub alone: bool,
 }
 
 impl Ran {
@@ -142,6 +159,10 @@ impl State {
     pub fn answer(&self, entry: &Entry) -> Option<&Answer> {
         self.answers.get(&self.sheet.as_ref()?.mark)?.get(&entry.at)
     }
+    fn answer_at(&mut self, index: usize) -> Option<&mut Answer> {
+        let sheet = self.sheet.clone()?;
+        self.answers.get_mut(&sheet.mark)?.get_mut(&sheet.entries.get(index)?.at)
+    }
     /// What was decided about the file in front.
     pub fn answers(&self) -> BTreeMap<usize, Answer> {
         let mark = self.sheet.as_ref().map(|s| s.mark);
@@ -169,23 +190,6 @@ impl State {
         let shown = names.iter().take(4).copied().collect::<Vec<_>>().join(", ");
         let more = if names.len() > 4 { format!(" and {} more", names.len() - 4) } else { String::new() };
         Some(format!("Still to decide: {shown}{more}"))
-    }
-    /// Why the cell in front cannot be run, if so.
-    pub fn no_run(&self) -> Option<String> {
-        let (Some(sheet), Some(entry)) = (&self.sheet, self.entry()) else { return Some("No cell is in front".into()) };
-        if !sheet.is_code(entry) {
-            return Some("Only code cells can be run".into());
-        }
-        if self.running.is_some() {
-            return Some("The notebook is running".into());
-        }
-        if self.answer(entry).is_none_or(|a| a.missing(entry).contains(&Part::Source)) {
-            return Some("Decide its source first".into());
-        }
-        // What runs is sources: whose outputs and metadata stand makes no difference to it.
-        let counts = |p: &Part| matches!(p, Part::Source | Part::Cell);
-        let before = |e: &&Entry| e.at < entry.at && self.answer(e).is_none_or(|a| a.missing(e).iter().any(counts));
-        self.entries().iter().find(before).map(|e| format!("{} before it is undecided", e.place))
     }
     /// A step can be undone.
     pub fn can_undo(&self) -> bool {
@@ -232,7 +236,10 @@ pub enum Command {
     Outputs(Results),
     /// Those of the run.
     RanOutputs,
+    /// Whose values of metadata stand, where both sides changed them.
     Metadata(Take),
+    /// Whose value of one member, by its path.
+    Key(String, Take),
     /// Whose cell stands, of one that a side took out.
     Cell(Take),
     Place(Take),
@@ -252,21 +259,59 @@ pub enum Command {
     /// Brings the merge to its end: the commit dialog, or git goes on by itself.
     Conclude,
     GoOn,
-    /// Runs the merged notebook up to the cell in front.
-    Run,
+    /// Runs the cell in front as merged, with all cells above it or alone.
+    Run {
+        alone: bool,
+    },
     CancelRun,
+    /// Decides the file in front from its versions anew, or from the text as it lies on disk.
+    Anew(bool),
+    /// Puts what was decided on disk.
+    Keep,
+    /// Takes up what fits of decisions about other versions, which this number names.
+    UseEarlier(u64),
+    ForgetEarlier(u64),
+    /// Takes forgotten ones back.
+    KeepEarlier(Box<Kept>),
+    CopyEarlier(u64),
 }
 
 /// What comes back.
 #[derive(Debug, Clone)]
 pub enum Event {
     Looked(Box<Result<(Situation, Vec<String>)>>),
-    Loaded { path: String, result: Box<Result<Arc<Sheet>>> },
-    Finished { path: String, error: Option<Error> },
-    Ended { what: String, error: Option<Error> },
+    Loaded {
+        path: String,
+        result: Box<Result<Arc<Sheet>>>,
+        kept: Vec<Kept>,
+    },
+    /// `decided`: by what was decided here; `old`: what somebody had written in the file, kept.
+    Finished {
+        path: String,
+        error: Option<Error>,
+        decided: bool,
+        old: Option<Discarded>,
+    },
+    Ended {
+        what: String,
+        error: Option<Error>,
+    },
     Message(Option<String>),
-    Why { path: String, mark: u64, why: BTreeMap<usize, Why> },
-    Ran { mark: u64, at: usize, result: Box<Result<Ran>> },
+    Why {
+        path: String,
+        mark: u64,
+        why: BTreeMap<usize, Why>,
+    },
+    Running {
+        at: usize,
+        step: Option<String>,
+        outputs: Option<Arc<Vec<Output>>>,
+    },
+    Ran {
+        mark: u64,
+        at: usize,
+        result: Box<Result<Ran>>,
+    },
 }
 
 /// What runs off the window's thread.
@@ -278,6 +323,13 @@ pub enum Task {
     },
     Load {
         path: String,
+        anew: bool,
+    },
+    /// Puts decisions on disk, and takes away those about these paths and versions.
+    Keep {
+        root: PathBuf,
+        kept: Vec<Kept>,
+        gone: Vec<(String, u64)>,
     },
     Finish {
         sheet: Arc<Sheet>,
@@ -297,6 +349,7 @@ pub enum Task {
         sheet: Arc<Sheet>,
         answers: BTreeMap<usize, Answer>,
         at: usize,
+        alone: bool,
     },
 }
 
@@ -326,8 +379,8 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Pick(pick) => change(conflict, None, |entry, answer| answer.pick(entry, pick)),
         Command::Whole(take) => change(conflict, None, |entry, answer| answer.take_whole(entry, take)),
         Command::Outputs(results) => change(conflict, None, |_, answer| answer.outputs = Some(results)),
-        Command::RanOutputs => ran_outputs(conflict),
-        Command::Metadata(take) => change(conflict, None, |_, answer| answer.metadata = Some(take)),
+        Command::Metadata(take) => change(conflict, None, |_, answer| answer.metadata = Keys::all(take)),
+        Command::Key(path, take) => change(conflict, None, |_, answer| answer.choose_key(&path, take)),
         Command::Cell(take) => change(conflict, None, |entry, answer| {
             answer.cell = Some(take);
             if entry.is_lone() {
@@ -339,16 +392,32 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Undo => undo(conflict, false),
         Command::Redo => undo(conflict, true),
         Command::Use => use_result(conflict),
-        Command::Run => return run_cell(state),
-        Command::CancelRun => return vec![Effect::Cancel("conflict.run".into())],
+        Command::Anew(anew) => return begin_anew(state, anew),
+        Command::Keep => return keep::now(state, cx),
+        Command::Run { .. } | Command::CancelRun | Command::RanOutputs => return run::command(state, command),
+        Command::UseEarlier(_) | Command::ForgetEarlier(_) | Command::KeepEarlier(_) | Command::CopyEarlier(_) => {
+            return keep::command(state, command);
+        }
         Command::Finish
         | Command::AsItStands
         | Command::AskAbort
         | Command::Abort
         | Command::Conclude
-        | Command::GoOn => return finish::command(state, command),
+        | Command::GoOn => return finish::command(state, command, cx),
     }
-    Vec::new()
+    keep::soon(&mut state.conflict)
+}
+
+/// From its versions, or from the text on disk; what was decided either way stays.
+fn begin_anew(state: &mut AppState, anew: bool) -> Vec<Effect> {
+    let conflict = &mut state.conflict;
+    let Some(path) = conflict.path.clone() else { return Vec::new() };
+    if anew {
+        conflict.anew.insert(path)
+    } else {
+        conflict.anew.remove(&path)
+    };
+    load(state)
 }
 
 fn open(state: &mut AppState, path: Option<String>) -> Vec<Effect> {
@@ -395,6 +464,8 @@ fn select(state: &mut AppState, path: String) -> Vec<Effect> {
         conflict.path = Some(path);
         conflict.sheet = None;
         conflict.file_error = None;
+        conflict.taken_up = None;
+        conflict.earlier.clear();
         conflict.focus = 0;
         conflict.runs.clear();
         conflict.why.clear();
@@ -405,7 +476,8 @@ fn select(state: &mut AppState, path: String) -> Vec<Effect> {
 fn load(state: &AppState) -> Vec<Effect> {
     let Some(path) = state.conflict.path.clone() else { return Vec::new() };
     let title = format!("Merging {path}");
-    vec![Job::cpu("conflict.load", Task::Load { path }).titled(title).start()]
+    let anew = state.conflict.anew.contains(&path);
+    vec![Job::cpu("conflict.load", Task::Load { path, anew }).titled(title).start()]
 }
 
 /// Changes the answer of the entry in front, so that it can be undone.
@@ -441,6 +513,7 @@ fn change_at(conflict: &mut State, index: usize, typing: Option<Timestamp>, with
         conflict.undo.drain(..extra);
     }
     conflict.redo.clear();
+    keep::changed(conflict, &sheet);
 }
 
 /// Brings the last decision back, and the entry it was about to the front.
@@ -454,7 +527,12 @@ fn undo(conflict: &mut State, again: bool) {
     if let Some(at) = sheet.entries.iter().position(|e| e.at == other.at) {
         conflict.focus = at;
     }
-    if again { conflict.undo.push(other) } else { conflict.redo.push(other) }
+    if again {
+        conflict.undo.push(other);
+    } else {
+        conflict.redo.push(other);
+    }
+    keep::changed(conflict, &sheet);
 }
 
 fn use_result(conflict: &mut State) {
@@ -468,65 +546,18 @@ fn use_result(conflict: &mut State) {
     }
 }
 
-fn ran_outputs(conflict: &mut State) {
-    let Some(ran) = conflict.entry().and_then(|e| conflict.runs.get(&e.at)).filter(|r| r.reached) else { return };
-    let results = ran.results();
-    change(conflict, None, |_, answer| answer.outputs = Some(results));
-}
-
-fn run_cell(state: &mut AppState) -> Vec<Effect> {
-    if state.conflict.no_run().is_some() {
-        return Vec::new();
-    }
-    if let Some(asked) = workspace::require_trust(state, Command::Run) {
-        return asked;
-    }
-    let conflict = &mut state.conflict;
-    let (Some(sheet), Some(at)) = (conflict.sheet.clone(), conflict.entry().map(|e| e.at)) else { return Vec::new() };
-    conflict.running = Some(at);
-    let title = format!("Running {} as merged", sheet.path);
-    let task = Task::Run { answers: conflict.answers(), sheet, at };
-    vec![Job::long("conflict.run", task).titled(title).start()]
-}
-
 /// Folds an event into the state; no I/O.
-pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
+pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
         Event::Looked(result) => looked(state, *result),
-        Event::Loaded { path, result } => loaded(state, path, *result),
-        Event::Finished { .. } | Event::Ended { .. } | Event::Message(_) => finish::event(state, event),
+        Event::Loaded { path, result, kept } => loaded(state, path, *result, kept),
+        Event::Finished { .. } | Event::Ended { .. } | Event::Message(_) => finish::event(state, event, cx),
+        Event::Running { .. } | Event::Ran { .. } => run::event(state, event),
         Event::Why { path, mark, why } => {
             if state.conflict.why_of == Some((path, mark)) {
                 state.conflict.why = why;
             }
             Vec::new()
-        }
-        Event::Ran { mark, at, result } => {
-            let conflict = &mut state.conflict;
-            conflict.running = None;
-            if conflict.sheet.as_ref().is_none_or(|s| s.mark != mark) {
-                return Vec::new();
-            }
-            match *result {
-                Ok(ran) => {
-                    // What is shown is what is written, unless a person chose otherwise.
-                    if ran.reached
-                        && ran.error.is_none()
-                        && let Some(index) = conflict.entries().iter().position(|e| e.at == at)
-                    {
-                        let results = ran.results();
-                        change_at(conflict, index, None, |_, answer| {
-                            if !matches!(answer.outputs, Some(Results::Of(_) | Results::None)) {
-                                answer.outputs = Some(results);
-                            }
-                        });
-                    }
-                    conflict.runs.insert(at, ran);
-                    Vec::new()
-                }
-                Err(e) if e.is_cancelled() => Vec::new(),
-                Err(e) => vec![Effect::Notice(Notice::error(&e))],
-            }
         }
     }
 }
@@ -565,7 +596,7 @@ fn looked(state: &mut AppState, result: Result<(Situation, Vec<String>)>) -> Vec
     }
 }
 
-fn loaded(state: &mut AppState, path: String, result: Result<Arc<Sheet>>) -> Vec<Effect> {
+fn loaded(state: &mut AppState, path: String, result: Result<Arc<Sheet>>, kept: Vec<Kept>) -> Vec<Effect> {
     let conflict = &mut state.conflict;
     if conflict.path.as_deref() != Some(path.as_str()) {
         return Vec::new();
@@ -574,8 +605,7 @@ fn loaded(state: &mut AppState, path: String, result: Result<Arc<Sheet>>) -> Vec
         Ok(sheet) => {
             conflict.file_error = None;
             let fresh = conflict.sheet.as_ref().is_none_or(|s| s.mark != sheet.mark);
-            let answers = sheet.answers();
-            conflict.answers.entry(sheet.mark).or_insert(answers);
+            keep::found(conflict, &sheet, kept);
             conflict.sheet = Some(sheet.clone());
             if fresh {
                 conflict.runs.clear();

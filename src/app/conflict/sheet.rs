@@ -6,8 +6,8 @@ use crate::{
     model::{
         diff::{CellType, Document, is_notebook},
         merge::{
-            Answer, Choices, Chunk, Entry, KeyConflict, Names, Part, Plan, Take, TextPlan, carry, is_open, merge,
-            names_in, take, written_since,
+            Answer, Choices, Chunk, Entry, KeyConflict, Names, Part, Plan, Take, TextPlan, carry, in_our_words,
+            is_open, merge, names_in, take, written_since,
         },
         notebook::Notebook,
         settle::{is_noted, open_cells},
@@ -56,6 +56,10 @@ pub struct Sheet {
     pub notes: Vec<String>,
     /// The file on disk holds no mark of a conflict: it may have been decided elsewhere.
     pub decided_on_disk: bool,
+    /// Somebody has begun to decide the file outside of this page: marks are left in it, and more than what git wrote.
+    pub begun: bool,
+    /// What is decided is the text as it lies on disk, not the versions anew.
+    pub of_file: bool,
     /// What was written in the file since the merge, by entry.
     pub written: BTreeMap<usize, String>,
     /// Names these very versions.
@@ -77,8 +81,17 @@ pub enum Made {
 }
 
 impl Sheet {
-    /// Makes the sheet of a file.
+    /// Makes the sheet of a file; of a text that somebody has begun to decide, the sheet of that text.
     pub fn new(path: &str, versions: Versions) -> Self {
+        Self::of(path, versions, false)
+    }
+
+    /// The same from its versions, whatever somebody wrote in the file since.
+    pub fn anew(path: &str, versions: Versions) -> Self {
+        Self::of(path, versions, true)
+    }
+
+    fn of(path: &str, versions: Versions, anew: bool) -> Self {
         let mark = mark(&versions);
         let mut sheet = Self {
             path: path.to_owned(),
@@ -87,13 +100,15 @@ impl Sheet {
             around: Vec::new(),
             notes: Vec::new(),
             decided_on_disk: decided_on_disk(path, &versions),
+            begun: false,
+            of_file: false,
             written: BTreeMap::new(),
             mark,
             why_whole: None,
             versions,
             left: None,
         };
-        match sheet.by_parts() {
+        match sheet.by_parts(anew) {
             Ok(()) => {}
             Err(why) => {
                 sheet.kind = Kind::Whole;
@@ -105,7 +120,7 @@ impl Sheet {
     }
 
     /// Reads it by cells or lines; else says why it can only be taken whole.
-    fn by_parts(&mut self) -> std::result::Result<(), String> {
+    fn by_parts(&mut self, anew: bool) -> std::result::Result<(), String> {
         let versions = &self.versions;
         if versions.special {
             return Err("a link or a submodule: taken as one side has it".into());
@@ -146,10 +161,38 @@ impl Sheet {
             String::from_utf8(bytes.to_vec()).map_err(|_| "no UTF-8 text: one version is taken as it is".into())
         };
         let base = text(versions.base.as_deref().unwrap_or_default())?;
-        let plan = TextPlan::new(&base, &text(ours)?, &text(theirs)?);
+        let (ours, theirs) = (text(ours)?, text(theirs)?);
+        let all = [base.as_str(), &ours, &theirs];
+        let mut plan = TextPlan::new(&base, &ours, &theirs);
+        let now = versions.now.as_deref().and_then(|n| std::str::from_utf8(n).ok());
+        if let Some(now) = now.filter(|n| versions.unmerged && n.len() <= MOST_TEXT && plan.touched(n, all)) {
+            self.begun = true;
+            if !anew {
+                plan = TextPlan::of_marked(now, &plan, all);
+                if let [entry] = plan.entries.as_slice()
+                    && plan.is_by_hand()
+                {
+                    self.written.insert(entry.at, in_our_words(now));
+                }
+                self.of_file = true;
+                self.mark = self.mark.rotate_left(7) ^ hash(now.as_bytes());
+            }
+        }
         self.entries.clone_from(&plan.entries);
         self.kind = Kind::Text(plan);
         Ok(())
+    }
+
+    /// What was decided about these versions is decided about this file, too: begun anew, or as it lies on disk.
+    pub fn is_mark_of(&self, mark: u64) -> bool {
+        let whole = self::mark(&self.versions);
+        let of_file = self.versions.now.as_deref().map(|n| whole.rotate_left(7) ^ hash(n));
+        mark == self.mark || mark == whole || Some(mark) == of_file
+    }
+
+    /// Finishing writes over what somebody decided in the file outside of this page.
+    pub fn writes_over(&self) -> bool {
+        (self.begun && !self.of_file) || (self.decided_on_disk && self.versions.unmerged)
     }
 
     fn notebook(&mut self, plan: Plan) {
@@ -170,6 +213,7 @@ impl Sheet {
                 how: "both changed the notebook's metadata".into(),
                 place: "Notebook".into(),
                 title: self.around.iter().map(|c| c.key.as_str()).collect::<Vec<_>>().join(", "),
+                keys: self.around.clone(),
                 texts,
                 ..Entry::default()
             });
@@ -213,7 +257,7 @@ impl Sheet {
         for entry in &self.entries {
             let Some(answer) = answers.get(&entry.at) else { continue };
             if entry.at == AROUND {
-                choices.notebook = answer.metadata;
+                choices.notebook = answer.metadata.clone();
                 continue;
             }
             let choice = answer.choice(entry);
@@ -255,12 +299,13 @@ impl Sheet {
         }
     }
 
-    /// The notebook up to a cell, for running it.
+    /// The notebook up to a cell, or of the cell alone, for running it; and the place of the cell in it.
     ///
     /// # Errors
-    /// When something before it is left undecided.
-    pub fn until(&self, answers: &BTreeMap<usize, Answer>, at: usize) -> Result<(Vec<u8>, usize)> {
+    /// When something of it is left undecided.
+    pub fn until(&self, answers: &BTreeMap<usize, Answer>, at: usize, alone: bool) -> Result<(Vec<u8>, usize)> {
         match &self.kind {
+            Kind::Notebook(plan) if alone => plan.decide_only(&self.choices(answers), at).map(|bytes| (bytes, 0)),
             Kind::Notebook(plan) => plan.decide_until(&self.choices(answers), at),
             _ => Err(Error::user("Only cells of notebooks can be run")),
         }
@@ -277,15 +322,6 @@ impl Sheet {
     pub fn outputs(&self, entry: &Entry, take: Take) -> Vec<String> {
         let Kind::Notebook(plan) = &self.kind else { return Vec::new() };
         plan.outputs(entry, take).iter().map(|o| o.text().to_owned()).collect()
-    }
-
-    /// Members of the metadata that both sides changed, of a cell or of the notebook.
-    pub fn keys(&self, entry: &Entry) -> Vec<KeyConflict> {
-        match &self.kind {
-            Kind::Notebook(_) if entry.at == AROUND => self.around.clone(),
-            Kind::Notebook(plan) => plan.metadata(entry),
-            _ => Vec::new(),
-        }
     }
 
     /// Any version of the cell has outputs.

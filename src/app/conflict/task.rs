@@ -16,16 +16,17 @@ use crate::{
     app::{Env, Out},
     base::{Error, Result, error::Context as _, fsx, job::JobCtx},
     engine::{
-        exec::{End, execute_notebook},
+        decisions,
+        exec::{End, Progress, execute_watched},
         git::Repo,
     },
     model::{
         blame::{Deed, Version, stories},
         diff::{CellView, is_notebook},
-        git::CommitInfo,
+        git::{CommitInfo, Discarded},
         merge::{Answer, Entry, Take},
         notebook::Notebook,
-        output,
+        output::{self, Output},
         run::Params,
         settle::is_noted,
         unmerged::Situation,
@@ -41,18 +42,34 @@ const OWN: usize = 1_000;
 pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     let root = env.root()?;
     match task {
-        Task::Look { notebooks } => out.send(Event::Looked(Box::new(look(&root, &notebooks, cx)))),
-        Task::Load { path } => {
-            let result = load(&root, &path).map(Arc::new);
-            out.send(Event::Loaded { path, result: Box::new(result) });
+        Task::Look { notebooks } => {
+            decisions::forget_old(&root, env.clock.now());
+            out.send(Event::Looked(Box::new(look(&root, &notebooks, cx))));
+        }
+        Task::Load { path, anew } => {
+            let result = load(&root, &path, anew).map(Arc::new);
+            let (kept, problems) = decisions::read(&root, &path);
+            out.send(Event::Loaded { path, result: Box::new(result), kept });
+            if let Some(problem) = problems.into_iter().next() {
+                return Err(problem);
+            }
+        }
+        Task::Keep { root, kept, gone } => {
+            for kept in &kept {
+                decisions::keep(&root, kept)?;
+            }
+            for (path, mark) in gone {
+                decisions::forget(&root, &path, mark)?;
+            }
         }
         Task::Finish { sheet, answers } => {
-            let error = finish(&root, &sheet, sheet.made(&answers), &answers, cx).err();
-            out.send(Event::Finished { path: sheet.path.clone(), error });
+            let done = finish(&root, &sheet, sheet.made(&answers), &answers, cx);
+            let (old, error) = done.map_or_else(|e| (None, Some(e)), |old| (old, None));
+            out.send(Event::Finished { path: sheet.path.clone(), error, decided: true, old });
         }
         Task::Stage { sheet } => {
             let error = finish(&root, &sheet, Ok(Made::AsItStands), &BTreeMap::new(), cx).err();
-            out.send(Event::Finished { path: sheet.path.clone(), error });
+            out.send(Event::Finished { path: sheet.path.clone(), error, decided: false, old: None });
         }
         Task::Abort => {
             let word = Repo::open(&root)?.underway().word();
@@ -71,8 +88,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let why = why(&root, &sheet, &situation, cx)?;
             out.send(Event::Why { path: sheet.path.clone(), mark: sheet.mark, why });
         }
-        Task::Run { sheet, answers, at } => {
-            let result = run_until(&root, &sheet, &answers, at, cx);
+        Task::Run { sheet, answers, at, alone } => {
+            let result = run_until(&root, (&sheet, &answers), (at, alone), cx, out);
             out.send(Event::Ran { mark: sheet.mark, at, result: Box::new(result) });
         }
     }
@@ -105,7 +122,7 @@ fn on_disk(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
     }
 }
 
-fn load(root: &Path, path: &str) -> Result<Sheet> {
+fn load(root: &Path, path: &str, anew: bool) -> Result<Sheet> {
     let now = on_disk(root, path)?;
     let stages = Repo::discover(root)?.map(|repo| repo.stages(path)).transpose()?.flatten();
     // What a merge noted is exactly what it merged; the index may hold another base.
@@ -126,7 +143,7 @@ fn load(root: &Path, path: &str) -> Result<Sheet> {
                 .because_of("git does not list it as unmerged, and no merge noted anything in it"));
         }
     };
-    Ok(Sheet::new(path, versions))
+    Ok(if anew { Sheet::anew(path, versions) } else { Sheet::new(path, versions) })
 }
 
 fn finish(
@@ -135,7 +152,7 @@ fn finish(
     made: Result<Made>,
     answers: &BTreeMap<usize, Answer>,
     cx: &JobCtx,
-) -> Result<()> {
+) -> Result<Option<Discarded>> {
     let made = made?;
     let path = &sheet.path;
     let file = fsx::inside(root, path)?;
@@ -152,8 +169,9 @@ fn finish(
             Some(Take::Remote) => false,
             _ => return Err(Error::user("Of a link or a submodule only ours or theirs can be taken here")),
         };
-        return Repo::open(root)?.take_side(path, ours, cx);
+        return Repo::open(root)?.take_side(path, ours, cx).map(|()| None);
     }
+    let over = (made != Made::AsItStands && sheet.writes_over()).then_some(()).and(now.clone());
     match made {
         Made::Bytes(bytes) if now.as_deref() != Some(&bytes[..]) => {
             if let Some(folder) = file.parent() {
@@ -164,37 +182,69 @@ fn finish(
         Made::Deleted if now.is_some() => fs::remove_file(&file).io(|| format!("Could not delete {path}"))?,
         Made::Bytes(_) | Made::Deleted | Made::AsItStands => {}
     }
-    if sheet.versions.unmerged { Repo::open(root)?.stage(std::slice::from_ref(path), cx) } else { Ok(()) }
+    if !sheet.versions.unmerged {
+        return Ok(None);
+    }
+    let repo = Repo::open(root)?;
+    repo.stage(std::slice::from_ref(path), cx)?;
+    over.map(|old| repo.keep_old(path, &old, cx.clock.now())).transpose()
 }
 
-/// Runs the merged notebook up to a cell, in a process of its own, away from the kernel of an open notebook.
-fn run_until(root: &Path, sheet: &Sheet, answers: &BTreeMap<usize, Answer>, at: usize, cx: &JobCtx) -> Result<Ran> {
+/// Runs the merged notebook up to a cell, or the cell alone, on a kernel of its own, away from that of an open notebook.
+/// What it puts out is told while it comes.
+fn run_until(
+    root: &Path,
+    (sheet, answers): (&Sheet, &BTreeMap<usize, Answer>),
+    (at, alone): (usize, bool),
+    cx: &JobCtx,
+    out: &Out,
+) -> Result<Ran> {
     let entry = sheet.entries.iter().find(|e| e.at == at);
     let text = entry.zip(answers.get(&at)).map(|(e, a)| a.text(e)).unwrap_or_default();
-    let (bytes, place) = sheet.until(answers, at)?;
+    let (bytes, place) = sheet.until(answers, at, alone)?;
     let what = || "Could not prepare the merged notebook to be run".to_owned();
     let mut file = tempfile::Builder::new().suffix(".ipynb").tempfile().io(what)?;
     file.write_all(&bytes).io(what)?;
     let started = Instant::now();
-    let executed = execute_notebook(root, file.path(), &Params::default(), cx, &|_| {})?;
+    let news = |progress: Progress| {
+        let step = match progress {
+            Progress::Cell { .. } if alone => "Running this cell alone".to_owned(),
+            Progress::Cell { index, .. } if index == place => "Running this cell, after all above it".to_owned(),
+            Progress::Cell { index, .. } => format!("Running cell {} of {place} above it", index + 1),
+            Progress::Note(note) => note,
+            _ => return,
+        };
+        out.send(Event::Running { at, step: Some(step), outputs: None });
+    };
+    let watch = |index: usize, outputs: &[Output]| {
+        if index == place {
+            out.send(Event::Running { at, step: None, outputs: Some(Arc::new(outputs.to_vec())) });
+        }
+    };
+    let executed = execute_watched(root, file.path(), &Params::default(), cx, (&news, &watch))?;
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (error, reached) = match executed.end {
-        End::Success => (None, true),
+    let (error, shown) = match executed.end {
+        End::Success => (None, place),
         End::Cancelled => return Err(Error::cancelled()),
         End::Failed(failure) => {
-            let here = failure.cell >= place;
-            let what =
-                if here { "The cell failed".to_owned() } else { format!("Cell {} before it failed", failure.cell + 1) };
-            (Some(Error::user(what).because_of(failure.error.to_string())), here)
+            let what = match failure.cell {
+                cell if cell >= place => "The cell failed".to_owned(),
+                cell => format!("Cell {} above it failed", cell + 1),
+            };
+            let mut error = Error::user(what).because_of(failure.error.to_string());
+            if failure.cell < place {
+                error = error.hint("Its output is shown below. This cell can be run alone");
+            }
+            (Some(error), failure.cell.min(place))
         }
     };
     let book = Notebook::parse(executed.bytes)?;
-    let cell = book.cells().get(place).ok_or_else(|| Error::bug("The cell that ran is not there"))?;
+    let cell = book.cells().get(shown).ok_or_else(|| Error::bug("The cell that ran is not there"))?;
     let json = crate::model::json::Json::parse(cell.raw().clone()).ok();
     let raw = json.as_ref().and_then(|j| j.root().get("outputs")).map_or_else(|| b"[]".to_vec(), |v| v.raw().to_vec());
     let outputs: Vec<_> = cell.outputs().collect();
     let outputs = Arc::new(output::view(outputs.iter().map(|o| o.text())));
-    Ok(Ran { text, outputs, raw, count: cell.execution_count, ms, error, reached })
+    Ok(Ran { text, outputs, raw, count: cell.execution_count, ms, error, reached: shown == place, alone })
 }
 
 /// The last commit of each side that touched each entry.

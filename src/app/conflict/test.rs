@@ -2,7 +2,7 @@ use std::{path::Path, process::Command as Process, time::Duration};
 
 use super::*;
 use crate::{
-    app::{Command as AnyCommand, env::NoWaker, host::Host, shell::Dialog},
+    app::{Command as AnyCommand, env::NoWaker, host::Host, shell::Dialog, workspace},
     base::time::SystemClock,
     engine::{dirs::Dirs, git::Repo},
     model::{git::Rev, merge::Take, settle::is_noted},
@@ -10,7 +10,7 @@ use crate::{
 
 /// A repository with two branches that do not go together.
 struct Place {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     root: std::path::PathBuf,
     host: Host,
 }
@@ -81,7 +81,7 @@ impl Place {
         host.send(workspace::Command::Open(root.clone()));
         assert!(host.settle(Duration::from_secs(20)));
         host.state.workspace.trusted = true;
-        Self { _dir: dir, root, host }
+        Self { dir, root, host }
     }
 
     fn send(&mut self, command: impl Into<AnyCommand>) {
@@ -321,4 +321,212 @@ fn a_file_decided_elsewhere_is_taken_as_it_stands() {
     place.send(Command::Open(Some("n.ipynb".into())));
     place.send(Command::Next);
     assert_eq!(place.conflict().path.as_deref(), Some("gone.txt"), "after the last conflict of a file the next file");
+}
+
+impl Place {
+    /// Another program on the same folder; the one before ends as it does when its window is closed.
+    fn again(&mut self) {
+        assert!(self.host.wind_up(Duration::from_secs(20)));
+        self.crashed();
+    }
+    /// The same without the other one having had the time to do anything.
+    fn crashed(&mut self) {
+        let dirs = Dirs::below(&self.dir.path().join("home"));
+        self.host = Host::new(dirs, Arc::new(SystemClock), Arc::new(NoWaker)).unwrap();
+        self.host.send(workspace::Command::Open(self.root.clone()));
+        assert!(self.host.settle(Duration::from_secs(20)));
+        self.host.state.workspace.trusted = true;
+    }
+    fn text(&self) -> String {
+        let entry = self.conflict().entry().unwrap();
+        self.conflict().answer(entry).unwrap().text(entry)
+    }
+    fn kept(&self) -> usize {
+        std::fs::read_dir(self.root.join(".andon/merge-decisions")).map_or(0, Iterator::count)
+    }
+}
+
+#[test]
+fn decisions_outlive_the_program_and_a_crash() {
+    let mut place = Place::new(merging);
+    place.send(Command::Open(Some("n.ipynb".into())));
+    place.send(Command::Pick(Pick::Remote));
+    place.send(Command::Write("by hand".into()));
+    place.send(Command::Use);
+    place.send(Command::Select("t.txt".into()));
+    place.send(Command::Pick(Pick::Both));
+    place.again();
+    place.send(Command::Open(Some("n.ipynb".into())));
+    assert_eq!(place.text(), "by hand");
+    assert_eq!(place.conflict().not_yet(), None, "it had been confirmed");
+    assert_eq!(place.conflict().taken_up.unwrap().0, 1);
+    assert!(place.conflict().earlier.is_empty());
+    place.send(Command::Select("t.txt".into()));
+    assert_eq!(place.text(), "TWO\n2");
+    // What was undone is not taken up.
+    place.send(Command::Select("n.ipynb".into()));
+    place.send(Command::Write("more".into()));
+    place.send(Command::Undo);
+    assert_eq!(place.text(), "by hand");
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(place.host.settle(Duration::from_secs(20)));
+    place.crashed();
+    place.send(Command::Open(Some("n.ipynb".into())));
+    assert_eq!(place.text(), "by hand");
+    place.send(Command::Finish);
+    assert!(place.read("n.ipynb").contains("by hand"));
+    // A merge that is taken back and made once more finds what was decided about the same versions, written or not.
+    place.send(Command::Abort);
+    assert!(!place.conflict().needs_somebody(), "{:?}", place.notices());
+    merging(&place.root);
+    place.send(Command::Open(Some("n.ipynb".into())));
+    assert_eq!(place.text(), "by hand");
+    place.send(Command::Select("t.txt".into()));
+    assert_eq!(place.text(), "TWO\n2");
+    assert_eq!(place.kept(), 2);
+}
+
+#[test]
+fn decisions_about_other_versions_are_named_and_used_only_when_asked() {
+    let mut place = Place::new(merging);
+    place.send(Command::Open(Some("t.txt".into())));
+    place.send(Command::Pick(Pick::Both));
+    place.send(Command::Use);
+    place.send(Command::Select("n.ipynb".into()));
+    place.send(Command::Write("by hand".into()));
+    place.send(Command::Abort);
+    // Their side goes on, at another place of one file and at the very place of the other.
+    git(&place.root, &["checkout", "-q", "units"]);
+    std::fs::write(place.root.join("t.txt"), "one\n2\nthree\nand more\n").unwrap();
+    let text = place.read("n.ipynb").replace("1440", "1441");
+    std::fs::write(place.root.join("n.ipynb"), text).unwrap();
+    git(&place.root, &["commit", "-qam", "On"]);
+    git(&place.root, &["checkout", "-q", "main"]);
+    merging(&place.root);
+    place.send(Command::Open(Some("t.txt".into())));
+    assert!(has_open(&place.text()), "nothing is put on other versions by itself");
+    let [earlier] = place.conflict().earlier.as_slice() else { panic!("{:?}", place.conflict().earlier) };
+    assert_eq!((earlier.len(), place.conflict().fitting(earlier).len()), (1, 1));
+    let mark = earlier.mark().unwrap();
+    place.send(Command::UseEarlier(mark));
+    assert_eq!(place.text(), "TWO\n2");
+    assert!(place.conflict().not_yet().is_some(), "each is confirmed once more");
+    place.send(Command::Undo);
+    assert!(has_open(&place.text()));
+    place.send(Command::Select("n.ipynb".into()));
+    let earlier = place.conflict().earlier[0].clone();
+    assert_eq!(place.conflict().fitting(&earlier).len(), 0);
+    assert!(earlier.text().contains("by hand"));
+    let before = place.kept();
+    place.send(Command::ForgetEarlier(earlier.mark().unwrap()));
+    assert!(place.conflict().earlier.is_empty());
+    assert_eq!(place.kept(), before - 1);
+    place.send(Command::KeepEarlier(Box::new(earlier.clone())));
+    assert_eq!(place.conflict().earlier, [earlier]);
+    assert_eq!(place.kept(), before);
+}
+
+#[test]
+fn a_text_begun_outside_goes_on_as_it_is_or_anew_and_nothing_typed_is_lost() {
+    let begun = "one, by hand\n<<<<<<< HEAD\nTWO\n=======\n2\n>>>>>>> units\nthree\n";
+    let mut place = Place::new(merging);
+    place.send(Command::Open(Some("t.txt".into())));
+    let sheet = place.conflict().sheet.clone().unwrap();
+    assert!(!sheet.begun && !sheet.writes_over(), "as git left it");
+    place.send(Command::Pick(Pick::Remote));
+    std::fs::write(place.root.join("t.txt"), begun).unwrap();
+    place.send(workspace::Command::Refresh);
+    place.send(Command::Open(Some("t.txt".into())));
+    let sheet = place.conflict().sheet.clone().unwrap();
+    assert!(sheet.begun && sheet.of_file);
+    assert!(place.conflict().earlier.is_empty(), "the other way of the same merge is no stranger");
+    place.send(Command::Pick(Pick::Both));
+    place.send(Command::Use);
+    place.send(Command::Anew(true));
+    assert!(!place.conflict().sheet.as_ref().unwrap().of_file);
+    assert_eq!(place.text(), "2", "what was decided this way is still there");
+    place.send(Command::Anew(false));
+    assert_eq!(place.text(), "TWO\n2");
+    place.send(Command::Finish);
+    assert_eq!(place.read("t.txt"), "one, by hand\nTWO\n2\nthree\n");
+    // Anew: what was in the file can be brought back.
+    place.send(Command::Abort);
+    merging(&place.root);
+    std::fs::write(place.root.join("t.txt"), begun).unwrap();
+    place.send(Command::Open(Some("t.txt".into())));
+    place.send(Command::Anew(true));
+    place.send(Command::Pick(Pick::Local));
+    place.send(Command::Use);
+    place.send(Command::Finish);
+    assert_eq!(place.read("t.txt"), "one\nTWO\nthree\n");
+    assert!(place.notices().iter().any(|n| n.contains("kept for 30 days")), "{:?}", place.notices());
+    let back = place.host.state.git.work.discards[0].clone();
+    place.send(crate::app::git::work::Work::UndoDiscard(back));
+    assert_eq!(place.read("t.txt"), begun);
+}
+
+/// Two cells of SQL, of which the second is in conflict and needs the first.
+fn sql(first: &str) -> Place {
+    let mut place = Place::new(|_| {});
+    let write = |place: &Place, limit: &str| {
+        let cells = [("a", first), ("b", limit)];
+        std::fs::write(place.root.join("q.ipynb"), notebook(&cells)).unwrap();
+        git(&place.root, &["add", "-A"]);
+        assert!(git(&place.root, &["commit", "-qm", "SQL"]).0);
+    };
+    write(&place, "%%sql\nSELECT a + 1 AS b FROM small");
+    git(&place.root, &["checkout", "-qb", "more"]);
+    write(&place, "%%sql\nSELECT a + 2 AS b FROM small");
+    git(&place.root, &["checkout", "-q", "main"]);
+    write(&place, "%%sql\nSELECT a + 3 AS b FROM small");
+    assert!(!git(&place.root, &["merge", "more"]).0);
+    place.send(Command::Open(Some("q.ipynb".into())));
+    place
+}
+
+#[test]
+fn a_cell_is_run_with_all_above_it_or_alone_and_trust_is_asked_first() {
+    let mut place = sql("%%sql small <<\nSELECT 1 AS a");
+    assert!(place.conflict().no_run(true).unwrap().contains("Decide its source first"));
+    place.send(Command::Pick(Pick::Remote));
+    place.host.state.workspace.trusted = false;
+    place.send(Command::Run { alone: false });
+    let Some(Dialog::Trust { then: Some(then) }) = place.host.state.shell.dialog.clone() else { panic!("no question") };
+    assert!(place.conflict().runs.is_empty());
+    place.host.state.workspace.trusted = true;
+    place.host.state.shell.dialog = None;
+    place.send(*then);
+    let ran = place.conflict().runs[&1].clone();
+    assert!(ran.reached && !ran.alone && ran.error.is_none(), "{ran:?}");
+    let text = |ran: &Ran| ran.outputs.iter().map(crate::model::output::Output::to_text).collect::<String>();
+    assert!(text(&ran).contains('3'), "{}", text(&ran));
+    let entry = place.conflict().entry().unwrap().clone();
+    assert!(matches!(place.conflict().answer(&entry).unwrap().outputs, Some(Results::Ran { .. })));
+    place.send(Command::Use);
+    place.send(Command::Run { alone: false });
+    assert!(place.conflict().is_settled(&entry), "what was confirmed stays so when its run ends");
+    // Alone it does not know what the cell above made.
+    place.send(Command::Run { alone: true });
+    let ran = place.conflict().runs[&1].clone();
+    assert!(ran.reached && ran.alone, "{ran:?}");
+    assert!(ran.error.as_ref().unwrap().to_string().contains("small"), "{ran:?}");
+    place.send(Command::Write("%%sql\nSELECT 40 + 2 AS answer".into()));
+    place.send(Command::Run { alone: true });
+    let ran = place.conflict().runs[&1].clone();
+    assert!(ran.error.is_none() && text(&ran).contains("42"), "{ran:?}");
+    assert!(place.conflict().running.is_none());
+}
+
+#[test]
+fn a_cell_above_that_fails_is_named_with_its_output() {
+    let mut place = sql("%%sql small <<\nSELECT nothing FROM nowhere");
+    place.send(Command::Pick(Pick::Remote));
+    place.send(Command::Run { alone: false });
+    let ran = place.conflict().runs[&1].clone();
+    assert!(!ran.reached && ran.error.as_ref().unwrap().what.contains("Cell 1 above it failed"), "{ran:?}");
+    assert!(!ran.outputs.is_empty());
+    let entry = place.conflict().entry().unwrap().clone();
+    assert!(place.conflict().answer(&entry).unwrap().outputs.is_none(), "it is no output of this cell");
+    place.send(Command::Run { alone: true });
+    assert!(place.conflict().runs[&1].error.as_ref().is_some_and(|e| e.to_string().contains("small")), "alone");
 }

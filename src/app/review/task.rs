@@ -7,11 +7,9 @@ use crate::{
     base::{Result, job::JobCtx},
     engine::{sides::Sides, workspace::diff_rules},
     model::{
-        diff::{FileDiff, ImageView, Rules, compare_files_by, is_notebook},
+        diff::{FileDiff, ImageView, Rules, compare_files_by},
         git::{ChangedFile, RefKind, Rev},
         json::Bytes,
-        merge::{Names, merge},
-        notebook::Notebook,
     },
 };
 
@@ -156,7 +154,9 @@ pub(super) fn sides(repo: &Sides, from: &Rev, compare: &Rev, file: &ChangedFile)
 
 fn side(repo: &Sides, rev: &Rev, path: &str) -> Result<Side> {
     let bytes = repo.read(rev, path)?;
-    Ok(bytes.map(|b| untorn(repo, rev, path, &b).map_or_else(|| Bytes::from(b), Bytes::from)))
+    // A notebook that git's marks tear is shown as its versions merge: cells instead of lines of JSON.
+    let whole = |b: &[u8]| repo.repo().ok().filter(|_| *rev == Rev::WorkingTree)?.untorn(path, b);
+    Ok(bytes.map(|b| whole(&b).map_or_else(|| Bytes::from(b), Bytes::from)))
 }
 
 /// Both sides at once: a person waits for this one, and inflating a large object takes as long as reading the file.
@@ -172,19 +172,6 @@ fn both(root: &Path, from: &Rev, compare: &Rev, file: &ChangedFile) -> Result<(S
         };
         Ok((old?, new?))
     })
-}
-
-/// A notebook that git's own marks tear, as its three versions merge: cells instead of lines of JSON. `None` for all
-/// others.
-fn untorn(repo: &Sides, rev: &Rev, path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
-    let suspect = *rev == Rev::WorkingTree && is_notebook(path) && memchr::memmem::find(bytes, b"\n<<<<<<< ").is_some();
-    if !suspect || Notebook::parse(bytes).is_ok() {
-        return None;
-    }
-    let stages = repo.repo().ok()?.stages(path).ok().flatten()?;
-    let base = stages.base.unwrap_or_else(|| Notebook::new_empty().to_bytes());
-    let names = Names { local: "ours", remote: "theirs" };
-    merge(base, stages.ours?, stages.theirs?, names).ok().map(|m| m.bytes)
 }
 
 /// Names a change by the contents of both sides.

@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::json;
 
-use super::out::{Common, context, document_text, finish, say};
+use super::{
+    out::{Common, context, document_text, finish, say},
+    torn,
+};
 use crate::{
     base::{Error, Result, fsx, job::JobCtx},
     engine::{git::Repo, workspace::diff_rules},
@@ -17,6 +20,7 @@ use crate::{
         diff::{FileDiff, FileShape, Rules, compare_files_by, is_notebook},
         git::Rev,
         json::Bytes,
+        settle::is_torn,
     },
 };
 
@@ -48,7 +52,10 @@ Without revisions the last commit is compared with the files on disk; without a 
   andon diff main fix/units analysis.ipynb  two branches
   andon diff old.ipynb new.ipynb            two files
   andon diff --git HEAD~2..HEAD a.ipynb     revisions that could also be names of files
+  andon diff :2 :3 analysis.ipynb           in the middle of a merge: ours and theirs (:1 is the base)
   andon diff --window old.ipynb new.ipynb   in the window; returns when it is closed
+A notebook that git merged by lines, so that its marks tear it, is compared as its versions in the index merge by cells,
+as on the Review page: conflicts stand as marks in their cells.
 What differs in every run and says nothing (times, addresses, progress bars and more) is hidden and counted; the table
 [diff] of andon.toml adds to that list or takes from it.
 Exit code: 0 the same (cells that were only run again do not count, unless --strict), 1 different, 2 trouble.")]
@@ -143,6 +150,9 @@ fn execute(args: &Args, cx: &JobCtx) -> Result<i32> {
         && let (FileShape::Text(_), Some(note)) = (&file.diff.shape, &file.diff.note)
     {
         say(&format!("andon: {note}"));
+        if file.bytes.as_ref().is_some_and(|(_, new)| is_torn(new)) {
+            say("andon: git's marks of a merge tear it, and no merge is under way that knows its versions");
+        }
         code = 2;
     }
     if args.common.json {
@@ -239,7 +249,7 @@ fn below_root(root: &Path, full: &Path, given: &str, from_root: bool) -> Result<
 }
 
 fn one(repo: &Repo, base: &Rev, compare: &Rev, before: &str, path: &str) -> Result<Compared> {
-    let [old, new] = [repo.read(base, before)?, repo.read(compare, path)?].map(|side| side.map(Bytes::from));
+    let [old, new] = [side(repo, base, before)?, side(repo, compare, path)?].map(|side| side.map(Bytes::from));
     let kept = |side: &Option<Bytes>| side.clone().unwrap_or_else(|| Vec::new().into());
     let bytes = Some((kept(&old), kept(&new)));
     let diff = compare_files_by(path, old, new, &rules(repo.root()));
@@ -248,6 +258,23 @@ fn one(repo: &Repo, base: &Rev, compare: &Rev, before: &str, path: &str) -> Resu
             .hint("Revisions come first, the path last: andon diff HEAD~1 PATH"));
     }
     Ok(Compared { path: path.to_owned(), old: base.to_string(), new: compare.to_string(), diff, bytes })
+}
+
+/// What a file holds on a side; `:1`, `:2` and `:3` are its versions in a conflict.
+fn side(repo: &Repo, rev: &Rev, path: &str) -> Result<Option<Vec<u8>>> {
+    match rev {
+        Rev::At(stage) if matches!(stage.as_str(), ":0" | ":1" | ":2" | ":3") => {
+            repo.read_spec(&format!("{stage}:./{path}")).map(Some)
+        }
+        Rev::WorkingTree => Ok(repo.read(rev, path)?.map(|bytes| match repo.untorn(path, &bytes) {
+            Some(whole) => {
+                torn::told(path);
+                whole
+            }
+            None => bytes,
+        })),
+        rev => repo.read(rev, path),
+    }
 }
 
 fn all(args: &Args, cx: &JobCtx) -> Result<Vec<Compared>> {
@@ -275,7 +302,7 @@ fn rules(root: &Path) -> Rules {
 }
 
 fn two_files(here: &Path, a: &str, b: &str) -> Result<Compared> {
-    let (old, new) = (Bytes::from(fsx::read(&here.join(a))?), Bytes::from(fsx::read(&here.join(b))?));
+    let (old, new) = (Bytes::from(torn::read(&here.join(a), a)?), Bytes::from(torn::read(&here.join(b), b)?));
     let bytes = Some((old.clone(), new.clone()));
     let rules = super::out::workspace_above(here).map_or_else(Rules::default, |root| rules(&root));
     let diff = compare_files_by(b, Some(old), Some(new), &rules);

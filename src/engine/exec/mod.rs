@@ -101,6 +101,23 @@ pub type Sink<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 /// Executes a notebook. `path` is below `root`, or absolute. An error means that it could not begin; what happened in
 /// its cells is in [`Executed::end`]. The file itself is not changed.
 pub fn execute_notebook(root: &Path, path: &Path, params: &Params, cx: &JobCtx, sink: Sink<'_>) -> Result<Executed> {
+    execute_watched(root, path, params, cx, (sink, &|_, _| {}))
+}
+
+/// Receives what a cell of the executed copy has put out so far, a few times a second while it runs.
+pub type Watch<'a> = &'a (dyn Fn(usize, &[Output]) + Send + Sync);
+
+/// How often a watch is told.
+const WATCH_EVERY: Duration = Duration::from_millis(80);
+
+/// The same, with outputs shown while they come.
+pub fn execute_watched(
+    root: &Path,
+    path: &Path,
+    params: &Params,
+    cx: &JobCtx,
+    (sink, watch): (Sink<'_>, Watch<'_>),
+) -> Result<Executed> {
     let full = if path.is_absolute() { path.to_path_buf() } else { root.join(path) };
     let bytes = fsx::read(&full)?;
     let name = fsx::relative(root, &full);
@@ -126,6 +143,7 @@ pub fn execute_notebook(root: &Path, path: &Path, params: &Params, cx: &JobCtx, 
         notebook,
         cx,
         sink,
+        watch,
     };
     Ok(run.all())
 }
@@ -142,6 +160,7 @@ struct Run<'a> {
     notebook: Notebook,
     cx: &'a JobCtx,
     sink: Sink<'a>,
+    watch: Watch<'a>,
 }
 
 /// How a cell failed; boxed, since it is rare and large.
@@ -270,9 +289,15 @@ impl Run<'_> {
             return Err(self.failed(key, "SqlError", error));
         }
         let (mut collector, mut lines) = (Collector::new(), Lines::default());
-        let sink = self.sink;
+        let (sink, watch) = (self.sink, self.watch);
+        let (mut fresh, mut told) = (false, Instant::now());
         let outcome = self.drive(&session, source, |event| {
-            collector.apply(event);
+            fresh |= event.is_some_and(|event| collector.apply(event));
+            if fresh && told.elapsed() >= WATCH_EVERY {
+                watch(index, collector.views());
+                (fresh, told) = (false, Instant::now());
+            }
+            let Some(event) = event else { return };
             if let ExecEvent::Stream { stderr, text } = event {
                 let whole = lines.feed(*stderr, text);
                 if !whole.is_empty() {
@@ -305,8 +330,8 @@ impl Run<'_> {
         }
     }
 
-    /// Executes and hands events on, on this thread, until the end.
-    fn drive(&self, session: &Session, source: &str, mut each: impl FnMut(&ExecEvent)) -> Result<Outcome> {
+    /// Executes and hands events on, on this thread, until the end; nothing where nothing came for a moment.
+    fn drive(&self, session: &Session, source: &str, mut each: impl FnMut(Option<&ExecEvent>)) -> Result<Outcome> {
         let (tx, events) = bounded::<ExecEvent>(1024);
         let sink: kernel::Sink = Arc::new(move |event| {
             // An error means that this run is over: what threads print later has nowhere to go.
@@ -317,12 +342,12 @@ impl Run<'_> {
         loop {
             match events.recv_timeout(Duration::from_millis(50)) {
                 Ok(event) => {
-                    each(&event);
+                    each(Some(&event));
                     if let ExecEvent::Done { outcome, .. } = event {
                         return if asked.is_some() { Err(Error::cancelled()) } else { Ok(outcome) };
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => each(None),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::remote("The kernel was stopped"));
                 }

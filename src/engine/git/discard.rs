@@ -105,6 +105,21 @@ impl Repo {
         Ok(what)
     }
 
+    /// Keeps what a file held before it was written over and staged, to be brought back as a discard is.
+    pub fn keep_old(&self, path: &str, old: &[u8], at: Timestamp) -> Result<Discarded> {
+        let id = ids::random(12);
+        let dir = self.room()?.join(&id);
+        fs::create_dir_all(&dir).io(|| format!("Could not make {}", dir.display()))?;
+        fsx::write_atomic(&dir.join("0"), old)?;
+        let index = self.index()?.get_path(Path::new(&self.inner(path)), 0).map(|e| (e.mode, e.id.to_string()));
+        let left = self.read(&Rev::WorkingTree, path)?.map(|b| fsx::hash(&b));
+        let what = Discarded { id, at, paths: vec![path.to_owned()] };
+        let files = vec![Kept { path: path.to_owned(), held: Some("0".to_owned()), index, left }];
+        write_manifest(&dir, &Manifest { what: what.clone(), files })?;
+        self.forget_old(at);
+        Ok(what)
+    }
+
     /// Brings discarded changes back. A file that was changed since is not written over.
     pub fn undo_discard(&self, id: &str) -> Result<Discarded> {
         let dir = self.room()?.join(id);

@@ -7,7 +7,11 @@ use super::{GitContext, Repo, command};
 use crate::{
     base::{Error, Result, job::JobCtx},
     model::{
+        diff::is_notebook,
         git::{CommitInfo, Underway, short},
+        merge::{Merged, Names, merge},
+        notebook::Notebook,
+        settle,
         unmerged::{SideName, Situation, Unmerged},
     },
 };
@@ -100,6 +104,27 @@ impl Repo {
         };
         let (base, ours, theirs) = (read(&conflict.ancestor)?, read(&conflict.our)?, read(&conflict.their)?);
         Ok(Some(Stages { base, ours, theirs, special }))
+    }
+
+    /// A notebook of the working tree that git's own marks tear, as its three versions merge by cells; none for whatever
+    /// else a file holds, and where git has no versions of it.
+    pub fn untorn(&self, path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+        if !is_notebook(path) || !settle::is_torn(bytes) {
+            return None;
+        }
+        let stages = self.stages(path).ok().flatten()?;
+        self.merged_stages(stages).ok().map(|m| m.bytes)
+    }
+
+    /// The versions of a notebook in conflict, merged by cells.
+    pub fn merged_stages(&self, stages: Stages) -> Result<Merged> {
+        let (Some(ours), Some(theirs)) = (stages.ours, stages.theirs) else {
+            return Err(
+                Error::user("One side deleted the notebook").hint("Take one side: andon merge --take local FILE")
+            );
+        };
+        let base = stages.base.unwrap_or_else(|| Notebook::new_empty().to_bytes());
+        merge(base, ours, theirs, Names { local: "ours", remote: "theirs" })
     }
 
     fn commit_info(&self, spec: &str) -> Option<CommitInfo> {

@@ -1,5 +1,7 @@
 //! What a person has decided so far about one entry of a merge: stretch by stretch, by hand, or one version whole.
-use super::{Chunk, Entry, Part, Results, Take, decide::Choice};
+use serde::{Deserialize, Serialize};
+
+use super::{Chunk, Entry, Keys, Part, Results, Take, decide::Choice};
 
 /// Lines that set an undecided stretch off. Words of our own, so that marks that belong to a text stay text.
 const OURS: &str = "<<<<<<< ours";
@@ -7,7 +9,8 @@ const MIDDLE: &str = "=======";
 const THEIRS: &str = ">>>>>>> theirs";
 
 /// What stands for a stretch that both sides changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pick {
     Base,
     Local,
@@ -27,7 +30,8 @@ impl From<Take> for Pick {
 }
 
 /// The decisions about one entry.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Answer {
     /// For each stretch that both sides changed.
     pub picks: Vec<Option<Pick>>,
@@ -36,7 +40,8 @@ pub struct Answer {
     /// Taken whole, whatever the other side did elsewhere.
     pub whole: Option<Take>,
     pub outputs: Option<Results>,
-    pub metadata: Option<Take>,
+    /// Whose values of metadata stand where both sides changed them.
+    pub metadata: Keys,
     /// The version that stands where one side took the whole thing out, or changed its kind.
     pub cell: Option<Take>,
     /// Whose place, of a cell that both moved.
@@ -108,7 +113,7 @@ impl Answer {
                 self.outputs = Some(Results::Of(take));
             }
             if entry.parts.contains(&Part::Metadata) || entry.parts.contains(&Part::Notebook) {
-                self.metadata = Some(take);
+                self.metadata = Keys::all(take);
             }
             if entry.parts.contains(&Part::Cell) {
                 self.cell = Some(take);
@@ -126,6 +131,9 @@ impl Answer {
             if entry.parts.is_empty() && take.is_some_and(|t| entry.text(t).is_some()) {
                 (self.whole, self.typed) = (take, None);
             }
+            return;
+        }
+        if pick == Pick::Base && entry.base_unknown {
             return;
         }
         if let Some(typed) = self.typed.take_if(|t| is_open(t)) {
@@ -162,7 +170,7 @@ impl Answer {
             let open = match part {
                 Part::Source => self.is_text_open(),
                 Part::Outputs => self.outputs.is_none(),
-                Part::Metadata | Part::Notebook => self.metadata.is_none(),
+                Part::Metadata | Part::Notebook => self.keys_open(entry) > 0,
                 Part::Cell => self.cell.is_none(),
             };
             if open {
@@ -174,6 +182,17 @@ impl Answer {
             all.push(Part::Source);
         }
         all
+    }
+
+    /// Members of metadata of which it is not said whose value stands.
+    pub fn keys_open(&self, entry: &Entry) -> usize {
+        entry.keys.iter().filter(|k| self.metadata.of(&k.path).is_none()).count()
+    }
+
+    /// One version's value of a member of metadata.
+    pub fn choose_key(&mut self, path: &str, take: Take) {
+        self.used = false;
+        self.metadata.choose(path, take);
     }
 
     /// A stretch is left undecided. Asked for every entry in every frame, so the text itself is looked at only where a
@@ -198,7 +217,7 @@ impl Answer {
         Choice {
             source: source.filter(|_| !gone),
             outputs: self.outputs.clone(),
-            metadata: self.metadata,
+            metadata: self.metadata.clone(),
             cell: self.cell,
             place: self.place,
         }
@@ -215,7 +234,7 @@ pub fn is_open(text: &str) -> bool {
 }
 
 /// The text with the marks of git or of an earlier merge in the words used here.
-pub(super) fn in_our_words(text: &str) -> String {
+pub fn in_our_words(text: &str) -> String {
     let line = |l: &str| -> String {
         match l {
             l if l.starts_with("<<<<<<< ") => OURS.to_owned(),
@@ -236,7 +255,8 @@ pub fn names_in(text: &str) -> Option<(String, String)> {
 fn in_text(text: &str, chunks: &[Chunk], pick: Pick) -> String {
     let lines: Vec<&str> = text.split('\n').collect();
     let place = |mark: &str, from: usize| {
-        lines.get(from..).and_then(|rest| rest.iter().position(|l| *l == mark)).map(|n| n + from)
+        let is = |l: &&str| l.trim_end_matches('\r') == mark;
+        lines.get(from..).and_then(|rest| rest.iter().position(is)).map(|n| n + from)
     };
     let (Some(start), Some(end)) = (place(OURS, 0), place(THEIRS, 0)) else { return text.to_owned() };
     let middle = place(MIDDLE, start).filter(|m| *m < end);

@@ -388,8 +388,11 @@ impl<'a> Work<'a> {
             return;
         };
         let base = b.and_then(|b| b.get("metadata")).filter(Value::is_object);
-        let chosen = self.telling.choice.and_then(|c| c.metadata).map(|t| stand(t, self.telling.flip));
-        let merged = object::merge_by(base, local, remote, &VOLATILE_CELL, chosen);
+        let chosen = |path: &str| {
+            let take = self.telling.choice.and_then(|c| c.metadata.of(path));
+            take.map(|t| stand(t, self.telling.flip))
+        };
+        let merged = object::merge(base, local, remote, &VOLATILE_CELL, &chosen);
         if merged.raw[..] != *local.raw() {
             self.set("metadata", Some(&merged.raw));
         }
@@ -408,7 +411,7 @@ impl<'a> Work<'a> {
         let docs = [or_empty(base), or_empty(local.clone()), or_empty(remote)].map(|raw| Json::parse(raw).ok());
         let [Some(base), Some(mine), Some(other)] = &docs else { return };
         let chosen = self.cell_choice().map(|t| stand(t, self.telling.flip));
-        let merged = object::merge_by(Some(base.root()), mine.root(), other.root(), &[], chosen);
+        let merged = object::merge(Some(base.root()), mine.root(), other.root(), &[], &|_| chosen);
         if !merged.conflicts.is_empty() {
             self.conflict(Part::Cell);
         }

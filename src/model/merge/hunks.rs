@@ -1,7 +1,14 @@
 //! A text file in conflict: one entry for each stretch of lines that both sides changed.
 use std::sync::Arc;
 
-use super::{Answer, Chunk, Entry, Merge3, Part, merge_text};
+use super::{
+    Answer, Chunk, Entry, Merge3, Part,
+    marked::{self, Piece},
+    merge_text,
+};
+
+/// The place of a text that is written as one.
+const WHOLE: &str = "The file";
 
 /// A text file merged by lines, with what is to be decided.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +22,70 @@ impl TextPlan {
     pub fn new(base: &str, local: &str, remote: &str) -> Self {
         let Merge3 { chunks } = merge_text(base, local, remote);
         Self::of(chunks, local)
+    }
+
+    /// The plan of a text as it lies on disk, with the marks of git that are left in it: what stands between them is to
+    /// decide, the rest is as a person has it. `whole` is the plan of the three versions, which knows what the base had.
+    pub fn of_marked(now: &str, whole: &Self, versions: [&str; 3]) -> Self {
+        let Some(pieces) = marked::pieces(now) else { return Self::by_hand(versions) };
+        let known = |l: &[String], r: &[String]| {
+            whole.chunks.iter().find_map(|c| match c {
+                Chunk::Conflict { base, local, remote } if local == l && remote == r => Some(base.clone()),
+                _ => None,
+            })
+        };
+        let (mut chunks, mut unknown) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            chunks.push(match piece {
+                Piece::Lines(lines) => Chunk::Merged(lines),
+                Piece::Open { local, base, remote } => {
+                    let base = base.or_else(|| known(&local, &remote));
+                    if base.is_none() {
+                        unknown.push(chunks.len());
+                    }
+                    Chunk::Conflict { base: base.unwrap_or_default(), local, remote }
+                }
+            });
+        }
+        let mut plan = Self::of(chunks, now);
+        for entry in &mut plan.entries {
+            "still between marks in the file".clone_into(&mut entry.how);
+            if unknown.contains(&entry.at) {
+                entry.base_unknown = true;
+                entry.texts = [None, entry.texts[1].take(), entry.texts[2].take()];
+            }
+        }
+        plan
+    }
+
+    /// One text to be written by hand: marks that do not belong together say nothing of where a stretch begins.
+    fn by_hand(versions: [&str; 3]) -> Self {
+        let lines = |t: &str| t.split('\n').map(str::to_owned).collect();
+        let [base, local, remote] = versions.map(lines);
+        let chunk = Chunk::Conflict { base, local, remote };
+        let entry = Entry {
+            parts: vec![Part::Source],
+            how: "marks of a conflict are left that do not belong together".to_owned(),
+            place: WHOLE.to_owned(),
+            texts: versions.map(|t| Some(t.into())),
+            chunks: vec![chunk.clone()],
+            ..Entry::default()
+        };
+        Self { chunks: vec![chunk], entries: vec![entry] }
+    }
+
+    /// The whole text is to be written by hand.
+    pub fn is_by_hand(&self) -> bool {
+        matches!(self.chunks.as_slice(), [Chunk::Conflict { .. }]) && self.entries.iter().all(|e| e.place == WHOLE)
+    }
+
+    /// True when the text on disk, in which marks of git are left, is not what git wrote there: somebody began to
+    /// decide it. Texts that hold such marks of their own tell nothing.
+    pub fn touched(&self, now: &str, versions: [&str; 3]) -> bool {
+        if !marked::has_marks(now) || versions.iter().any(|v| marked::has_marks(v)) {
+            return false;
+        }
+        marked::pieces(now).is_none_or(|pieces| !marked::is_as_git_left_it(&pieces, &self.chunks, versions))
     }
 
     fn of(chunks: Vec<Chunk>, local: &str) -> Self {

@@ -9,6 +9,8 @@ mod cell;
 mod decide;
 mod hunks;
 mod keep;
+mod kept;
+mod marked;
 mod object;
 mod order;
 mod plan;
@@ -17,12 +19,13 @@ mod text;
 
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use answer::{Answer, Pick, is_open, names_in};
+pub use answer::{Answer, Pick, in_our_words, is_open, names_in};
 pub use cell::{Names, Part};
-pub use decide::{Choice, Choices, Results, carry, decide_all, written_since};
+pub use decide::{Choice, Choices, Keys, Results, carry, decide_all, written_since};
 pub use hunks::TextPlan;
+pub use kept::Kept;
 pub use plan::{Entry, KeyConflict, Plan};
 pub use text::{Chunk, Merge3, merge as merge_text};
 
@@ -42,6 +45,8 @@ use crate::base::{Error, Result, fsx::hash, text::count};
 
 /// The key of Andon's own metadata, in cells and in the notebook.
 const OWN: &str = "andon";
+/// The member of the minor format.
+const MINOR: &str = "nbformat_minor";
 
 /// Something both sides changed, each in its way. Positions are those of the three files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,7 +77,8 @@ impl Merged {
 }
 
 /// One side of a notebook with conflicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Take {
     Base,
     Local,
@@ -223,7 +229,7 @@ impl<'a> Merger<'a> {
     fn run(mut self, ready: &Carried) -> Result<Merged> {
         let order = ready.order();
         self.say(&order, ready.count);
-        let (envelope, open) = self.envelope(None)?;
+        let (envelope, open) = self.envelope(&object::undecided)?;
         if !open.is_empty() {
             self.conflict(Item::default(), None, Part::Notebook);
         }
@@ -269,8 +275,8 @@ impl<'a> Merger<'a> {
     }
 
     /// Everything around the cells, with an empty list of them, and the members that both sides changed; of these
-    /// version `stand` is taken.
-    fn envelope(&self, stand: Option<usize>) -> Result<(Bytes, Vec<String>)> {
+    /// the version is taken that `stand` says; the others are told.
+    fn envelope(&self, stand: object::Stand<'_>) -> Result<(Bytes, Vec<String>)> {
         let whole = |v: &Version3| {
             let (head, _, tail) = v.book.pieces();
             Json::parse([&head[..], &tail[..]].concat())
@@ -283,16 +289,16 @@ impl<'a> Merger<'a> {
         if b.bytes() == l.bytes() {
             return Ok((r.bytes().clone(), Vec::new()));
         }
-        let merged = object::merge(Some(b.root()), l.root(), r.root(), &VOLATILE_NOTEBOOK);
+        // The higher format can hold what the lower one holds: nobody is asked.
+        let stand = |path: &str| if path == MINOR { None } else { stand(path) };
+        let merged = object::merge(Some(b.root()), l.root(), r.root(), &VOLATILE_NOTEBOOK, &stand);
         let mut conflicts = merged.conflicts;
-        let merged = object::merge_by(Some(b.root()), l.root(), r.root(), &VOLATILE_NOTEBOOK, stand);
         let mut raw = bytes_around(l.bytes(), &merged.raw, &l);
-        // The higher format can hold what the lower one holds.
-        if let Some(at) = conflicts.iter().position(|c| c == "nbformat_minor") {
+        if let Some(at) = conflicts.iter().position(|c| c == MINOR) {
             conflicts.remove(at);
-            let minor = |j: &Json| j.root().get("nbformat_minor").and_then(|v| v.as_i64()).unwrap_or(0);
+            let minor = |j: &Json| j.root().get(MINOR).and_then(|v| v.as_i64()).unwrap_or(0);
             let higher = minor(&l).max(minor(&r)).to_string();
-            raw = bytes_around(&raw, &with_member(&merged.raw, "nbformat_minor", Some(higher.as_bytes())), &l);
+            raw = bytes_around(&raw, &with_member(&merged.raw, MINOR, Some(higher.as_bytes())), &l);
         }
         Ok((raw, conflicts))
     }

@@ -75,20 +75,47 @@ pub(super) struct MergedObject {
     pub conflicts: Vec<String>,
 }
 
-/// Merges two changed versions of an object by member, objects inside by their members, lists of words as sets.
-/// Members of `volatile` never conflict: what tools write at each run is not worth a question. Local bytes are kept
-/// wherever remote changed nothing.
-pub(super) fn merge(base: Option<Value<'_>>, local: Value<'_>, remote: Value<'_>, volatile: &[&str]) -> MergedObject {
-    merge_by(base, local, remote, volatile, None)
+/// Which version (0 the base, 1 local, 2 remote) of a member stands where both sides changed it, by its path; none while
+/// that is undecided.
+pub(super) type Stand<'a> = &'a dyn Fn(&str) -> Option<usize>;
+
+/// Nothing is decided.
+pub(super) fn undecided(_: &str) -> Option<usize> {
+    None
 }
 
-/// The same; where both sides changed a member, that of version `stand` (0 the base, 1 local, 2 remote) is taken.
-pub(super) fn merge_by(
+/// The path of a member: its key behind that of the object around it. A key with a dot stands in quotes, so that no two
+/// members have one path.
+pub(super) fn path(above: &str, key: &str) -> String {
+    let plain = !key.is_empty() && !key.contains(['.', '"']) && !key.contains(char::is_whitespace);
+    let own = if plain {
+        key.to_owned()
+    } else {
+        let mut out = Vec::new();
+        encode_str(key, false, &mut out);
+        String::from_utf8(out).unwrap_or_else(|_| key.to_owned())
+    };
+    if above.is_empty() { own } else { format!("{above}.{own}") }
+}
+
+/// Merges two changed versions of an object by member, objects inside by their members, lists of words as sets.
+/// Members of `volatile` never conflict: what tools write at each run is not worth a question. Local bytes are kept
+/// wherever remote changed nothing. Where both sides changed a member, `stand` says whose it is.
+pub(super) fn merge(
     base: Option<Value<'_>>,
     local: Value<'_>,
     remote: Value<'_>,
     volatile: &[&str],
-    stand: Option<usize>,
+    stand: Stand<'_>,
+) -> MergedObject {
+    merge_below("", (base, local, remote), volatile, stand)
+}
+
+fn merge_below(
+    above: &str,
+    (base, local, remote): (Option<Value<'_>>, Value<'_>, Value<'_>),
+    volatile: &[&str],
+    stand: Stand<'_>,
 ) -> MergedObject {
     let mut raw = Bytes::from(local.raw());
     let mut conflicts = Vec::new();
@@ -102,16 +129,17 @@ pub(super) fn merge_by(
             raw = with_member(&raw, &key, r.map(|v| v.raw()));
         } else if let (Some(l), Some(r)) = (l.filter(Value::is_object), r.filter(Value::is_object)) {
             // Inside of what tools write at each run nothing is worth a question either.
-            let stand = if volatile.contains(&key.as_str()) { Some(1) } else { stand };
-            let inner = merge_by(b.filter(Value::is_object), l, r, volatile, stand);
+            let stand: Stand<'_> = if volatile.contains(&key.as_str()) { &|_| Some(1) } else { stand };
+            let inner = merge_below(&path(above, &key), (b.filter(Value::is_object), l, r), volatile, stand);
             raw = with_member(&raw, &key, Some(&inner.raw));
-            conflicts.extend(inner.conflicts.into_iter().map(|c| format!("{key}.{c}")));
+            conflicts.extend(inner.conflicts);
         } else if let Some(words) = sets(b, l, r) {
             raw = with_member(&raw, &key, Some(&words));
         } else if !volatile.contains(&key.as_str()) {
-            match stand.and_then(|i| [b, l, r].get(i).copied()) {
+            let path = path(above, &key);
+            match stand(&path).and_then(|i| [b, l, r].get(i).copied()) {
                 Some(chosen) => raw = with_member(&raw, &key, chosen.map(|v| v.raw())),
-                None => conflicts.push(key),
+                None => conflicts.push(path),
             }
         }
     }
@@ -165,7 +193,7 @@ mod tests {
 
     fn three(base: &str, local: &str, remote: &str) -> (String, Vec<String>) {
         let [b, l, r] = [base, local, remote].map(|t| Json::parse(bytes(t)).unwrap());
-        let merged = merge(Some(b.root()), l.root(), r.root(), &["scrolled"]);
+        let merged = merge(Some(b.root()), l.root(), r.root(), &["scrolled"], &undecided);
         (merged.raw.text().to_owned(), merged.conflicts)
     }
 
@@ -179,6 +207,9 @@ mod tests {
         assert!(conflicts.is_empty());
         let (text, conflicts) = three(r#"{"k": {"n": 1}}"#, r#"{"k": {"n": 2}}"#, r#"{"k": {"n": 3}}"#);
         assert_eq!((text.as_str(), conflicts), (r#"{"k": {"n": 2}}"#, vec!["k.n".to_owned()]));
+        let (_, conflicts) =
+            three(r#"{"k.n": 1, "k": {"n": 1}}"#, r#"{"k.n": 2, "k": {"n": 2}}"#, r#"{"k.n": 3, "k": {"n": 3}}"#);
+        assert_eq!(conflicts, ["\"k.n\"", "k.n"], "each member has a path of its own");
         let run = |n: u8| format!(r#"{{"scrolled": {{"at": {n}}}}}"#);
         assert_eq!(three(&run(1), &run(2), &run(3)), (run(2), Vec::new()), "what a tool wrote inside an object");
     }

@@ -5,14 +5,14 @@ use super::{
     Choice, Chunk, Names, Part, Take, Version3,
     cell::Version,
     merge_text,
-    object::{self, keys, meaning},
+    object::{self, keys},
     order::{Item, Order},
     split,
 };
 use crate::{
     base::{Result, fsx::hash, text::shorten},
     model::{
-        diff::{CellType, CellView, Form, VOLATILE_CELL, VOLATILE_NOTEBOOK},
+        diff::{CellType, CellView, VOLATILE_CELL, VOLATILE_NOTEBOOK},
         json::{Bytes, Json, Value},
         notebook::Cell,
     },
@@ -47,6 +47,10 @@ pub struct Entry {
     /// The outputs that stand were made by an older source.
     pub stale: bool,
     pub kind: Option<CellType>,
+    /// Members of its metadata that both sides changed, each in its way.
+    pub keys: Vec<KeyConflict>,
+    /// A stretch of a file changed by hand: which lines of the base it stands for is not known.
+    pub base_unknown: bool,
 }
 
 impl Entry {
@@ -67,7 +71,9 @@ impl Entry {
 /// A member of an object that both sides changed: its values as they are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyConflict {
-    /// `kernelspec.name`.
+    /// Names it among all members: `metadata.kernelspec.name`.
+    pub path: String,
+    /// The same for a person: `kernelspec.name`.
     pub key: String,
     /// In the base, in ours, in theirs.
     pub values: [Option<String>; 3],
@@ -155,17 +161,15 @@ impl Plan {
         Some((cell.outputs().collect(), merged.stale.is_some()))
     }
     /// Members of a cell's metadata that both sides changed.
-    pub fn metadata(&self, entry: &Entry) -> Vec<KeyConflict> {
+    fn metadata(&self, places: [Option<usize>; 3]) -> Vec<KeyConflict> {
         let raw = [0, 1, 2].map(|v| {
-            let at = entry.places.get(v).copied().flatten()?;
+            let at = places.get(v).copied().flatten()?;
             let cell = self.versions.get(v)?.book.cells().get(at)?;
             Json::parse(cell.metadata()).ok()
         });
         let [b, l, r] = raw.each_ref().map(|j| j.as_ref().map(Json::root));
         let (Some(l), Some(r)) = (l, r) else { return Vec::new() };
-        let mut out = Vec::new();
-        conflicting(b, l, r, &VOLATILE_CELL, "", &mut out);
-        out
+        conflicting(b, l, r, &VOLATILE_CELL)
     }
     /// Cells that stand before this one in the merged notebook and are in conflict.
     pub fn open_before(&self, entry: &Entry) -> impl Iterator<Item = &Entry> {
@@ -178,10 +182,9 @@ impl Plan {
             Json::parse([&head[..], &tail[..]].concat()).ok()
         });
         let (Some(l), Some(r)) = (&l, &r) else { return Vec::new() };
-        let mut out = Vec::new();
-        conflicting(b.as_ref().map(Json::root), l.root(), r.root(), &VOLATILE_NOTEBOOK, "", &mut out);
+        let mut out = conflicting(b.as_ref().map(Json::root), l.root(), r.root(), &VOLATILE_NOTEBOOK);
         // The higher format can hold what the lower one holds.
-        out.retain(|c: &KeyConflict| c.key != "nbformat_minor");
+        out.retain(|c| c.path != super::MINOR);
         for conflict in &mut out {
             if let Some(key) = conflict.key.strip_prefix("metadata.") {
                 conflict.key = key.to_owned();
@@ -216,9 +219,12 @@ impl Plan {
             let texts = [source(b), source(l), source(r)];
             let chunks = self.chunks(&merged.raw, &merged.conflicts, &texts)?;
             let one = l.or(r).or(b);
+            let keys = if merged.conflicts.contains(&Part::Metadata) { self.metadata(places) } else { Vec::new() };
             all.push(Entry {
                 at,
                 places,
+                keys,
+                base_unknown: false,
                 how: if merged.conflicts.is_empty() { how } else { why(&merged.conflicts, &texts) },
                 parts: merged.conflicts,
                 place: self.place_words(at, *item),
@@ -326,25 +332,30 @@ fn why(parts: &[Part], texts: &[Option<Arc<str>>; 3]) -> String {
 }
 
 /// Members that both sides changed, each in its way.
-fn conflicting(
-    base: Option<Value<'_>>,
-    local: Value<'_>,
-    remote: Value<'_>,
-    volatile: &[&str],
+fn conflicting(base: Option<Value<'_>>, local: Value<'_>, remote: Value<'_>, volatile: &[&str]) -> Vec<KeyConflict> {
+    let told = object::merge(base, local, remote, volatile, &object::undecided).conflicts;
+    let mut out = Vec::new();
+    if !told.is_empty() {
+        listed("", (base, local, remote), &told, &mut out);
+    }
+    out
+}
+
+fn listed(
     above: &str,
+    (base, local, remote): (Option<Value<'_>>, Value<'_>, Value<'_>),
+    told: &[String],
     out: &mut Vec<KeyConflict>,
 ) {
-    let told = object::merge(base, local, remote, volatile).conflicts;
     for key in keys([Some(local), Some(remote), base]) {
         let values = [base.and_then(|b| b.get(&key)), local.get(&key), remote.get(&key)];
         let [b, l, r] = values;
-        if let (Some(l), Some(r)) = (l.filter(Value::is_object), r.filter(Value::is_object)) {
-            if told.iter().any(|t| t.starts_with(&format!("{key}."))) {
-                conflicting(b.filter(Value::is_object), l, r, volatile, &format!("{above}{key}."), out);
-            }
-        } else if told.contains(&key) && meaning(l, Form::Tree) != meaning(r, Form::Tree) {
+        let path = object::path(above, &key);
+        if told.contains(&path) {
             let text = |v: Option<Value<'_>>| v.map(|v| v.raw_text().to_owned());
-            out.push(KeyConflict { key: format!("{above}{key}"), values: values.map(text) });
+            out.push(KeyConflict { key: path.clone(), path, values: values.map(text) });
+        } else if let (Some(l), Some(r)) = (l.filter(Value::is_object), r.filter(Value::is_object)) {
+            listed(&path, (b.filter(Value::is_object), l, r), told, out);
         }
     }
 }

@@ -148,7 +148,11 @@ fn column_ui(
     let first = entry.first_line;
     let Some(laid) = view.columns.get(place, take, entry, cols) else {
         crate::ui::review::hatch(child.painter(), theme, body);
-        let text = if matches!(sheet.kind, Kind::Whole) { "There is no such file" } else { "There is no such cell" };
+        let text = match sheet.kind {
+            Kind::Whole => "There is no such file",
+            Kind::Notebook(_) => "There is no such cell",
+            Kind::Text(_) => "Not known: the lines were changed by hand",
+        };
         painter.text(body.center(), Align2::CENTER_CENTER, text, theme.font(CONTROL), theme.muted);
         return;
     };
@@ -261,7 +265,7 @@ fn stands(answer: &Answer, entry: &Entry, take: Take) -> bool {
     let picked = !answer.picks.is_empty() && answer.picks.iter().all(|p| *p == Some(Pick::from(take)));
     let other = |part: &Part| match part {
         Part::Outputs => answer.outputs == Some(Results::Of(take)),
-        Part::Metadata | Part::Notebook => answer.metadata == Some(take),
+        Part::Metadata | Part::Notebook => entry.keys.iter().all(|k| answer.metadata.of(&k.path) == Some(take)),
         Part::Cell => answer.cell == Some(take),
         Part::Source => answer.whole.is_none() && picked,
     };

@@ -4,6 +4,7 @@
 //! `list` has the left side, `columns` draws versions with their differences, `result` the editor and its outputs,
 //! `parts` what is no text (metadata, outputs, places) and who changed it.
 mod columns;
+mod kept;
 mod list;
 mod parts;
 mod result;
@@ -257,6 +258,7 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         Frame::NONE.inner_margin(Margin { left: 16, right: 16, top: 12, bottom: 24 }).show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 12.0;
+            kept::kept_ui(ui, cx);
             notes_ui(ui, cx);
             let Some(entry) = cx.state.conflict.entry().cloned() else {
                 ui.label(cx.theme.muted("Both sides touched nothing in common: the file merged by itself."));
@@ -266,7 +268,7 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
             columns::columns_ui(ui, cx, view, &sheet, &entry);
             parts::cell_ui(ui, cx, &entry);
             result::result_ui(ui, cx, view, &sheet, &entry);
-            parts::metadata_ui(ui, cx, &sheet, &entry);
+            parts::metadata_ui(ui, cx, &entry);
             parts::place_ui(ui, cx, &entry);
             result::outputs_ui(ui, cx, view, &sheet, &entry);
             parts::why_ui(ui, cx, &entry);
@@ -280,7 +282,7 @@ fn notes_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
     let Some(sheet) = cx.state.conflict.sheet.clone() else { return };
     let mut lines: Vec<String> = sheet.notes.clone();
-    if !sheet.written.is_empty() {
+    if !sheet.written.is_empty() && !sheet.of_file {
         lines.push("What was written in the file since the merge is kept.".to_owned());
     }
     for line in lines {
@@ -353,8 +355,8 @@ fn keys_ui(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
         return;
     }
     // Both work while the result is written as well.
-    if hit(ui, &conflict::RUN).is_some() {
-        cx.send(Command::Run);
+    if let Some(n) = hit(ui, &conflict::RUN) {
+        cx.send(Command::Run { alone: n == 1 });
     }
     if hit(ui, &conflict::FINISH).is_some() {
         cx.send(Command::Finish);

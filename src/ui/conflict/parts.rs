@@ -1,9 +1,9 @@
 //! What is to decide besides the text: a cell that one side took out, metadata, a place; and who changed it.
-use egui::{Align, Frame, Layout, Margin, Ui, vec2};
+use egui::{Align, Frame, Layout, Margin, Role, Stroke, Ui, WidgetInfo, vec2};
 
 use crate::{
     app::{
-        conflict::{Command, Kind, Sheet},
+        conflict::{Command, Kind},
         review,
     },
     base::{text::shorten, time},
@@ -13,7 +13,7 @@ use crate::{
     },
     ui::{
         PageCx,
-        theme::Theme,
+        theme::{CONTROL, MONO, Theme},
         widgets::{hair_x, link, segmented},
     },
 };
@@ -75,53 +75,107 @@ pub(super) fn cell_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry) {
     });
 }
 
-/// Members of metadata that both sides changed, with their values.
-pub(super) fn metadata_ui(ui: &mut Ui, cx: &mut PageCx<'_>, sheet: &Sheet, entry: &Entry) {
-    if !entry.parts.contains(&Part::Metadata) && !entry.parts.contains(&Part::Notebook) {
+/// Members of metadata that both sides changed: for each of them the value that stands is chosen.
+pub(super) fn metadata_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry) {
+    let keys = &entry.keys;
+    if keys.is_empty() {
         return;
     }
     let theme = cx.theme;
-    let now = cx.state.conflict.answer(entry).and_then(|a| a.metadata);
-    let keys = sheet.keys(entry);
+    let Some(answer) = cx.state.conflict.answer(entry).cloned() else { return };
+    let first = keys.first().and_then(|k| answer.metadata.of(&k.path));
+    let all = first.filter(|take| keys.iter().all(|k| answer.metadata.of(&k.path) == Some(*take)));
+    let words = match answer.keys_open(entry) {
+        0 => "the chosen values stand".to_owned(),
+        n if keys.len() == 1 || n == keys.len() => "both sides changed these values: choose whose stands".to_owned(),
+        n => format!("{n} of {} to choose", keys.len()),
+    };
     box_ui(ui, cx.theme, |ui| {
-        line_ui(ui, cx, "Metadata", "both sides changed these values", |ui, cx| {
-            let choices = [(Some(Take::Local), "Ours"), (Some(Take::Base), "Base"), (Some(Take::Remote), "Theirs")];
-            if let Some(Some(take)) = segmented(ui, cx.theme, now, &choices) {
+        line_ui(ui, cx, "Metadata", &words, |ui, cx| {
+            let choices =
+                [(Some(Take::Local), "All ours"), (Some(Take::Base), "All base"), (Some(Take::Remote), "All theirs")];
+            if let Some(Some(take)) = segmented(ui, cx.theme, all, &choices) {
                 cx.send(Command::Metadata(take));
             }
         });
         hair_x(ui, theme);
-        let head = KeyConflict { key: "Value".into(), values: ["Base", "Ours", "Theirs"].map(|s| Some(s.to_owned())) };
-        values_ui(ui, theme, &head, None, true);
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let gap = 8.0;
+        let width = ((ui.available_width() - gap * 3.0) / 4.0).max(60.0);
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = gap;
+            for name in ["Value", "Ours", "Base", "Theirs"] {
+                ui.allocate_ui_with_layout(vec2(width, 20.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_width(width);
+                    ui.label(theme.section(name));
+                });
+            }
+        });
         for conflict in keys.iter().take(200) {
-            values_ui(ui, theme, conflict, now, false);
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = gap;
+                key_ui(ui, cx, conflict, answer.metadata.of(&conflict.path), width);
+            });
+        }
+        if keys.len() > 200 {
+            ui.label(theme.muted(format!("{} more are chosen all at once", keys.len() - 200)));
         }
     });
 }
 
-/// A line of the table: the key, then ours, the base and theirs.
-fn values_ui(ui: &mut Ui, theme: &Theme, conflict: &KeyConflict, now: Option<Take>, head: bool) {
-    ui.horizontal(|ui| {
-        let width = ((ui.available_width() - 24.0) / 4.0).max(60.0);
-        let [base, ours, theirs] = &conflict.values;
-        let mut cell = |text: &str, strong: bool| {
-            let size = vec2(width, 20.0);
-            ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-                ui.set_width(width);
-                let one = shorten(&text.split_whitespace().collect::<Vec<_>>().join(" "), 200);
-                let shown = match (head, strong) {
-                    (true, _) => theme.section(one),
-                    (false, true) => theme.code(one),
-                    (false, false) => theme.code(one).color(theme.muted),
-                };
-                ui.add(egui::Label::new(shown).truncate()).on_hover_text(text);
-            });
-        };
-        cell(&conflict.key, true);
-        for (value, take) in [(ours, Take::Local), (base, Take::Base), (theirs, Take::Remote)] {
-            cell(value.as_deref().unwrap_or("not set"), now == Some(take));
-        }
+/// A line of the table: the key, then the values of ours, the base and theirs, one of which is chosen.
+fn key_ui(ui: &mut Ui, cx: &mut PageCx<'_>, conflict: &KeyConflict, now: Option<Take>, width: f32) {
+    let theme = cx.theme;
+    ui.allocate_ui_with_layout(vec2(width, 24.0), Layout::left_to_right(Align::Center), |ui| {
+        ui.set_width(width);
+        ui.add(egui::Label::new(theme.code(conflict.key.as_str())).truncate()).on_hover_text(&conflict.key);
     });
+    let [base, ours, theirs] = &conflict.values;
+    for (value, take, side) in
+        [(ours, Take::Local, "ours"), (base, Take::Base, "base"), (theirs, Take::Remote, "theirs")]
+    {
+        let text = value.as_deref().unwrap_or("not set");
+        let one = shorten(&text.split_whitespace().collect::<Vec<_>>().join(" "), 300);
+        let name = format!("{}, {side}: {one}", conflict.key);
+        let (response, whole) = value_ui(ui, theme, (width, &one, value.is_some()), now == Some(take), &name);
+        let response = if whole && one == text { response } else { response.on_hover_text(text) };
+        if response.clicked() {
+            cx.send(Command::Key(conflict.path.clone(), take));
+        }
+    }
+}
+
+/// A value to choose; tells whether all of it is shown.
+fn value_ui(
+    ui: &mut Ui,
+    theme: &Theme,
+    (width, text, set): (f32, &str, bool),
+    on: bool,
+    name: &str,
+) -> (egui::Response, bool) {
+    let (rect, response) = ui.allocate_exact_size(vec2(width, 24.0), egui::Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, on, name));
+    let painter = ui.painter_at(rect.expand(1.0));
+    if on || response.hovered() {
+        painter.rect_filled(rect, 4.0, if on { theme.sel } else { theme.hover });
+    }
+    let centre = egui::pos2(rect.left() + 11.0, rect.center().y);
+    let ink = if on { theme.accent } else { theme.muted };
+    painter.circle_stroke(centre, 5.0, Stroke::new(1.5, ink));
+    if on {
+        painter.circle_filled(centre, 2.5, ink);
+    }
+    let ink = if on { theme.text } else { theme.muted };
+    let font = if set { theme.mono(MONO) } else { theme.font(CONTROL) };
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, ink);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width - 28.0);
+    let galley = painter.layout_job(job);
+    let whole = !galley.elided;
+    painter.galley(egui::pos2(rect.left() + 22.0, rect.center().y - galley.size().y * 0.5), galley, ink);
+    if response.has_focus() {
+        painter.rect_stroke(rect, 4.0, Stroke::new(2.0, theme.focus), egui::StrokeKind::Inside);
+    }
+    (response, whole)
 }
 
 /// Where a cell that both sides moved stands.

@@ -6,7 +6,7 @@ use egui::{Align, Frame, Galley, Id, Layout, Margin, Rect, Shape, Stroke, Ui, Ui
 use super::{Place, View, columns};
 use crate::{
     app::{
-        conflict::{Command, Kind, Sheet, has_open},
+        conflict::{Command, Kind, Ran, Sheet, has_open},
         shell,
     },
     base::{fsx::hash, text::count, time::duration_ms},
@@ -143,6 +143,7 @@ fn words(sheet: &Sheet, entry: &Entry, answer: &Answer) -> String {
             Pick::Base => "the base where both changed the same lines, the rest merged".into(),
         },
         (_, 0, _) => "decided place by place, the rest merged".into(),
+        (_, open, _) if open > 0 && matches!(sheet.kind, Kind::Text(_)) => "to decide".into(),
         (all, open, _) if all == open => format!("{} to decide, the rest merged", count(all as u64, "place")),
         (all, open, _) => format!("{open} of {} to decide, the rest merged", count(all as u64, "place")),
     }
@@ -172,9 +173,9 @@ pub(super) fn result_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet
                 Some(_) => plain(ui, "The file becomes this version, byte for byte."),
                 None => plain(ui, "Choose the version that stands."),
             },
-            _ if !sheet.is_text(entry) => match answer.metadata {
-                Some(_) => plain(ui, "These values stand where both sides changed them; all others are merged."),
-                None => plain(ui, "Choose whose values stand where both sides changed them."),
+            _ if !sheet.is_text(entry) => match answer.keys_open(entry) {
+                0 => plain(ui, "The chosen values stand where both sides changed them; all others are merged."),
+                _ => plain(ui, "Choose below whose values stand where both sides changed them."),
             },
             _ if gone => plain(ui, "The cell is left out of the merged notebook."),
             _ => edit_ui(ui, cx, view, sheet, entry, &answer),
@@ -193,7 +194,7 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, sheet: &Sheet, entry: &Entry, answe
             let reason = match missing.first() {
                 Some(Part::Source) => Some("Lines between the marks are still to decide"),
                 Some(Part::Outputs) => Some("Choose whose outputs stand"),
-                Some(Part::Metadata | Part::Notebook) => Some("Choose whose metadata stand"),
+                Some(Part::Metadata | Part::Notebook) => Some("Choose whose values of the metadata stand"),
                 Some(Part::Cell) => Some("Choose the version that stands"),
                 None if !entry.is_conflict() => Some("It merged by itself: nothing is to be confirmed"),
                 None if answer.used => Some("It is decided"),
@@ -208,18 +209,7 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, sheet: &Sheet, entry: &Entry, answe
                 cx.send(Command::Use);
             }
             if sheet.is_code(entry) {
-                if cx.state.conflict.running == Some(entry.at) {
-                    if Btn::new("Stop").icon("square").show(ui, theme).clicked() {
-                        cx.send(Command::CancelRun);
-                    }
-                } else {
-                    let reason = cx.state.conflict.no_run();
-                    let label = if narrow { "Run" } else { "Run this cell" };
-                    let button = Btn::new(label).icon("play").key("Ctrl Enter").name("Run this cell");
-                    if button.disabled(reason.as_deref()).show(ui, theme).clicked() {
-                        cx.send(Command::Run);
-                    }
-                }
+                run_ui(ui, cx, entry, narrow);
             }
             let stretches = entry.parts.contains(&Part::Source);
             if stretches {
@@ -241,6 +231,31 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, sheet: &Sheet, entry: &Entry, answe
             });
         });
     });
+}
+
+/// Runs the cell with all above it, or alone; or stops what runs.
+fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, narrow: bool) {
+    let theme = cx.theme;
+    if let Some(running) = cx.state.conflict.running.as_ref().filter(|r| r.at == entry.at) {
+        let stopping = running.stopping.then_some("It is being stopped");
+        if Btn::new("Stop").icon("square").disabled(stopping).show(ui, theme).clicked() {
+            cx.send(Command::CancelRun);
+        }
+        return;
+    }
+    let reason = cx.state.conflict.no_run(true);
+    let label = if narrow { "Alone" } else { "Run alone" };
+    let button = Btn::new(label).quiet().name("Run this cell alone, on a fresh kernel (Ctrl+Shift+Enter)");
+    if button.disabled(reason.as_deref()).show(ui, theme).clicked() {
+        cx.send(Command::Run { alone: true });
+    }
+    let reason = cx.state.conflict.no_run(false);
+    let label = if narrow { "Run to here" } else { "Run up to here" };
+    let button =
+        Btn::new(label).icon("play").key("Ctrl Enter").name("Run this cell with all above it, on a fresh kernel");
+    if button.disabled(reason.as_deref()).show(ui, theme).clicked() {
+        cx.send(Command::Run { alone: false });
+    }
 }
 
 fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet: &Sheet, entry: &Entry, answer: &Answer) {
@@ -358,9 +373,9 @@ fn tints(
 /// How the last run went, below the text it ran.
 fn ran_line(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, answer: &Answer) {
     let theme = cx.theme;
-    let running = cx.state.conflict.running == Some(entry.at);
+    let running = cx.state.conflict.running.as_ref().filter(|r| r.at == entry.at);
     let ran = cx.state.conflict.runs.get(&entry.at);
-    if !running && ran.is_none() {
+    if running.is_none() && ran.is_none() {
         return;
     }
     let rect = ui.max_rect();
@@ -368,9 +383,10 @@ fn ran_line(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, answer: &Answer) {
     Frame::NONE.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.set_min_height(20.0);
-            if running {
+            if let Some(running) = running {
                 mark(ui, theme, Mark::Running, 14.0);
-                ui.label(theme.muted("Running the merged notebook up to here"));
+                let step = if running.stopping { "Stopping" } else { running.step.as_str() };
+                ui.add(egui::Label::new(theme.muted(step)).truncate());
                 return;
             }
             let Some(ran) = ran else { return };
@@ -378,7 +394,8 @@ fn ran_line(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, answer: &Answer) {
             match &ran.error {
                 None => {
                     mark(ui, theme, Mark::Success, 14.0);
-                    ui.label(theme.muted(format!("Ran on the merged notebook up to here in {}", duration_ms(ran.ms))));
+                    let how = if ran.alone { "alone" } else { "with all cells above it, as merged," };
+                    ui.label(theme.muted(format!("Ran {how} in {}", duration_ms(ran.ms))));
                 }
                 Some(error) => {
                     mark(ui, theme, Mark::Failed, 14.0);
@@ -401,7 +418,16 @@ pub(super) fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shee
         return;
     }
     let Some(answer) = cx.state.conflict.answer(entry).cloned() else { return };
-    let ran = cx.state.conflict.runs.get(&entry.at).filter(|r| r.reached).cloned();
+    let live = cx.state.conflict.running.as_ref().filter(|r| r.at == entry.at).and_then(|r| r.outputs.clone());
+    let ran = cx.state.conflict.runs.get(&entry.at).filter(|r| r.reached || live.is_none()).cloned();
+    if let Some(failed) = ran.as_ref().filter(|r| !r.reached) {
+        above_ui(ui, cx, view, failed);
+    }
+    let ran = ran.filter(|r| r.reached);
+    if let Some(outputs) = live {
+        live_ui(ui, cx, view, &outputs);
+        return;
+    }
     let gone = answer.cell.is_some_and(|t| entry.text(t).is_none());
     if gone || (ran.is_none() && !sheet.has_outputs(entry)) {
         return;
@@ -450,17 +476,67 @@ pub(super) fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shee
                     drawn(ui, cx, view, (place, 0), (view.outcome.revision, || raw.to_vec()))
                 }
             };
-            for act in acts {
-                match act {
-                    Act::Copy(text) => cx.send(shell::Command::Copy(text)),
-                    Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
-                    Act::GoToLine(_) => {}
-                }
-            }
+            send_acts(cx, acts);
             if let Some(error) = ran.as_ref().and_then(|r| r.error.as_ref()).filter(|_| fresh.is_none()) {
                 error_box(ui, theme, error, &[]);
             }
         });
+    });
+}
+
+fn send_acts(cx: &mut PageCx<'_>, acts: Vec<Act>) {
+    for act in acts {
+        match act {
+            Act::Copy(text) => cx.send(shell::Command::Copy(text)),
+            Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
+            Act::GoToLine(_) => {}
+        }
+    }
+}
+
+fn output_box(
+    ui: &mut Ui,
+    cx: &mut PageCx<'_>,
+    (state, title): (Mark, &str),
+    contents: impl FnOnce(&mut Ui, &mut PageCx<'_>),
+) {
+    let theme = cx.theme;
+    Frame::NONE.fill(theme.panel).stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 0.0;
+        Frame::NONE.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.set_min_height(24.0);
+                ui.label(theme.strong("Output"));
+                tag_mark(ui, theme, state, title);
+            });
+        });
+        let rect = ui.max_rect();
+        ui.painter().hline(rect.x_range(), ui.cursor().top(), theme.hairline());
+        Frame::NONE.inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            contents(ui, cx);
+        });
+    });
+}
+
+/// What the cell puts out while it runs.
+fn live_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, outputs: &[output::Output]) {
+    output_box(ui, cx, (Mark::Running, "Running"), |ui, cx| {
+        let acts = draw_outputs(ui, cx.theme, outputs, &mut view.ran, &mut view.pictures);
+        send_acts(cx, acts);
+    });
+}
+
+/// What a cell above put out, because of which the run did not reach this one.
+fn above_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, ran: &Ran) {
+    let title = ran.error.as_ref().map_or_else(|| "A cell above it failed".to_owned(), |e| e.what.clone());
+    output_box(ui, cx, (Mark::Failed, &title), |ui, cx| {
+        if let (Some(error), true) = (&ran.error, ran.outputs.is_empty()) {
+            error_box(ui, cx.theme, error, &[]);
+        }
+        let acts = draw_outputs(ui, cx.theme, &ran.outputs, &mut view.ran, &mut view.pictures);
+        send_acts(cx, acts);
     });
 }
 

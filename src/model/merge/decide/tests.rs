@@ -10,6 +10,7 @@ use super::{
 use crate::model::diff::tests::{Ids, Rng, cell as made, notebook as written};
 
 fn decided(plan: &Plan, pick: impl Fn(&Entry) -> Pick, notebook: Option<Take>) -> Vec<u8> {
+    let notebook = notebook.map(Keys::all).unwrap_or_default();
     let mut choices = Choices { notebook, ..Choices::default() };
     for entry in plan.entries.iter().filter(|e| e.is_conflict()) {
         let mut answer = Answer::new(entry);
@@ -76,7 +77,7 @@ fn a_text_written_by_hand_marks_the_output_as_old_and_a_run_makes_it_fresh() {
     answer.write("x = 2 + 3".into());
     let made = |answer: &Answer| {
         let cells = [(0, answer.choice(entry))].into();
-        whole(&plan.decide(&Choices { cells, notebook: None }).unwrap())
+        whole(&plan.decide(&Choices { cells, notebook: Keys::default() }).unwrap())
     };
     let by_hand = made(&answer);
     assert_eq!(by_hand["cells"][0]["source"], "x = 2 + 3");
@@ -114,7 +115,7 @@ fn what_merged_by_itself_can_be_written_anew() {
     assert!(answer.is_settled(&plan.entries[0]));
     answer.write("pass".into());
     let cells = [(0, answer.choice(&plan.entries[0]))].into();
-    assert_eq!(sources(&plan.decide(&Choices { cells, notebook: None }).unwrap()), ["pass", B]);
+    assert_eq!(sources(&plan.decide(&Choices { cells, notebook: Keys::default() }).unwrap()), ["pass", B]);
 }
 
 #[test]
@@ -131,13 +132,46 @@ fn metadata_and_what_stands_around_the_cells_follow_the_side() {
     assert_eq!(plan.notebook.len(), 1);
     assert_eq!(plan.notebook[0].key, "kernelspec.name");
     assert_eq!(plan.notebook[0].values, [Some("\"py\"".into()), Some("\"julia\"".into()), Some("\"r\"".into())]);
-    let keys = plan.metadata(&plan.entries[0]);
+    let keys = plan.entries[0].keys.clone();
     assert_eq!((keys.len(), keys[0].key.as_str()), (1, "deep.n"));
     assert_eq!(decided(&plan, |_| Pick::Local, Some(Take::Local)), ours);
     assert_eq!(decided(&plan, |_| Pick::Remote, Some(Take::Remote)), theirs);
     assert_eq!(decided(&plan, |_| Pick::Base, Some(Take::Base)), base);
-    let cells = [(0, Choice { metadata: Some(Take::Local), ..Choice::default() })].into();
-    let e = plan.decide(&Choices { cells, notebook: None }).unwrap_err();
+    // Each member is decided by itself, and what is left open is still asked.
+    let other = |n: u64, tag: &str, kernel: &str| {
+        let mut cell = code("a", A);
+        cell["metadata"] = json!({"a.b": n, "a": {"b": n, "c": tag}, "tags": ["x"]});
+        let kernel = json!({"kernelspec": {"name": kernel, "display_name": tag}});
+        serde_json::to_vec_pretty(&json!({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+            .unwrap()
+    };
+    let (base, ours, theirs) = (other(1, "one", "py"), other(2, "two", "julia"), other(3, "three", "r"));
+    let split = Plan::new(&base, &ours, &theirs).unwrap();
+    let paths: Vec<_> = split.entries[0].keys.iter().map(|k| k.path.as_str()).collect();
+    assert_eq!(paths, ["\"a.b\"", "a.b", "a.c"]);
+    let around: Vec<_> = split.notebook.iter().map(|k| (k.path.as_str(), k.key.as_str())).collect();
+    let names = [
+        ("metadata.kernelspec.display_name", "kernelspec.display_name"),
+        ("metadata.kernelspec.name", "kernelspec.name"),
+    ];
+    assert!(names.iter().all(|n| around.contains(n)) && around.len() == 2, "{around:?}");
+    let mut answer = Answer::new(&split.entries[0]);
+    answer.choose_key("\"a.b\"", Take::Local);
+    answer.choose_key("a.b", Take::Remote);
+    assert_eq!((answer.keys_open(&split.entries[0]), answer.missing(&split.entries[0]).len()), (1, 1));
+    let mut notebook = Keys::default();
+    notebook.choose("metadata.kernelspec.name", Take::Remote);
+    let mut choices = Choices { cells: [(0, answer.choice(&split.entries[0]))].into(), notebook };
+    let e = split.decide(&choices).unwrap_err();
+    assert!(e.what.contains("the notebook's metadata, cell 1"), "{e}");
+    answer.choose_key("a.c", Take::Base);
+    choices.cells = [(0, answer.choice(&split.entries[0]))].into();
+    choices.notebook.choose("metadata.kernelspec.display_name", Take::Local);
+    let made = whole(&split.decide(&choices).unwrap());
+    assert_eq!(made["cells"][0]["metadata"], json!({"a.b": 2, "a": {"b": 3, "c": "one"}, "tags": ["x"]}));
+    assert_eq!(made["metadata"]["kernelspec"], json!({"name": "r", "display_name": "two"}));
+    let cells = [(0, Choice { metadata: Keys::all(Take::Local), ..Choice::default() })].into();
+    let e = plan.decide(&Choices { cells, notebook: Keys::default() }).unwrap_err();
     assert!(e.what.contains("the notebook's metadata"), "{e}");
 }
 
@@ -154,7 +188,7 @@ fn a_cell_that_both_moved_stands_where_one_of_them_has_it() {
         [(Take::Local, [1, 2, 0, 3, 4, 5]), (Take::Remote, [1, 2, 3, 4, 5, 0]), (Take::Base, [0, 1, 2, 3, 4, 5])]
     {
         let cells = [(entry.at, Choice { place: Some(take), ..Choice::default() })].into();
-        let got = sources(&plan.decide(&Choices { cells, notebook: None }).unwrap());
+        let got = sources(&plan.decide(&Choices { cells, notebook: Keys::default() }).unwrap());
         assert_eq!(got, want.map(|i| all[i]), "{take:?}");
     }
 }
@@ -168,7 +202,7 @@ fn a_notebook_runs_up_to_a_cell() {
     let mut answer = Answer::new(&plan.entries[0]);
     answer.pick(&plan.entries[0], Pick::Remote);
     let cells: BTreeMap<usize, Choice> = [(1, answer.choice(&plan.entries[0]))].into();
-    let choices = Choices { cells, notebook: None };
+    let choices = Choices { cells, notebook: Keys::default() };
     let (bytes, at) = plan.decide_until(&choices, 1).unwrap();
     assert_eq!((sources(&bytes), at), (vec!["a = 1".to_owned(), "b = a + 2".to_owned()], 1));
     assert!(plan.decide_until(&choices, 3).unwrap_err().what.contains("cell 3"));
@@ -230,7 +264,7 @@ fn generated_merges_decided_either_way_hold_that_sides_text_and_no_marks() {
                     assert!(text.is_none_or(|t| got.iter().any(|g| g == t)), "seed {seed} {ids:?}");
                 }
                 // Taken whole in every conflict, the cell is that side's.
-                let mut choices = Choices { notebook: Some(take), ..Choices::default() };
+                let mut choices = Choices { notebook: Keys::all(take), ..Choices::default() };
                 for entry in plan.entries.iter().filter(|e| e.is_conflict()) {
                     let mut answer = Answer::new(entry);
                     answer.take_whole(entry, take);
