@@ -19,6 +19,8 @@ lacking() { printf 'CANNOT BE HAD: %s\n' "$*"; }
 debian_packages() {
   cat <<'LIST'
 git                 command -v git
+git-lfs             command -v git-lfs
+openssh-client      command -v ssh-keygen
 gcc                 command -v cc
 make                command -v make
 pkg-config          command -v pkg-config

@@ -8,6 +8,9 @@ mod kernel;
 mod nbdime;
 #[path = "slow/support.rs"]
 mod support;
+#[cfg(unix)]
+#[path = "slow/versions.rs"]
+mod versions;
 #[cfg(feature = "gui")]
 #[path = "slow/window.rs"]
 mod window;

@@ -22,6 +22,8 @@ mod notebook;
 mod output;
 #[path = "ui/pages.rs"]
 mod pages;
+#[path = "ui/past.rs"]
+mod past;
 #[path = "ui/quality.rs"]
 mod quality;
 #[path = "ui/review.rs"]

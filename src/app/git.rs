@@ -284,7 +284,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             }
         }
         Task::Commit { message, paths } => {
-            let result = Repo::open(&root).and_then(|repo| repo.commit(&message, &paths, cx));
+            let asks = work::asks(env, out);
+            let result = Repo::open(&root).and_then(|repo| repo.commit_asking(&message, &paths, asks.as_ref(), cx));
             out.send(Event::Committed(result, paths.len()));
         }
         Task::Init => {

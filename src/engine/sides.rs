@@ -145,6 +145,15 @@ impl Sides {
         }
     }
 
+    /// What a file holds on a side, to be looked at: where Git LFS keeps the content and it is not on this machine, what
+    /// git has in its place.
+    pub fn read_to_show(&self, rev: &Rev, path: &str) -> Result<Option<Vec<u8>>> {
+        match (rev, &self.repo) {
+            (Rev::Draft | Rev::Run(_) | Rev::File(_), _) | (_, None) => self.read(rev, path),
+            (rev, Some(repo)) => repo.read_to_show(rev, path),
+        }
+    }
+
     fn run(&self, id: &str) -> Result<Run> {
         self.store()?
             .run(&RunId::from(id))?

@@ -9,6 +9,7 @@ pub mod git;
 pub mod json;
 pub mod kernel;
 pub mod ledger;
+pub mod lfs;
 pub mod matrix;
 pub mod merge;
 pub mod names;

@@ -57,7 +57,7 @@ fn comparing(path: &str, old: Vec<u8>, new: Vec<u8>) -> Page {
     let diff = Arc::new(compare_files(path, Some(old.into()), Some(new.into())));
     let counts = review::Counts { added: 1, removed: 1, quiet: false, mark: 7 };
     let fresh = review::Fresh { diff, counts };
-    let event = Event::Diff { path: path.into(), base, compare, turn: 9, result: Box::new(Ok(fresh)) };
+    let event = Event::Diff { path: path.into(), base, compare, turn: 1, result: Box::new(Ok(fresh)) };
     review::event(&mut state, event, &cx);
     Page { state, theme: Theme::dark(), view: View::default(), sent: Vec::new(), dialog: false }
 }

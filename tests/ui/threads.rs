@@ -22,7 +22,7 @@ use egui_kittest::{Harness, kittest::Queryable};
 
 use crate::support::{self, Stage, stage, stage_with};
 
-fn notebook(sources: &[String]) -> Vec<u8> {
+pub fn notebook(sources: &[String]) -> Vec<u8> {
     let cells: Vec<_> = sources
         .iter()
         .map(|s| serde_json::json!({"cell_type": "code", "source": s, "metadata": {}, "outputs": [], "execution_count": 1}))
@@ -31,7 +31,7 @@ fn notebook(sources: &[String]) -> Vec<u8> {
 }
 
 /// The review page on one file; the ledger is read and empty, git knows Ines Duarte.
-fn reviewing(path: &str, old: Vec<u8>, new: Vec<u8>) -> AppState {
+pub fn reviewing(path: &str, old: Vec<u8>, new: Vec<u8>) -> AppState {
     let clock = FixedClock(support::morning());
     let cx = Cx { clock: &clock };
     let mut state = AppState::default();
@@ -64,7 +64,7 @@ fn reviewing(path: &str, old: Vec<u8>, new: Vec<u8>) -> AppState {
     let counts = review::Counts { added: 1, removed: 1, quiet: false, mark: 7 };
     let result = Box::new(Ok(review::Fresh { diff, counts }));
     let effects =
-        review::event(&mut state, review::Event::Diff { path: path.into(), base, compare, turn: 9, result }, &cx);
+        review::event(&mut state, review::Event::Diff { path: path.into(), base, compare, turn: 1, result }, &cx);
     carry_out(&mut state, effects);
     state
 }
@@ -101,7 +101,7 @@ fn type_text(h: &mut Harness<'_, Stage>, text: &str) {
     }
 }
 
-fn cells(count: usize) -> Vec<String> {
+pub fn cells(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("step_{n} = run({n})\nprint(step_{n})")).collect()
 }
 
@@ -263,4 +263,64 @@ fn many_threads_in_a_big_comparison_cost_nothing_while_scrolling() {
     let (without, with) = (frames(0), frames(300));
     println!("median frame: {without:?} without, {with:?} with 300 threads");
     assert!(with < without * 4, "{with:?} against {without:?}");
+}
+
+#[test]
+fn the_whole_review_is_counted_and_approved_at_one_place() {
+    let mut h = stage(two_changes());
+    settle(&mut h);
+    h.get_by_label("0 of 2 approved");
+    h.get_by_label("Approve all").click();
+    settle(&mut h);
+    let all = |back: bool, h: &Harness<'_, Stage>| {
+        let command = if back { threads::Command::WithdrawAll } else { threads::Command::ApproveAll };
+        h.state().sent.contains(&review::Command::Talk(command).into())
+    };
+    assert!(all(false, &h) && !all(true, &h));
+    // The arrow beside Approve says the same, by keys as well.
+    h.get_by_label("Approve more").focus();
+    h.run_steps(2);
+    press(&mut h, Key::Enter);
+    assert!(h.get_all_by_label("Approve 2 changed cells").count() > 1, "the button and the entry");
+    h.get_by_label("0 of 2 approved, in 1 file");
+    h.get_all_by_label("Approve the whole review").next().unwrap().click();
+    settle(&mut h);
+    assert!(h.query_by_label("Approve the whole review").is_none(), "the menu closes");
+    h.key_press_modifiers(Modifiers::SHIFT, Key::A);
+    settle(&mut h);
+    h.get_by_label("2 of 2 approved");
+    h.get_by_label("Take back").click();
+    settle(&mut h);
+    assert!(all(true, &h));
+}
+
+#[test]
+fn the_changes_of_a_text_are_discarded_one_by_one() {
+    let lines = |edit: &str| -> String {
+        (0..20).map(|n| if n == 3 { format!("{edit}\n") } else { format!("line {n}\n") }).collect()
+    };
+    let (old, new) = (lines("a = 1"), lines("a = 2") + "more\n");
+    let mut h = stage(reviewing("q.sql", old.into_bytes(), new.into_bytes()));
+    settle(&mut h);
+    h.get_by_label("Discard the change at line 4 (Delete)").click();
+    settle(&mut h);
+    assert!(h.state().sent.contains(&review::Command::Discard(Some(3)).into()));
+    h.get_by_label("Discard the change at line 21 (Delete)");
+    assert_eq!(h.query_all_by_label_contains("Discard the change at").count(), 2);
+    press(&mut h, Key::U);
+    assert_eq!(h.query_all_by_label_contains("Discard the change at").count(), 2, "below each other too");
+}
+
+#[test]
+fn a_comparison_that_has_become_old_says_its_age_once_that_lasts() {
+    let mut h = stage(two_changes());
+    settle(&mut h);
+    let clock = FixedClock(support::morning());
+    let state = &mut h.state_mut().state;
+    let again = review::files_changed(state, &["a.ipynb".to_owned()], &Cx { clock: &clock });
+    assert!(!again.is_empty() && state.review.is_behind());
+    assert!(h.query_by_label_contains("has changed since").is_none(), "nothing flickers");
+    h.run_steps(12);
+    h.get_by_label_contains("a.ipynb has changed since: this comparison is 1 s old, and is being made again");
+    h.get_by_label_contains("Cell 2");
 }

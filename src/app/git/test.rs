@@ -313,6 +313,17 @@ fn push_and_pull_between_two_clones_and_a_refused_push_leads_to_the_pull() {
     act(&mut host, Work::Create { name: "fix".into(), from: String::new(), switch: true });
     act(&mut host, Work::Push);
     assert_eq!(host.state.git.status.upstream.as_deref(), Some("origin/fix"), "{}", said(&host));
+    // A failure offers to try again, and its notice goes once that is done.
+    let gone = world.path("away.git");
+    fs::rename(world.path("origin.git"), &gone).unwrap();
+    act(&mut host, Work::Fetch);
+    let failed =
+        |host: &Host| host.state.notices.shown.iter().rfind(|n| n.title.starts_with("Could not fetch")).cloned();
+    let again = failed(&host).unwrap().action.unwrap();
+    assert_eq!(again.0, "Try again");
+    fs::rename(&gone, world.path("origin.git")).unwrap();
+    act(&mut host, *again.1);
+    assert!(failed(&host).is_none() && host.state.git.work.error.is_none(), "{}", said(&host));
     git(&a, &["remote", "remove", "origin"]);
     act(&mut host, super::Command::Refresh);
     act(&mut host, Work::Push);

@@ -9,7 +9,7 @@ use crate::{
     base::{Error, Result, fsx, ids::RunId, job::JobCtx},
     engine::{sides::executed, store::RunQuery, workspace::diff_rules},
     model::{
-        diff::{Document, is_notebook},
+        diff::{Document, Rules, is_notebook},
         git::Rev,
         matrix::{self, Matrix},
         review::CellAnchor,
@@ -98,8 +98,14 @@ pub fn read(env: &Env, path: &str, cx: &JobCtx) -> Result<Grid> {
     docs.reverse();
     let rules = diff_rules(&root).unwrap_or_default();
     cx.check()?;
-    let matrix = matrix::build(&docs, &rules);
-    Ok(Grid { path: path.to_owned(), columns, matrix, docs, older })
+    Ok(Grid { older, ..Grid::new(path, columns, docs, &rules) })
+}
+
+impl Grid {
+    /// Compares what the runs of a notebook kept, oldest first.
+    pub fn new(path: &str, columns: Vec<Column>, docs: Vec<Arc<Document>>, rules: &Rules) -> Self {
+        Self { path: path.to_owned(), columns, matrix: matrix::build(&docs, rules), docs, older: 0 }
+    }
 }
 
 /// Shows the runs of the notebook in front, or the comparison again.

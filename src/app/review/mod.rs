@@ -6,7 +6,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{AppState, Cx, Effect, Job, Policy, action::Action, settings, shell::Page};
+use super::{AppState, Cx, Effect, Job, Policy, settings, shell::Page};
 use crate::{
     base::{Error, Result},
     model::{
@@ -16,6 +16,7 @@ use crate::{
 };
 
 pub mod matrix;
+mod offers;
 pub mod past;
 mod task;
 #[cfg(test)]
@@ -23,10 +24,14 @@ mod test;
 pub mod threads;
 mod view;
 
+pub use offers::actions;
 pub use task::{mark, run};
 pub use threads::{Talk, ledger_changed};
 use view::view;
 pub use view::{Look, PairKey, Views};
+
+/// Listed files whose lines are counted.
+const COUNTED: usize = 500;
 
 /// How a comparison is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -297,6 +302,7 @@ pub enum Event {
     Counts {
         path: String,
         counts: Counts,
+        tally: threads::Tally,
         base: Rev,
         compare: Rev,
     },
@@ -362,6 +368,7 @@ pub enum Task {
         compare: Rev,
         from: Rev,
         files: Vec<ChangedFile>,
+        approvals: Arc<Vec<crate::model::review::Approval>>,
     },
     /// Compares a file; then, if asked, lists all that differ.
     Diff {
@@ -424,6 +431,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             review.since_parted = on;
             review.asked = true;
             review.counts.clear();
+            review.talk.tally.clear();
             return load(state);
         }
         Command::Select(path) => return select(state, path),
@@ -485,6 +493,7 @@ fn set_sides(state: &mut AppState, base: Rev, compare: Rev, path: Option<String>
         review.files = ChangedFiles::default();
         review.commits.clear();
         review.counts.clear();
+        review.talk.tally.clear();
         review.parted = None;
         review.both = false;
         review.shown = None;
@@ -528,7 +537,7 @@ fn select(state: &mut AppState, path: String) -> Vec<Effect> {
     if review.path.as_deref() != Some(path.as_str()) {
         // Left before it was compared, it is counted like the others.
         let left = review.file().filter(|f| !review.counts.contains_key(&f.path)).cloned();
-        effects = count(review, "review.counts.left", left.into_iter().collect());
+        effects = count(review, "review.counts.left", left.into_iter().collect(), Policy::Replace);
         review.path = Some(path);
         reset_file(review);
         effects.extend(matrix::follow(review));
@@ -662,8 +671,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             state.review.found = Some((query, commits));
             Vec::new()
         }
-        Event::Counts { path, counts, base, compare } => {
+        Event::Counts { path, counts, tally, base, compare } => {
             if base == state.review.base && compare == state.review.compare {
+                state.review.talk.tally.insert(path.clone(), tally);
                 state.review.counts.insert(path, counts);
             }
             Vec::new()
@@ -732,6 +742,8 @@ fn listed_event(state: &mut AppState, listed: Listed) -> Vec<Effect> {
     review.commits = listed.commits;
     review.parted = listed.parted;
     review.both = listed.both;
+    let State { files, talk, .. } = review;
+    talk.tally.retain(|path, _| files.files.iter().any(|f| f.path == *path));
     let gone = review.path.as_ref().is_some_and(|p| !review.files.files.iter().any(|f| f.path == *p));
     if std::mem::take(&mut review.loose) && gone {
         review.path = None;
@@ -747,8 +759,8 @@ fn listed_event(state: &mut AppState, listed: Listed) -> Vec<Effect> {
     // The file in front is counted when it is compared.
     let front = review.path.as_deref();
     let files: Vec<_> =
-        review.files.files.iter().take(500).filter(|f| Some(f.path.as_str()) != front).cloned().collect();
-    let mut effects = count(review, "review.counts", files);
+        review.files.files.iter().take(COUNTED).filter(|f| Some(f.path.as_str()) != front).cloned().collect();
+    let mut effects = count(review, "review.counts", files, Policy::Replace);
     let under_way = std::mem::take(&mut review.early) && review.file().is_none_or(|f| f.old_path.is_none());
     if !under_way {
         effects.extend(load_file(state));
@@ -756,12 +768,13 @@ fn listed_event(state: &mut AppState, listed: Listed) -> Vec<Effect> {
     effects
 }
 
-fn count(review: &State, job: &str, files: Vec<ChangedFile>) -> Vec<Effect> {
+fn count(review: &State, job: &str, files: Vec<ChangedFile>, policy: Policy) -> Vec<Effect> {
     if files.is_empty() {
         return Vec::new();
     }
     let (base, compare, from) = (review.base.clone(), review.compare.clone(), from(review));
-    vec![Job::cpu(job, Task::Counts { base, compare, from, files }).start()]
+    let task = Task::Counts { base, compare, from, files, approvals: review.talk.approvals.clone() };
+    vec![Job::cpu(job, task).policy(policy).start()]
 }
 
 fn diff_event(review: &mut State, path: String, fresh: Fresh, at: Timestamp) {
@@ -811,49 +824,4 @@ pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Ef
         return load_file(state);
     }
     if review.wanted && paths.is_empty() { load(state) } else { Vec::new() }
-}
-
-/// What the palette offers from here.
-pub fn actions(state: &AppState) -> Vec<Action> {
-    if state.workspace.root.is_none() {
-        return Vec::new();
-    }
-    let in_repo = state.git.status.in_repository();
-    let reason = "The folder is not a git repository";
-    let working = |path: Option<String>| Command::Show { base: Rev::head(), compare: Rev::WorkingTree, path };
-    let mut all = vec![
-        Action::new("Review", "Compare the working tree with the last commit", working(None))
-            .icon("git-compare")
-            .only_if(in_repo, reason),
-    ];
-    if let Some(path) = current_path(state) {
-        all.push(
-            Action::new("Review", "Compare with the last commit, and show the history", working(Some(path.clone())))
-                .icon("history")
-                .detail(path)
-                .only_if(in_repo, reason),
-        );
-    }
-    let current = state.git.status.head.label();
-    for branch in state.git.refs.iter().filter(|r| !r.current).take(20) {
-        let show = Command::Show { base: Rev::At(branch.name.clone()), compare: Rev::At(current.clone()), path: None };
-        all.push(Action::new("Review", format!("Compare {} with {current}", branch.name), show).icon("git-branch"));
-    }
-    if state.shell.page == Page::Review && state.review.shown.is_some() {
-        all.push(Action::new("Review", "Next change", Command::Next).icon("arrow-down").key("N"));
-        all.push(Action::new("Review", "Previous change", Command::Previous).icon("arrow-up").key("P"));
-        all.push(Action::new("Review", "Mark as viewed, or not", Command::ToggleViewed(None)).icon("check").key("V"));
-    }
-    threads::actions(state, &mut all);
-    past::actions(state, &mut all);
-    matrix::actions(state, &mut all);
-    all
-}
-
-/// The file of the page in front.
-fn current_path(state: &AppState) -> Option<String> {
-    match state.shell.page {
-        Page::Review => state.review.path.clone(),
-        _ => None,
-    }
 }

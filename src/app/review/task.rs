@@ -1,7 +1,7 @@
 //! What the review page has done away from the window's thread.
 use std::{path::Path, sync::Arc};
 
-use super::{Counts, Event, Fresh, Listed, Task, view::key_of};
+use super::{Counts, Event, Fresh, Listed, Task, threads::Tally, view::key_of};
 use crate::{
     app::{Env, Out},
     base::{Result, job::JobCtx},
@@ -25,7 +25,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     let root = env.root()?;
     match task {
         Task::Files { base, compare, parted } => listed(&root, base, compare, parted, cx, out),
-        Task::Counts { base, compare, from, files } => {
+        Task::Counts { base, compare, from, files, approvals } => {
             let repo = Sides::open(&root)?;
             let rules = diff_rules(&root).unwrap_or_default();
             for file in files {
@@ -39,7 +39,9 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 let mark = mark(old.as_deref(), new.as_deref());
                 let diff = compare_files_by(&file.path, old, new, &rules);
                 let counts = counts(&diff, mark);
-                out.send(Event::Counts { path: file.path, counts, base: base.clone(), compare: compare.clone() });
+                let tally = Tally::of(&file.path, diff, &approvals);
+                let (base, compare) = (base.clone(), compare.clone());
+                out.send(Event::Counts { path: file.path, counts, tally, base, compare });
             }
         }
         Task::Diff { base, compare, from, file, list, turn } => {
@@ -153,7 +155,7 @@ pub(super) fn sides(repo: &Sides, from: &Rev, compare: &Rev, file: &ChangedFile)
 }
 
 fn side(repo: &Sides, rev: &Rev, path: &str) -> Result<Side> {
-    let bytes = repo.read(rev, path)?;
+    let bytes = repo.read_to_show(rev, path)?;
     // A notebook that git's marks tear is shown as its versions merge: cells instead of lines of JSON.
     let whole = |b: &[u8]| repo.repo().ok().filter(|_| *rev == Rev::WorkingTree)?.untorn(path, b);
     Ok(bytes.map(|b| whole(&b).map_or_else(|| Bytes::from(b), Bytes::from)))

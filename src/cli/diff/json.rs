@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::Compared;
 use crate::model::{
     diff::{
-        CellChange, CellDiff, CellView, FileShape, ImageDiff, Link, NotebookDiff, OutputDetail, OutputDiff, Picture,
-        TableDiff,
+        CellChange, CellDiff, CellView, FileShape, ImageDiff, Kept, Link, NotebookDiff, OutputDetail, OutputDiff,
+        Picture, TableDiff,
     },
     patch::Patch,
     textdiff::{RowKind, Stretch, TextDiff},
@@ -30,6 +30,10 @@ pub(super) fn file(file: &Compared) -> Value {
             json!({ "kind": "image", "image": image(old.as_deref(), new.as_deref()) })
         }
         FileShape::Binary { old, new, .. } => json!({ "kind": "binary", "bytes": { "old": old, "new": new } }),
+        FileShape::Kept { old, new } => {
+            let size = |s: &Option<Kept>| s.as_ref().map(Kept::size);
+            json!({ "kind": "kept", "bytes": { "old": size(old), "new": size(new) } })
+        }
         FileShape::Missing => json!({ "kind": "missing" }),
     };
     if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {

@@ -6,7 +6,7 @@ use crate::{
     base::text::{count, shorten, visible},
     model::{
         diff::{
-            CellChange, CellDiff, CellView, FileShape, ImageDiff, Link, NotebookDiff, OutputChange, OutputDetail,
+            CellChange, CellDiff, CellView, FileShape, ImageDiff, Kept, Link, NotebookDiff, OutputChange, OutputDetail,
             OutputDiff, Picture, TableDiff,
         },
         textdiff::{Row, RowKind, Stretch, TextDiff},
@@ -45,6 +45,10 @@ pub(super) fn file(file: &Compared, context: usize, colour: bool) -> Vec<String>
         FileShape::Binary { old, new, .. } => {
             let size = |s: &Option<u64>| s.map_or("none".to_owned(), |s| format!("{s} bytes"));
             pen.put("", &format!("  binary: {} became {}", size(old), size(new)));
+        }
+        FileShape::Kept { old, new } => {
+            let words = |s: &Option<Kept>| s.as_ref().map_or("none".to_owned(), Kept::words);
+            pen.put("", &format!("  kept by Git LFS: {} became {}", words(old), words(new)));
         }
         FileShape::Missing => {}
     }

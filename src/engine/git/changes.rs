@@ -6,11 +6,11 @@ use git2::{Delta, DiffOptions};
 use super::{GitContext, MAX_FILES, Repo};
 use crate::{
     base::{Error, Result, fsx, job::JobCtx},
-    model::git::{Change, ChangedFile, ChangedFiles, Rev},
+    model::{
+        git::{Change, ChangedFile, ChangedFiles, Rev},
+        lfs::Pointer,
+    },
 };
-
-/// First line of a file that Git LFS keeps elsewhere.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 
 /// Largest sum of new files that is searched for renames.
 const RENAME_BYTES: u64 = 64_000_000;
@@ -91,11 +91,18 @@ impl Repo {
     /// What a file holds on one side; none when it does not exist there. A file that Git LFS keeps elsewhere is
     /// read from its local store.
     pub fn read(&self, rev: &Rev, path: &str) -> Result<Option<Vec<u8>>> {
-        let inside = fsx::inside(&self.root, path)?;
+        match rev {
+            Rev::WorkingTree => read_work_file(&fsx::inside(&self.root, path)?),
+            _ => self.raw(rev, path)?.map(|content| self.out_of_lfs(path, &content)).transpose(),
+        }
+    }
+
+    /// What git has stored for a file.
+    fn raw(&self, rev: &Rev, path: &str) -> Result<Option<Vec<u8>>> {
+        fsx::inside(&self.root, path)?;
         match rev {
             Rev::Empty => Ok(None),
-            Rev::WorkingTree => read_work_file(&inside),
-            Rev::Draft | Rev::Run(_) | Rev::File(_) => Err(super::not_in_git(rev)),
+            Rev::WorkingTree | Rev::Draft | Rev::Run(_) | Rev::File(_) => Err(super::not_in_git(rev)),
             Rev::Index => {
                 let entry = self.index()?.get_path(Path::new(&self.inner(path)), 0);
                 entry.map(|e| self.blob(e.id, path, rev)).transpose()
@@ -125,7 +132,7 @@ impl Repo {
 
     fn blob(&self, id: git2::Oid, path: &str, rev: &Rev) -> Result<Vec<u8>> {
         let blob = self.git.find_blob(id).git(|| format!("Could not read {path} at {rev}"))?;
-        self.out_of_lfs(path, blob.content())
+        Ok(blob.content().to_vec())
     }
 
     fn fresh_of_stash(&self, id: &str) -> Option<git2::Tree<'_>> {
@@ -149,22 +156,41 @@ impl Repo {
     }
 
     pub(super) fn out_of_lfs(&self, path: &str, content: &[u8]) -> Result<Vec<u8>> {
-        if content.len() > 1_024 || !content.starts_with(LFS_POINTER) {
-            return Ok(content.to_vec());
-        }
-        let text = String::from_utf8_lossy(content);
-        let oid = text.lines().find_map(|l| l.strip_prefix("oid sha256:")).filter(|o| o.len() == 64 && o.is_ascii());
-        let Some(oid) = oid else { return Ok(content.to_vec()) };
-        let (a, b) = (oid.get(..2).unwrap_or_default(), oid.get(2..4).unwrap_or_default());
-        let file = self.git.commondir().join("lfs/objects").join(a).join(b).join(oid);
-        match fs::read(&file) {
-            Ok(bytes) => Ok(bytes),
-            Err(e) if e.kind() == ErrorKind::NotFound => {
+        match self.stored(content)? {
+            None => Ok(content.to_vec()),
+            Some((_, Some(bytes))) => Ok(bytes),
+            Some((pointer, None)) => {
                 Err(Error::user(format!("This version of {path} is kept by Git LFS and is not on this machine"))
+                    .because_of(pointer.words())
                     .hint("Fetch it with: git lfs fetch"))
             }
+        }
+    }
+
+    /// What Git LFS keeps in place of this content, if it does; the bytes where they are on this machine.
+    fn stored(&self, content: &[u8]) -> Result<Option<(Pointer, Option<Vec<u8>>)>> {
+        let Some(pointer) = Pointer::read(content) else { return Ok(None) };
+        let (a, b) = (pointer.oid.get(..2).unwrap_or_default(), pointer.oid.get(2..4).unwrap_or_default());
+        let file = self.git.commondir().join("lfs/objects").join(a).join(b).join(&pointer.oid);
+        match fs::read(&file) {
+            Ok(bytes) => Ok(Some((pointer, Some(bytes)))),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Some((pointer, None))),
             Err(e) => Err(Error::io(format!("Could not read {}", file.display())).because(&e)),
         }
+    }
+
+    /// What a file holds on one side, to be looked at: where Git LFS keeps the content and it is not on this machine, what
+    /// git has in its place.
+    pub fn read_to_show(&self, rev: &Rev, path: &str) -> Result<Option<Vec<u8>>> {
+        let content = match rev {
+            Rev::WorkingTree => self.read(rev, path)?,
+            _ => self.raw(rev, path)?,
+        };
+        let Some(content) = content else { return Ok(None) };
+        Ok(Some(match self.stored(&content)? {
+            Some((_, Some(bytes))) => bytes,
+            _ => content,
+        }))
     }
 }
 

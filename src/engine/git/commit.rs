@@ -3,7 +3,7 @@ use std::{fs, io::Write, path::Path};
 
 use git2::{ErrorCode, Index, IndexEntry};
 
-use super::{GitContext, Repo, command, wrap};
+use super::{Asks, GitContext, Repo, command, refusal::refusal, wrap};
 use crate::{
     base::{Error, Result, error::Context, job::JobCtx},
     model::git::{CommitInfo, Head, Underway},
@@ -14,7 +14,7 @@ impl Repo {
     pub fn stage(&self, paths: &[String], cx: &JobCtx) -> Result<()> {
         self.need_work_tree()?;
         if !self.commit_runs_filters(paths).is_empty() {
-            return self.git_command(&["add", "--all"], paths, cx).map(drop);
+            return self.git_command(&["add", "--all"], paths, None, cx).map(drop);
         }
         let mut index = self.index()?;
         for path in paths {
@@ -52,6 +52,17 @@ impl Repo {
     /// Commits the present state of these files and of no others, whatever else is staged. Hooks, filters and
     /// signing run as `git commit` runs them.
     pub fn commit(&self, message: &str, paths: &[String], cx: &JobCtx) -> Result<CommitInfo> {
+        self.commit_asking(message, paths, None, cx)
+    }
+
+    /// The same, with somebody who unlocks a signing key.
+    pub fn commit_asking(
+        &self,
+        message: &str,
+        paths: &[String],
+        asks: Option<&Asks>,
+        cx: &JobCtx,
+    ) -> Result<CommitInfo> {
         self.need_work_tree()?;
         let message = git2::message_prettify(message.trim(), None).git(|| "The message cannot be used".into())?;
         if message.trim().is_empty() {
@@ -65,14 +76,14 @@ impl Repo {
         self.need_author()?;
         match self.underway() {
             Underway::Nothing | Underway::Bisect => {}
-            Underway::Merge => return self.commit_merge(&message, &paths, cx),
+            Underway::Merge => return self.commit_merge(&message, &paths, asks, cx),
             other => {
                 return Err(Error::user(format!("A {} is underway here", other.word()))
                     .hint("Finish or abort it on the command line, then commit"));
             }
         }
         if !self.commit_runs(paths.iter().map(String::as_str)).is_empty() {
-            return self.commit_by_command(&message, &paths, cx);
+            return self.commit_by_command(&message, &paths, asks, cx);
         }
         self.stage(&paths, cx)?;
         let tree = self.tree_with(&paths)?;
@@ -114,7 +125,7 @@ impl Repo {
     }
 
     /// A merge is committed whole: git knows no commit of a part of it.
-    fn commit_merge(&self, message: &str, paths: &[String], cx: &JobCtx) -> Result<CommitInfo> {
+    fn commit_merge(&self, message: &str, paths: &[String], asks: Option<&Asks>, cx: &JobCtx) -> Result<CommitInfo> {
         if !paths.is_empty() {
             self.stage(paths, cx)?;
         }
@@ -122,10 +133,16 @@ impl Repo {
             return Err(Error::user("Some files still have conflicts")
                 .hint("Decide them, then commit; git commits a merge as a whole"));
         }
-        self.run_commit(message, &["commit"], &[], cx)
+        self.run_commit(message, &["commit"], &[], asks, cx)
     }
 
-    fn commit_by_command(&self, message: &str, paths: &[String], cx: &JobCtx) -> Result<CommitInfo> {
+    fn commit_by_command(
+        &self,
+        message: &str,
+        paths: &[String],
+        asks: Option<&Asks>,
+        cx: &JobCtx,
+    ) -> Result<CommitInfo> {
         // `commit --only` refuses paths that git does not know, so new files are added first, and taken back if
         // a hook says no.
         let index = self.index()?;
@@ -134,30 +151,37 @@ impl Repo {
         let present: Vec<String> =
             fresh.iter().filter(|p| fs::symlink_metadata(self.root.join(p)).is_ok()).cloned().collect();
         if !present.is_empty() {
-            self.git_command(&["add", "--force"], &present, cx)?;
+            self.git_command(&["add", "--force"], &present, None, cx)?;
         }
         // A deletion that is staged already is unknown to the index, but known to the last commit.
-        let result = self.run_commit(message, &["commit", "--only"], paths, cx);
+        let result = self.run_commit(message, &["commit", "--only"], paths, asks, cx);
         if result.is_err() && !present.is_empty() {
             let _ = self.unstage(&present);
         }
         result
     }
 
-    fn run_commit(&self, message: &str, words: &[&str], paths: &[String], cx: &JobCtx) -> Result<CommitInfo> {
+    fn run_commit(
+        &self,
+        message: &str,
+        words: &[&str],
+        paths: &[String],
+        asks: Option<&Asks>,
+        cx: &JobCtx,
+    ) -> Result<CommitInfo> {
         let mut file = tempfile::NamedTempFile::new().io(|| "Could not write the message to a file".into())?;
         file.write_all(message.as_bytes()).io(|| "Could not write the message to a file".into())?;
         let name = file.path().to_string_lossy().into_owned();
         let mut words = words.to_vec();
         words.extend(["--quiet", "--cleanup=whitespace", "-F", &name]);
-        self.git_command(&words, paths, cx)?;
+        self.git_command(&words, paths, asks, cx)?;
         let commit = self.commit_at("HEAD")?.ok_or_else(|| Error::bug("git committed, but HEAD has no commit"))?;
         self.info(&commit)
     }
 
     /// Runs the git command in the working tree; the paths go in on stdin, so that any number and any letter is
     /// safe. Gives what it printed.
-    fn git_command(&self, words: &[&str], paths: &[String], cx: &JobCtx) -> Result<String> {
+    fn git_command(&self, words: &[&str], paths: &[String], asks: Option<&Asks>, cx: &JobCtx) -> Result<String> {
         let work = self.git.workdir().ok_or_else(bare)?;
         let mut all = vec!["--literal-pathspecs"];
         all.extend(words);
@@ -167,7 +191,7 @@ impl Repo {
             list.extend(paths.iter().flat_map(|p| [self.inner(p).as_bytes(), b"\0"].concat()));
         }
         let because = "this commit has hooks, filters or a signature, which git itself must run";
-        let answer = command::run(work, &all, &list, because, cx)?;
+        let answer = command::Call::new(work, &all, because).input(&list).asks(asks).run(cx)?;
         if answer.ok {
             return Ok(answer.out);
         }
@@ -176,7 +200,8 @@ impl Repo {
             return Err(nothing_to_commit());
         }
         let what = if words.first() == Some(&"commit") { "git refused the commit" } else { "git refused" };
-        Err(Error::user(what).because_of(said).hint("Mend what it names, then try again"))
+        let error = refusal(what, &answer);
+        Err(if error.hint.is_some() { error } else { error.hint("Mend what it names, then try again") })
     }
 
     /// Files that take part in a rename bring their old name, so that the deletion is committed too.

@@ -33,7 +33,14 @@ const LOCAL: &[Known] = &[
         "Install what is named (for large files: git-lfs), then try again",
     ),
     (
-        &["gpg failed to sign", "failed to sign the data", "Couldn't load public key", "No private key found"],
+        &[
+            "gpg failed to sign",
+            "failed to sign the data",
+            "Couldn't load public key",
+            "No private key found",
+            "incorrect passphrase supplied",
+            "failed to write commit object",
+        ],
         "The commit could not be signed",
         "Unlock your key once (gpg --sign, or ssh-add), or look at user.signingKey and gpg.format",
     ),

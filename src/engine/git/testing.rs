@@ -56,18 +56,6 @@ pub fn save(repo: &Repo, path: &str, text: &str, message: &str) -> String {
     repo.commit(message, &[path.to_owned()], &JobCtx::detached()).unwrap().id
 }
 
-/// True when a tool that a test needs is there. A machine without it must say so: the test fails by name unless
-/// `ANDON_TESTS_WITHOUT` names the tool.
-#[track_caller]
-pub fn has(tool: &str, words: &[&str]) -> bool {
-    let runs = Command::new(words[0]).args(&words[1..]).output().is_ok_and(|o| o.status.success());
-    if !runs {
-        let waived = std::env::var("ANDON_TESTS_WITHOUT").is_ok_and(|v| v.split(',').any(|t| t == tool));
-        assert!(waived, "{tool} is missing: run .ci/test, which installs it, or set ANDON_TESTS_WITHOUT={tool}");
-    }
-    runs
-}
-
 /// A bare repository on disk, and clones of it.
 pub struct World {
     pub dir: tempfile::TempDir,

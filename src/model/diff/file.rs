@@ -6,6 +6,7 @@ use crate::{
     base::{Result, fsx::hash, text},
     model::{
         json::Bytes,
+        lfs::Pointer,
         output::{MAX_SIDE, Pixels, decode, size_of},
         textdiff::TextDiff,
     },
@@ -58,8 +59,41 @@ pub enum FileShape {
         new: Option<u64>,
         same: bool,
     },
+    /// Git LFS keeps the content of a side, and it is not on this machine.
+    Kept {
+        old: Option<Kept>,
+        new: Option<Kept>,
+    },
     /// Neither side has the file.
     Missing,
+}
+
+/// A side of a file that Git LFS keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    Elsewhere(Pointer),
+    /// The content is here, of this size.
+    Here(u64),
+}
+
+impl Kept {
+    fn of(bytes: &Bytes) -> Self {
+        Pointer::read(bytes).map_or(Self::Here(bytes.len() as u64), Self::Elsewhere)
+    }
+    /// `12.3 MB, sha256 1a2b3c4d5e6f, not on this machine`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Elsewhere(pointer) => format!("{}, not on this machine", pointer.words()),
+            Self::Here(size) => format!("{}, on this machine", text::bytes(*size)),
+        }
+    }
+    /// Bytes of the content.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Elsewhere(pointer) => pointer.size,
+            Self::Here(size) => *size,
+        }
+    }
 }
 
 /// The comparison of one file.
@@ -89,6 +123,7 @@ impl FileDiff {
             FileShape::Text(t) => t.is_same(),
             FileShape::Image { .. } => self.same_bytes || self.same_picture,
             FileShape::Binary { same, .. } => *same,
+            FileShape::Kept { old, new } => old == new,
             FileShape::Missing => true,
         }
     }
@@ -113,6 +148,10 @@ pub fn compare_files(path: &str, old: Option<Bytes>, new: Option<Bytes>) -> File
 pub fn compare_files_by(path: &str, old: Option<Bytes>, new: Option<Bytes>, rules: &Rules) -> FileDiff {
     let same_bytes = old == new;
     let mut note = None;
+    if [&old, &new].into_iter().flatten().any(|side| Pointer::read(side).is_some()) {
+        let shape = FileShape::Kept { old: old.as_ref().map(Kept::of), new: new.as_ref().map(Kept::of) };
+        return FileDiff { shape, note, same_bytes, same_picture: false };
+    }
     if is_notebook(path) && (old.is_some() || new.is_some()) {
         match notebook(path, old.clone(), new.clone(), rules) {
             Ok(diff) => {

@@ -26,7 +26,7 @@ use serde::Serialize;
 pub use chart::{ChartDiff, ChartPart};
 pub use document::{CellType, CellView, Document, OutputView};
 pub(in crate::model) use document::{Form, VOLATILE_CELL, VOLATILE_NOTEBOOK, canonical};
-pub use file::{FileDiff, FileShape, Picture, compare_files, compare_files_by, is_notebook};
+pub use file::{FileDiff, FileShape, Kept, Picture, compare_files, compare_files_by, is_notebook};
 pub use image::{Fit, Heat, ImageDiff, ImageView, Region, SHOWN_SIDE, SSIM_PIXELS};
 pub use noise::{Noise, Rules};
 pub use number::{Delta, Metric};

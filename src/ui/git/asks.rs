@@ -13,7 +13,7 @@ use crate::{
     model::git::{Deleted, MergePlan, SwitchPlan, short},
     ui::{
         PageCx,
-        widgets::{Btn, error_box, switch, text_field},
+        widgets::{Btn, error_box, secret_field, switch, text_field},
     },
 };
 
@@ -228,7 +228,8 @@ fn switch_ui(ui: &mut Ui, cx: &mut PageCx<'_>, plan: &SwitchPlan) {
 fn delete_ui(ui: &mut Ui, cx: &mut PageCx<'_>, plan: &Deleted) {
     ui.label(cx.theme.heading(format!("Delete {}?", plan.name)));
     let what = count(plan.only_here_count, "commit");
-    say(ui, cx, format!("{what} are on no other branch, on no tag and on no remote:"));
+    let verb = if plan.only_here_count == 1 { "is" } else { "are" };
+    say(ui, cx, format!("{what} {verb} on no other branch, on no tag and on no remote:"));
     names(ui, cx, &plan.only_here);
     say(ui, cx, format!("The branch stands at {}; it can be made again there with Undo.", short(&plan.commit)));
     failure(ui, cx);
@@ -417,18 +418,11 @@ fn question_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, question: &Que
     ui.label(theme.heading("git asks"));
     ui.add(egui::Label::new(theme.body(question.prompt.as_str())).wrap());
     let first = std::mem::take(&mut view.fresh);
-    let edit = egui::TextEdit::singleline(&mut view.text)
-        .password(question.secret)
-        .desired_width(WIDE)
-        .margin(egui::Margin::symmetric(8, 3))
-        .background_color(theme.bg);
-    let response = ui.add(edit);
-    response.widget_info(|| {
-        let shown = if question.secret { "" } else { view.text.as_str() };
-        let mut info = egui::WidgetInfo::text_edit(true, shown, shown, "");
-        info.label = Some("Your answer".to_owned());
-        info
-    });
+    let response = if question.secret {
+        secret_field(ui, theme, &mut view.text, "Your answer", WIDE)
+    } else {
+        text_field(ui, theme, &mut view.text, "Your answer", "", WIDE)
+    };
     if first {
         response.request_focus();
     }

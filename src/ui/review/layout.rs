@@ -11,7 +11,7 @@ use crate::{
     base::text::count,
     model::{
         diff::{
-            CellChange, CellDiff, CellType, FileShape, Metric, NotebookDiff, OutputChange, OutputDetail, Picture,
+            CellChange, CellDiff, CellType, FileShape, Kept, Metric, NotebookDiff, OutputChange, OutputDetail, Picture,
             TableDiff, TableRow,
         },
         review::At,
@@ -421,6 +421,16 @@ impl<'a> Builder<'a> {
                     format!("Binary, not shown: {} became {}", size(old), size(new))
                 };
                 self.push(Item::Fact(words));
+                self.whole(false);
+                self.push(Item::End { folded: false });
+            }
+            FileShape::Kept { old, new } => {
+                self.push(Item::FileHead);
+                self.push(Item::Fact("Git LFS keeps this file, so git has only its name and size".to_owned()));
+                let words = |side: &Option<Kept>| side.as_ref().map_or("no file".to_owned(), Kept::words);
+                self.push(Item::Fact(format!("Before: {}", words(old))));
+                self.push(Item::Fact(format!("After: {}", words(new))));
+                self.push(Item::Fact("To compare the contents, fetch them with: git lfs fetch --all".to_owned()));
                 self.whole(false);
                 self.push(Item::End { folded: false });
             }

@@ -47,9 +47,10 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
         _ => "this file".to_owned(),
     };
     let name = if done { "Take your approval of this file back".to_owned() } else { format!("Approve {what}") };
+    whole_menu(ui, cx, (&name, reason));
     let mut button = Btn::new(label).icon("check").disabled(reason).name(&name);
     if !narrow {
-        button = button.key("Shift+A");
+        button = button.key("Shift A");
     }
     if !commits && !done && reason.is_none() {
         button = button.primary();
@@ -73,6 +74,76 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
             cx.send(Command::ToggleBlame);
         }
     }
+}
+
+/// The arrow beside Approve: this file, or the whole review.
+fn whole_menu(ui: &mut Ui, cx: &mut PageCx<'_>, (file, reason): (&str, Option<&str>)) {
+    let theme = cx.theme;
+    let whole = cx.state.review.talk.whole(cx.state.board.person());
+    if whole.wanted == 0 {
+        return;
+    }
+    let button = Btn::new("").icon("chevron-down").quiet().name("Approve more").show(ui, theme);
+    egui::Popup::menu(&button.on_hover_text("Approve the file, or the whole review")).width(300.0).show(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let mut entry = |ui: &mut Ui, glyph: &str, title: &str, note: &str, command: threads::Command| {
+            let row = Row::new(title).height(44.0).padding(8.0).show(ui, theme, |ui| {
+                ui.label(theme.icon(glyph, 14.0));
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 2.0;
+                    ui.add_space(5.0);
+                    ui.label(theme.body(title));
+                    ui.add(egui::Label::new(theme.faint(note)).truncate());
+                });
+            });
+            if row.clicked() {
+                say(cx, command);
+                ui.close();
+            }
+        };
+        if reason.is_none() {
+            entry(ui, "check", file, "The file in front (Shift+A)", threads::Command::ApproveFile);
+        }
+        let (title, note) = (whole_words(&whole), whole.words());
+        let note = format!("{note}, in {}", count(whole.files as u64, "file"));
+        if whole.is_done() {
+            entry(ui, "undo-2", title, &note, threads::Command::WithdrawAll);
+        } else {
+            entry(ui, "check-check", title, &note, threads::Command::ApproveAll);
+        }
+    });
+}
+
+fn whole_words(whole: &threads::Whole) -> &'static str {
+    if whole.is_done() { "Take your approval of the whole review back" } else { "Approve the whole review" }
+}
+
+/// How much of all files one has approved, and the link to approve the rest.
+fn whole_ui(ui: &mut Ui, cx: &PageCx<'_>, whole: &threads::Whole, send: &mut Vec<Command>) {
+    let theme = cx.theme;
+    let words = whole.words();
+    let size = vec2(ui.available_width(), 28.0);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_height(28.0);
+        ui.add_space(12.0);
+        ui.label(theme.icon("check-check", 14.0));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.add_space(12.0);
+            let label = if whole.is_done() { "Take back" } else { "Approve all" };
+            let command = if whole.is_done() { threads::Command::WithdrawAll } else { threads::Command::ApproveAll };
+            if link(ui, theme, label).on_hover_text(whole_words(whole)).clicked() {
+                send.push(Command::Talk(command));
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let tip = format!(
+                    "All files of this review: you have approved {} of {} changed cells and files. \
+                     What changed after you approved it counts as lapsed.",
+                    whole.approved, whole.wanted
+                );
+                ui.add(egui::Label::new(theme.muted(words)).truncate()).on_hover_text(tip);
+            });
+        });
+    });
 }
 
 /// Threads and drafts in files that do not differ, and what has lost its place in the file in front.
@@ -163,12 +234,19 @@ pub(super) fn approvals_ui(ui: &mut Ui, cx: &PageCx<'_>, send: &mut Vec<Command>
     let theme = cx.theme;
     let review = &cx.state.review;
     let placing = &review.talk.placing;
-    if placing.people.is_empty() || Some(placing.path.as_str()) != review.path.as_deref() || placing.wanted.is_empty() {
+    let me = cx.state.board.person();
+    let whole = review.talk.whole(me);
+    let here = Some(placing.path.as_str()) == review.path.as_deref() && !placing.wanted.is_empty();
+    if (placing.people.is_empty() || !here) && whole.wanted == 0 {
         return;
     }
     ui.add_space(8.0);
     hair_x(ui, theme);
-    let me = cx.state.board.person();
+    if placing.people.is_empty() || !here {
+        section_head(ui, theme, "Approvals", "", |_| {});
+        whole_ui(ui, cx, &whole, send);
+        return;
+    }
     let mut people: Vec<Person> = placing.people.clone();
     if let Some(me) = me.filter(|me| !people.iter().any(|p| p.name == *me)) {
         people.push(Person { name: me.to_owned(), approved: 0, lapsed: Vec::new(), at: None });
@@ -184,6 +262,9 @@ pub(super) fn approvals_ui(ui: &mut Ui, cx: &PageCx<'_>, send: &mut Vec<Command>
             person_ui(ui, cx, person, placing.wanted.len(), me, send);
         }
     });
+    if whole.wanted > 0 {
+        whole_ui(ui, cx, &whole, send);
+    }
 }
 
 fn person_ui(ui: &mut Ui, cx: &PageCx<'_>, person: &Person, wanted: usize, me: Option<&str>, send: &mut Vec<Command>) {

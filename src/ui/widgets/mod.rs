@@ -14,5 +14,5 @@ pub use button::{Btn, icon_button, link, segmented, switch};
 pub use feedback::{empty_state, error_box, focus_ring, mark, mark_word, progress_bar, tag, tag_mark};
 pub use layout::{box_frame, hair_x, hair_y, left_panel, page_head, right_panel, section_head, side_rect, toolbar};
 pub use plot_bits::{bars, spark};
-pub use row::{Row, kbd, nav_row, text_field};
+pub use row::{Row, kbd, nav_row, secret_field, text_field};
 pub use sideways::sideways_bar;

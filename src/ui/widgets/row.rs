@@ -134,7 +134,29 @@ pub fn kbd(ui: &mut Ui, theme: &Theme, key: &str) {
 
 /// A one-line field 24 high. `name` is its accessible name, `hint` greyed inside while empty.
 pub fn text_field(ui: &mut Ui, theme: &Theme, text: &mut String, name: &str, hint: &str, width: f32) -> Response {
+    let response = field(ui, theme, text, (hint, false), width);
+    response.widget_info(|| {
+        let mut info = WidgetInfo::text_edit(true, "", text.as_str(), hint);
+        info.label = Some(name.to_owned());
+        info
+    });
+    response
+}
+
+/// The same for what nobody may read: neither from the screen nor from what a screen reader is told.
+pub fn secret_field(ui: &mut Ui, theme: &Theme, text: &mut String, name: &str, width: f32) -> Response {
+    let response = field(ui, theme, text, ("", true), width);
+    response.widget_info(|| {
+        let mut info = WidgetInfo::text_edit(true, "", "", "");
+        info.label = Some(name.to_owned());
+        info
+    });
+    response
+}
+
+fn field(ui: &mut Ui, theme: &Theme, text: &mut String, (hint, secret): (&str, bool), width: f32) -> Response {
     let edit = egui::TextEdit::singleline(text)
+        .password(secret)
         .font(theme.font(CONTROL))
         .hint_text(egui::RichText::new(hint).color(theme.faint))
         .desired_width(width)
@@ -147,11 +169,5 @@ pub fn text_field(ui: &mut Ui, theme: &Theme, text: &mut String, name: &str, hin
         ui.visuals_mut().selection.stroke = Stroke::new(2.0, theme.focus);
         ui.add(edit)
     });
-    let response = frame.inner;
-    response.widget_info(|| {
-        let mut info = WidgetInfo::text_edit(true, "", text.as_str(), hint);
-        info.label = Some(name.to_owned());
-        info
-    });
-    response
+    frame.inner
 }

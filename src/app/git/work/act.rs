@@ -73,7 +73,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     Ok(())
 }
 
-fn asks(env: &Arc<Env>, out: &Out) -> Option<Asks> {
+/// Who answers what git and ssh ask: the person in front of the window.
+pub fn asks(env: &Arc<Env>, out: &Out) -> Option<Asks> {
     let program = env.program()?;
     let (env, out) = (env.clone(), out.clone());
     Some(Asks { program, ask: Box::new(move |prompt, cx| env.questions.ask(prompt, &out, cx)) })

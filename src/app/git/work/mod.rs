@@ -20,6 +20,7 @@ use crate::{
     },
 };
 
+pub(super) use act::asks;
 pub(super) use act::lists;
 pub use act::{Questions, run};
 pub(super) use outcome::status_changed;

@@ -53,6 +53,8 @@ fn failed(state: &mut AppState, work: &Work, error: Error) -> Vec<Effect> {
         Work::Pull | Work::Merge { .. } | Work::MoveBack(_) if dirty => {
             notice = notice.action("Stash\u{2026}", Command::Ask(Ask::Stash));
         }
+        // The next try takes the words of this one away.
+        Work::Push | Work::Fetch | Work::Pull => notice = notice.action("Try again", work.clone()),
         Work::UndoDiscard(_) => {
             // Still kept: it can be tried again.
             state.git.work.undo = Some(("Bring the discarded changes back".to_owned(), Box::new(work.clone())));

@@ -134,8 +134,8 @@ fn set(state: &mut AppState, path: &str, diff: &FileDiff, wanted: &[usize], cx: 
     super::record_step(state, all, format!("{} approved", what(fresh.len())), cx)
 }
 
-/// Finds out what there is to approve in all files.
-pub fn all(state: &mut AppState) -> Vec<Effect> {
+/// Finds out what there is to approve in all files; `back`: to take that back.
+pub fn all(state: &mut AppState, back: bool) -> Vec<Effect> {
     if let Err(e) = super::person(state) {
         return told(&e).into_iter().chain(super::look_again(state)).collect();
     }
@@ -145,8 +145,9 @@ pub fn all(state: &mut AppState) -> Vec<Effect> {
     if files.is_empty() {
         return told(&Error::user("Nothing differs, so there is nothing to approve"));
     }
-    let task = Task::Gather { from, compare, files };
-    vec![Job::cpu("review.gather", crate::app::review::Task::Talk(task)).titled("Approving all files").start()]
+    let task = Task::Gather { from, compare, files, back };
+    let title = if back { "Taking approvals back" } else { "Approving all files" };
+    vec![Job::cpu("review.gather", crate::app::review::Task::Talk(task)).titled(title).start()]
 }
 
 /// What there is to approve in a file.
@@ -203,4 +204,22 @@ pub fn gathered(state: &mut AppState, list: &[Wanted], skipped: &[String], cx: &
     let all: Actions = fresh.iter().flat_map(|w| review::approved(&w.path, &w.cell, &w.content, &me)).collect();
     effects.extend(super::record_step(state, all, title, cx));
     effects
+}
+
+/// Takes back what one has approved of what was gathered.
+pub fn withdrawn(state: &mut AppState, list: &[Wanted], cx: &Cx) -> Vec<Effect> {
+    let me = match super::person(state) {
+        Ok(me) => me,
+        Err(e) => return told(&e),
+    };
+    let is_in = |a: &&Approval| {
+        list.iter().any(|w| (&w.path, &w.content, &w.cell.source) == (&a.path, &a.content, &a.cell.source))
+    };
+    let mine: Vec<Approval> =
+        state.review.talk.approvals.iter().filter(|a| a.by == me).filter(is_in).cloned().collect();
+    if mine.is_empty() {
+        return vec![Effect::Notice(Notice::info("You have approved nothing of this review"))];
+    }
+    let back = review::withdraw_all(&state.board.all, &mine);
+    super::record_step(state, back, "Approval of the whole review taken back".to_owned(), cx)
 }

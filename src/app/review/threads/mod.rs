@@ -7,6 +7,7 @@
 mod approve;
 mod draft;
 mod place;
+mod tally;
 #[cfg(test)]
 mod test;
 mod work;
@@ -18,11 +19,12 @@ use std::{
 
 pub use approve::Wanted;
 pub use place::{Lapse, Person, Placing, find as placing};
+pub use tally::{Tally, Whole};
 pub use work::run;
 
 use super::State;
 use crate::{
-    app::{AppState, Cx, Effect, Job, action::Action, board, dispatch, notify::Notice, shell::Page},
+    app::{AppState, Cx, Effect, Job, Policy, action::Action, board, dispatch, notify::Notice, shell::Page},
     base::{Error, Result},
     engine::review::Applied,
     model::{
@@ -43,6 +45,8 @@ pub struct Talk {
     pub errors: BTreeMap<String, Error>,
     /// Where everything stands in the comparison in front.
     pub placing: Arc<Placing>,
+    /// What there is to approve in every listed file, and by whom it is.
+    pub tally: BTreeMap<String, Tally>,
     /// Resolved threads that are shown whole.
     pub unfolded: BTreeSet<String>,
     /// The thread in front.
@@ -149,6 +153,8 @@ pub enum Command {
     ApproveFile,
     /// Approves all that differs in all files.
     ApproveAll,
+    /// Takes that back.
+    WithdrawAll,
     Undo(Box<Step>),
     /// Goes to the next open thread (`true`) or the one before, also in other files.
     Walk(bool),
@@ -189,6 +195,8 @@ pub enum Event {
     Wanted {
         list: Vec<Wanted>,
         skipped: Vec<String>,
+        /// Approvals of it are to be taken back.
+        back: bool,
     },
     Exported(String),
     /// No file dialog can be shown.
@@ -221,6 +229,7 @@ pub enum Task {
         from: Rev,
         compare: Rev,
         files: Vec<ChangedFile>,
+        back: bool,
     },
     Export {
         format: Format,
@@ -248,6 +257,10 @@ impl Talk {
     /// How many threads are open.
     pub fn open(&self) -> usize {
         self.threads.iter().filter(|t| !t.resolved).count()
+    }
+    /// What of all files is approved by a person.
+    pub fn whole(&self, me: Option<&str>) -> Whole {
+        tally::whole(self.tally.values(), me)
     }
     /// The draft that answers a thread.
     pub fn answer(&self, thread: &str) -> Option<&Draft> {
@@ -309,7 +322,8 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         }
         Command::Approve(row) => approve::row(state, row, cx),
         Command::ApproveFile => approve::file(state, cx),
-        Command::ApproveAll => approve::all(state),
+        Command::ApproveAll => approve::all(state, false),
+        Command::WithdrawAll => approve::all(state, true),
         Command::Undo(step) => {
             let actions = crate::model::board::edit::rebase(&state.board.all, &step.inverse);
             record(state, actions, cx).map_or_else(
@@ -378,9 +392,23 @@ pub fn ledger_changed(state: &mut AppState) -> Vec<Effect> {
         return Vec::new();
     }
     talk.threads = threads;
-    talk.approvals = Arc::new(approvals);
+    let before = std::mem::replace(&mut talk.approvals, Arc::new(approvals));
     talk.changed();
-    place(&state.review)
+    let mut effects = place(&state.review);
+    effects.extend(recount(&state.review, &before));
+    effects
+}
+
+/// Counts the files anew of which approvals came or went. The one in front is counted by its places.
+fn recount(review: &State, before: &[Approval]) -> Vec<Effect> {
+    let now = &review.talk.approvals;
+    let gone = before.iter().filter(|a| !now.contains(a));
+    let paths: BTreeSet<&str> =
+        now.iter().filter(|a| !before.contains(a)).chain(gone).map(|a| a.path.as_str()).collect();
+    let front = review.shown.as_ref().map(|s| s.path.as_str());
+    let listed = |f: &&ChangedFile| paths.contains(f.path.as_str()) && front != Some(f.path.as_str());
+    let files = review.files.files.iter().filter(listed).take(super::COUNTED).cloned().collect();
+    super::count(review, "review.counts.approved", files, Policy::Queue)
 }
 
 /// Finds out where everything stands in the comparison in front.
@@ -404,6 +432,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         Event::Placed(placing) => {
             let review = &mut state.review;
             if review.shown.as_ref().is_some_and(|s| s.path == placing.path && s.revision == placing.shown) {
+                let tally = review.shown.as_ref().map(|s| Tally::placed(&placing, &s.diff));
+                review.talk.tally.extend(tally.map(|t| (placing.path.clone(), t)));
                 review.talk.placing = placing;
                 // What was begun while the job ran is found by another one.
                 let talk = &mut review.talk;
@@ -445,7 +475,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             effects.push(Effect::Notice(Notice::info(format!("The suggestion is out of {path} again"))));
             effects
         }
-        Event::Wanted { list, skipped } => approve::gathered(state, &list, &skipped, cx),
+        Event::Wanted { list, back: true, .. } => approve::withdrawn(state, &list, cx),
+        Event::Wanted { list, skipped, .. } => approve::gathered(state, &list, &skipped, cx),
         Event::Exported(path) => vec![Effect::Notice(Notice::success(format!("The review was written to {path}")))],
         Event::NoDialog(format) => {
             let path = format!("exports/review.{}", format.ending());
@@ -608,7 +639,8 @@ pub fn actions(state: &AppState, all: &mut Vec<Action>) {
             ("Suggest a change", "square-pen", "S", Command::Suggest(None)),
             ("Approve the change, or take that back", "circle-check", "A", Command::Approve(None)),
             ("Approve the file, or take that back", "check", "Shift+A", Command::ApproveFile),
-            ("Approve all files of this review", "check-check", "", Command::ApproveAll),
+            ("Approve the whole review", "check-check", "", Command::ApproveAll),
+            ("Take your approval of the whole review back", "undo-2", "", Command::WithdrawAll),
         ];
         all.extend(more.map(|(title, icon, key, command)| row(title.to_owned(), command).icon(icon).key(key)));
     }

@@ -291,6 +291,41 @@ fn an_approval_lapses_for_the_cell_that_changes_alone() {
 }
 
 #[test]
+fn the_whole_review_is_counted_approved_and_taken_back() {
+    let mut rig = Rig::new(Some("Mara"));
+    let whole = |rig: &Rig| {
+        let whole = rig.talk().whole(Some("Mara"));
+        (whole.wanted, whole.approved, whole.lapsed, whole.files)
+    };
+    assert_eq!(whole(&rig), (3, 0, 0, 2), "two cells and a query");
+    assert_eq!(rig.talk().whole(None).words(), "0 of 3 approved");
+    let row = rig.row(1);
+    rig.say(Command::Approve(Some(row)));
+    assert_eq!(whole(&rig), (3, 1, 0, 2));
+    rig.say(Command::ApproveAll);
+    assert_eq!(whole(&rig), (3, 3, 0, 2), "the file that is not in front is counted anew");
+    assert!(rig.notice("2 files approved") && rig.talk().whole(Some("Mara")).is_done());
+    rig.undo();
+    assert_eq!(whole(&rig), (3, 1, 0, 2), "what was approved before stays");
+    rig.say(Command::ApproveAll);
+    rig.write("q.sql", "SELECT a\nFROM t\nWHERE x = 3\n");
+    assert_eq!(whole(&rig), (3, 2, 1, 2), "an approval lapses in a file that is not in front");
+    assert_eq!(rig.talk().whole(Some("Mara")).words(), "2 of 3 approved, 1 lapsed");
+    assert_eq!(rig.talk().whole(Some("Jonas")).words(), "0 of 3 approved");
+    rig.say(Command::ApproveAll);
+    assert_eq!(whole(&rig), (3, 3, 0, 2));
+    rig.say(Command::WithdrawAll);
+    assert_eq!((whole(&rig).1, whole(&rig).0), (0, 3), "{:?}", rig.host.state.notices.shown);
+    rig.undo();
+    assert_eq!(whole(&rig).1, 3);
+    // Other sides, another review.
+    rig.host.send(review::Command::Show { base: Rev::head(), compare: Rev::Index, path: None });
+    rig.settle();
+    assert_eq!(whole(&rig), (0, 0, 0, 0));
+    rig.say(Command::WithdrawAll);
+}
+
+#[test]
 fn drafts_outlive_other_files_and_the_program() {
     let mut rig = Rig::new(Some("Mara"));
     let row = rig.row(2);

@@ -45,7 +45,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             disk::take_back(&root, &applied)?;
             send(out, Event::TakenBack { thread, path: applied.path });
         }
-        Task::Gather { from, compare, files } => {
+        Task::Gather { from, compare, files, back } => {
             let repo = Sides::open(&root)?;
             let rules = diff_rules(&root).unwrap_or_default();
             let (mut list, mut skipped) = (Vec::new(), Vec::new());
@@ -57,7 +57,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                     None => skipped.push(file.path),
                 }
             }
-            send(out, Event::Wanted { list, skipped });
+            send(out, Event::Wanted { list, skipped, back });
         }
         Task::Export { format, to, compare, threads, approvals } => {
             let text = written(env, format, &compare, &threads, &approvals)?;
