@@ -22,6 +22,8 @@ mod history;
 mod install;
 #[path = "cli/layering.rs"]
 mod layering;
+#[path = "cli/marked.rs"]
+mod marked;
 #[path = "cli/merge.rs"]
 mod merge;
 #[path = "cli/query.rs"]

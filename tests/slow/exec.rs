@@ -3,7 +3,7 @@ use std::{path::Path, sync::Mutex};
 
 use andon::{
     base::job::JobCtx,
-    engine::exec::{End, Executed, Progress, execute_notebook},
+    engine::exec::{End, Executed, Progress, execute_notebook, execute_watched},
     model::notebook::{CellKind, Notebook},
 };
 use serde_json::{Value, json};
@@ -114,4 +114,38 @@ fn a_metric_printed_by_a_notebook_task_is_recorded_once() {
     assert_eq!(run.state, RunState::Success, "{run:?}");
     let all = store.metrics(&MetricQuery::default()).unwrap();
     assert_eq!(all.iter().map(|m| (m.metric.name.as_str(), m.metric.value)).collect::<Vec<_>>(), [("rows", 12.0)]);
+}
+
+#[test]
+fn outputs_are_told_while_a_cell_runs_and_a_cancelled_run_leaves_no_kernel() {
+    let dir = workspace(&[
+        ("import os, time\nopen('pid', 'w').write(str(os.getpid()))", ""),
+        ("for n in range(3):\n    print('row', n, flush=True)\n    time.sleep(0.4)", ""),
+        ("while True:\n    print('on', flush=True)\n    time.sleep(0.2)", ""),
+    ]);
+    let cx = JobCtx::detached();
+    let told = Mutex::new(Vec::<(usize, String)>::new());
+    let watch = |index: usize, outputs: &[andon::model::output::Output]| {
+        let text = outputs.iter().map(andon::model::output::Output::to_text).collect::<String>();
+        if index == 2 {
+            cx.cancel.cancel();
+        }
+        told.lock().unwrap().push((index, text));
+    };
+    let path = Path::new("n.ipynb");
+    let params = serde_json::Map::new();
+    let done = execute_watched(dir.path(), path, &params, &cx, (&|_| {}, &watch)).unwrap();
+    assert_eq!(done.end, End::Cancelled);
+    let told = told.into_inner().unwrap();
+    let rows = |n: usize| told.iter().any(|(cell, text)| *cell == 1 && text.matches("row").count() == n);
+    assert!(rows(1) && rows(2), "{told:?}");
+    let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
+    let alive = || Path::new("/proc").join(pid.trim()).exists();
+    for _ in 0..100 {
+        if !alive() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(!alive(), "the kernel {pid} still runs");
 }

@@ -11,6 +11,7 @@ use andon::{
     model::{
         git::{Head, Underway},
         merge::{Answer, Kept, Pick, Take, TextPlan},
+        output,
         unmerged::{SideName, Situation, Unmerged},
     },
     ui::theme::Theme,
@@ -43,7 +44,15 @@ fn versions(cells: usize, from: usize) -> Versions {
         };
         Some(notebook(&(0..cells).map(text).collect::<Vec<_>>()))
     };
-    Versions { base: side(1), ours: side(2), theirs: side(3), now: None, special: false, unmerged: true }
+    Versions {
+        base: side(1),
+        ours: side(2),
+        theirs: side(3),
+        now: None,
+        special: false,
+        unmerged: true,
+        ..Versions::default()
+    }
 }
 
 fn state(path: &str, versions: Versions) -> AppState {
@@ -170,6 +179,7 @@ fn a_text_file_is_decided_by_its_lines() {
         now: None,
         special: false,
         unmerged: true,
+        ..Versions::default()
     };
     let mut harness = stage(state("limits.toml", versions));
     harness.get_by_label_contains("Lines changed on both sides");
@@ -221,6 +231,7 @@ fn each_value_of_metadata_is_chosen_by_mouse_and_by_keys() {
         now: None,
         special: false,
         unmerged: true,
+        ..Versions::default()
     };
     for (theme, size) in [(Theme::dark(), (1440.0, 900.0)), (Theme::light(), (1024.0, 700.0))] {
         let mut harness = stage_with(state("n.ipynb", versions.clone()), theme, egui::vec2(size.0, size.1));
@@ -261,6 +272,7 @@ fn a_text_somebody_began_to_decide_says_so_and_offers_both_ways() {
         now: Some(now.as_bytes().to_vec()),
         special: false,
         unmerged: true,
+        ..Versions::default()
     };
     for (theme, size) in [(Theme::dark(), (1440.0, 900.0)), (Theme::light(), (1024.0, 700.0))] {
         let mut harness = stage_with(state("t.txt", versions.clone()), theme, egui::vec2(size.0, size.1));
@@ -282,6 +294,7 @@ fn decisions_of_an_earlier_time_are_named_used_and_forgotten() {
         now: None,
         special: false,
         unmerged: true,
+        ..Versions::default()
     };
     let plan = TextPlan::new("two", "TWO", "2");
     let mut decided = Answer::new(&plan.entries[0]);
@@ -301,5 +314,36 @@ fn decisions_of_an_earlier_time_are_named_used_and_forgotten() {
         harness.get_by_label("Forget them").click();
         harness.run_steps(3);
         assert!(harness.query_by_label_contains("about other versions of this file").is_none());
+    }
+}
+
+#[test]
+fn a_run_shows_what_it_does_and_puts_out_and_can_be_stopped() {
+    let mut state = state("n.ipynb", versions(4, 2));
+    let mark = state.conflict.sheet.as_ref().unwrap().mark;
+    let at = state.conflict.entry().unwrap().at;
+    let outputs = output::view([r#"{"output_type": "stream", "name": "stdout", "text": ["row 41\\n"]}"#]);
+    state.conflict.running = Some(conflict::Running {
+        of: (mark, at),
+        alone: false,
+        step: "Running this cell, after all above it".into(),
+        outputs: Some(Arc::new(outputs)),
+        stopping: false,
+    });
+    for (theme, size) in [(Theme::dark(), (1440.0, 900.0)), (Theme::light(), (1024.0, 700.0))] {
+        let mut other = AppState::default();
+        std::mem::swap(&mut other, &mut state);
+        let mut harness = stage_with(other, theme, egui::vec2(size.0, size.1));
+        harness.get_by_label_contains("Running this cell, after all above it");
+        harness.get_by_label_contains("row 41");
+        press(&mut harness, Modifiers::NONE, Key::N);
+        assert!(harness.query_by_label("Stop").is_none(), "another cell does not run");
+        press(&mut harness, Modifiers::NONE, Key::P);
+        harness.get_by_label("Stop").click();
+        harness.run_steps(3);
+        assert!(harness.state().sent.contains(&AnyCommand::Conflict(Command::CancelRun)));
+        assert!(harness.get_by_label("Stop").accesskit_node().is_disabled());
+        std::mem::swap(&mut harness.state_mut().state, &mut state);
+        state.conflict.running.as_mut().unwrap().stopping = false;
     }
 }

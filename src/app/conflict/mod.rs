@@ -303,7 +303,7 @@ pub enum Event {
         why: BTreeMap<usize, Why>,
     },
     Running {
-        at: usize,
+        of: (u64, usize),
         step: Option<String>,
         outputs: Option<Arc<Vec<Output>>>,
     },

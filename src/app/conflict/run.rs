@@ -13,8 +13,8 @@ use crate::{
 /// A run under way.
 #[derive(Debug, Clone)]
 pub struct Running {
-    /// The entry whose cell is run.
-    pub at: usize,
+    /// Names the versions of the file, and the entry whose cell is run.
+    pub of: (u64, usize),
     /// Without the cells above it.
     pub alone: bool,
     /// What it does just now.
@@ -26,6 +26,11 @@ pub struct Running {
 }
 
 impl State {
+    /// The run under way of this entry of the file in front.
+    pub fn running_of(&self, entry: &Entry) -> Option<&Running> {
+        let of = (self.sheet.as_ref()?.mark, entry.at);
+        self.running.as_ref().filter(|r| r.of == of)
+    }
     /// Why the cell in front cannot be run, if so.
     pub fn no_run(&self, alone: bool) -> Option<String> {
         let (Some(sheet), Some(entry)) = (&self.sheet, self.entry()) else { return Some("No cell is in front".into()) };
@@ -79,7 +84,7 @@ fn run_cell(state: &mut AppState, alone: bool) -> Vec<Effect> {
     let conflict = &mut state.conflict;
     let (Some(sheet), Some(at)) = (conflict.sheet.clone(), conflict.entry().map(|e| e.at)) else { return Vec::new() };
     let step = "Starting".to_owned();
-    conflict.running = Some(Running { at, alone, step, outputs: None, stopping: false });
+    conflict.running = Some(Running { of: (sheet.mark, at), alone, step, outputs: None, stopping: false });
     let title = format!("Running {} as merged", sheet.path);
     let task = Task::Run { answers: conflict.answers(), sheet, at, alone };
     vec![Job::long("conflict.run", task).titled(title).start()]
@@ -88,8 +93,8 @@ fn run_cell(state: &mut AppState, alone: bool) -> Vec<Effect> {
 pub(super) fn event(state: &mut AppState, event: Event) -> Vec<Effect> {
     let conflict = &mut state.conflict;
     match event {
-        Event::Running { at, step, outputs } => {
-            if let Some(running) = conflict.running.as_mut().filter(|r| r.at == at) {
+        Event::Running { of, step, outputs } => {
+            if let Some(running) = conflict.running.as_mut().filter(|r| r.of == of) {
                 running.step = step.unwrap_or_else(|| std::mem::take(&mut running.step));
                 running.outputs = outputs.or(running.outputs.take());
             }

@@ -10,7 +10,7 @@ use crate::{
             is_open, merge, names_in, take, written_since,
         },
         notebook::Notebook,
-        settle::{is_noted, open_cells},
+        settle::{is_noted, is_torn, open_cells},
         show::{Look, lines},
     },
 };
@@ -32,6 +32,15 @@ pub struct Versions {
     pub special: bool,
     /// git has it as unmerged, so that it is staged once decided.
     pub unmerged: bool,
+    /// The file on disk is known to be what git left there.
+    pub as_git_left_it: bool,
+}
+
+impl Versions {
+    /// Marks can be left in the file that are not as git left them.
+    fn may_be_begun(&self) -> bool {
+        self.unmerged && !self.as_git_left_it
+    }
 }
 
 /// How the file is decided.
@@ -145,6 +154,7 @@ impl Sheet {
                     {
                         self.written = written_since(left, now).unwrap_or_default();
                     }
+                    self.begun = self.versions.may_be_begun() && is_torn_by_hand(&self.versions);
                     self.notebook(plan);
                     return Ok(());
                 }
@@ -165,7 +175,7 @@ impl Sheet {
         let all = [base.as_str(), &ours, &theirs];
         let mut plan = TextPlan::new(&base, &ours, &theirs);
         let now = versions.now.as_deref().and_then(|n| std::str::from_utf8(n).ok());
-        if let Some(now) = now.filter(|n| versions.unmerged && n.len() <= MOST_TEXT && plan.touched(n, all)) {
+        if let Some(now) = now.filter(|n| versions.may_be_begun() && n.len() <= MOST_TEXT && plan.touched(n, all)) {
             self.begun = true;
             if !anew {
                 plan = TextPlan::of_marked(now, &plan, all);
@@ -190,9 +200,18 @@ impl Sheet {
         mark == self.mark || mark == whole || Some(mark) == of_file
     }
 
-    /// Finishing writes over what somebody decided in the file outside of this page.
+    /// What somebody wrote in the file since the merge, where the answer is another text.
+    pub fn written_else(&self, entry: &Entry, answer: &Answer) -> Option<&str> {
+        let text = self.written.get(&entry.at).filter(|_| !self.of_file)?;
+        (*text != answer.text(entry)).then_some(text)
+    }
+
+    /// Finishing writes over what somebody may have decided in the file outside of this page.
     pub fn writes_over(&self) -> bool {
-        (self.begun && !self.of_file) || (self.decided_on_disk && self.versions.unmerged)
+        // Where it is not certain that nobody did, it is kept as well.
+        let marked = |now: &[u8]| memchr::memmem::find(now, b"<<<<<<< ").is_some();
+        let marked = self.versions.now.as_deref().is_some_and(marked);
+        (self.versions.may_be_begun() && marked && !self.of_file) || (self.decided_on_disk && self.versions.unmerged)
     }
 
     fn notebook(&mut self, plan: Plan) {
@@ -338,6 +357,15 @@ impl Sheet {
     }
 }
 
+/// Lines of a notebook's JSON between git's marks that somebody has changed.
+fn is_torn_by_hand(versions: &Versions) -> bool {
+    let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|b| String::from_utf8_lossy(b).into_owned());
+    let Some(now) = text(&versions.now).filter(|now| is_torn(now.as_bytes())) else { return false };
+    let all = [&versions.base, &versions.ours, &versions.theirs].map(|v| text(v).unwrap_or_default());
+    let all = [all[0].as_str(), &all[1], &all[2]];
+    TextPlan::new(all[0], all[1], all[2]).touched(&now, all)
+}
+
 fn mark(versions: &Versions) -> u64 {
     let of = |side: &Option<Vec<u8>>| side.as_deref().map_or(1, hash);
     [&versions.base, &versions.ours, &versions.theirs].iter().fold(0, |all, side| all.rotate_left(21) ^ of(side))
@@ -402,6 +430,7 @@ pub fn noted(now: &[u8]) -> Result<Versions> {
         now: Some(now.to_vec()),
         special: false,
         unmerged: false,
+        as_git_left_it: false,
     })
 }
 

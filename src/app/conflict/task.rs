@@ -18,7 +18,7 @@ use crate::{
     engine::{
         decisions,
         exec::{End, Progress, execute_watched},
-        git::Repo,
+        git::{Repo, Stages, is_as_git_left_it},
     },
     model::{
         blame::{Deed, Version, stories},
@@ -35,6 +35,8 @@ use crate::{
 
 /// Versions of a file that are looked at to tell who changed what.
 const PAST: usize = 60;
+/// Largest file that is compared with what git can have left.
+const MOST_COMPARED: usize = 20_000_000;
 /// Commits of a side that are known as its own.
 const OWN: usize = 1_000;
 
@@ -130,6 +132,7 @@ fn load(root: &Path, path: &str, anew: bool) -> Result<Sheet> {
     let versions = match (stages, kept) {
         (stages, Some(Ok(kept))) => Versions { unmerged: stages.is_some(), ..kept },
         (Some(stages), _) => Versions {
+            as_git_left_it: now.as_deref().is_some_and(|now| is_as_left(now, &stages)),
             base: stages.base,
             ours: stages.ours,
             theirs: stages.theirs,
@@ -144,6 +147,15 @@ fn load(root: &Path, path: &str, anew: bool) -> Result<Sheet> {
         }
     };
     Ok(if anew { Sheet::anew(path, versions) } else { Sheet::new(path, versions) })
+}
+
+/// Marks stand in the file, and it is what git wrote.
+fn is_as_left(now: &[u8], stages: &Stages) -> bool {
+    let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone().unwrap_or_default()).ok();
+    let marked = memchr::memmem::find(now, b"<<<<<<<").is_some() && now.len() <= MOST_COMPARED;
+    let all = (marked && !stages.special).then(|| (text(&stages.base), text(&stages.ours), text(&stages.theirs)));
+    let (Some((Some(base), Some(ours), Some(theirs))), Ok(now)) = (all, std::str::from_utf8(now)) else { return false };
+    is_as_git_left_it(now, [&base, &ours, &theirs])
 }
 
 fn finish(
@@ -171,7 +183,9 @@ fn finish(
         };
         return Repo::open(root)?.take_side(path, ours, cx).map(|()| None);
     }
-    let over = (made != Made::AsItStands && sheet.writes_over()).then_some(()).and(now.clone());
+    let typed = |e: &Entry| answers.get(&e.at).is_some_and(|a| sheet.written_else(e, a).is_some());
+    let over = made != Made::AsItStands && (sheet.writes_over() || sheet.entries.iter().any(typed));
+    let over = over.then(|| now.clone()).flatten();
     match made {
         Made::Bytes(bytes) if now.as_deref() != Some(&bytes[..]) => {
             if let Some(folder) = file.parent() {
@@ -206,6 +220,7 @@ fn run_until(
     let mut file = tempfile::Builder::new().suffix(".ipynb").tempfile().io(what)?;
     file.write_all(&bytes).io(what)?;
     let started = Instant::now();
+    let of = (sheet.mark, at);
     let news = |progress: Progress| {
         let step = match progress {
             Progress::Cell { .. } if alone => "Running this cell alone".to_owned(),
@@ -214,11 +229,11 @@ fn run_until(
             Progress::Note(note) => note,
             _ => return,
         };
-        out.send(Event::Running { at, step: Some(step), outputs: None });
+        out.send(Event::Running { of, step: Some(step), outputs: None });
     };
     let watch = |index: usize, outputs: &[Output]| {
         if index == place {
-            out.send(Event::Running { at, step: None, outputs: Some(Arc::new(outputs.to_vec())) });
+            out.send(Event::Running { of, step: None, outputs: Some(Arc::new(outputs.to_vec())) });
         }
     };
     let executed = execute_watched(root, file.path(), &Params::default(), cx, (&news, &watch))?;

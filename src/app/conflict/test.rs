@@ -530,3 +530,25 @@ fn a_cell_above_that_fails_is_named_with_its_output() {
     place.send(Command::Run { alone: true });
     assert!(place.conflict().runs[&1].error.as_ref().is_some_and(|e| e.to_string().contains("small")), "alone");
 }
+
+#[test]
+fn a_torn_notebook_that_somebody_changed_is_kept_when_it_is_written_over() {
+    let mut place = Place::new(merging);
+    place.send(Command::Open(Some("n.ipynb".into())));
+    let sheet = place.conflict().sheet.clone().unwrap();
+    assert!(sheet.versions.as_git_left_it && !sheet.begun && !sheet.writes_over());
+    let text = place.read("n.ipynb").replace("import polars", "import polars, math");
+    std::fs::write(place.root.join("n.ipynb"), &text).unwrap();
+    place.send(workspace::Command::Refresh);
+    place.send(Command::Open(Some("n.ipynb".into())));
+    assert!(place.conflict().sheet.as_ref().unwrap().begun);
+    while !place.conflict().open().is_empty() {
+        place.send(Command::Pick(Pick::Remote));
+        place.send(Command::Use);
+    }
+    place.send(Command::Finish);
+    assert!(!place.read("n.ipynb").contains("math"));
+    let back = place.host.state.git.work.discards[0].clone();
+    place.send(crate::app::git::work::Work::UndoDiscard(back));
+    assert_eq!(place.read("n.ipynb"), text);
+}

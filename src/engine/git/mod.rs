@@ -27,7 +27,7 @@ pub use askpass::{Asks, put as put_question};
 pub use history::NotebookVersion;
 pub use remote::{clone, clone_name};
 pub use stash::Taken;
-pub use unmerged::Stages;
+pub use unmerged::{Stages, is_as_git_left_it};
 
 use git2::{ErrorClass, ErrorCode, ObjectType, Repository};
 

@@ -1,7 +1,7 @@
 //! Files in conflict: their three versions, who the sides are, taking a merge back and bringing it to its end.
 use std::fs;
 
-use git2::{IndexConflict, IndexEntry};
+use git2::{IndexConflict, IndexEntry, MergeFileInput, MergeFileOptions};
 
 use super::{GitContext, Repo, command};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     model::{
         diff::is_notebook,
         git::{CommitInfo, Underway, short},
-        merge::{Merged, Names, merge},
+        merge::{Merged, Names, merge, without_names},
         notebook::Notebook,
         settle,
         unmerged::{SideName, Situation, Unmerged},
@@ -247,6 +247,29 @@ impl Repo {
         }
         Err(Error::user(format!("git {verb} {word} failed")).because_of(answer.last_words()))
     }
+}
+
+/// True when a text with marks is, but for the names in them, what git makes of the three versions. What git makes
+/// depends on its version and settings, so that the opposite says less.
+pub fn is_as_git_left_it(now: &str, [base, ours, theirs]: [&str; 3]) -> bool {
+    fn input(text: &str) -> MergeFileInput<'_> {
+        let mut input = MergeFileInput::new();
+        input.content(text.as_bytes());
+        input
+    }
+    let now = without_names(now);
+    let all = [input(base), input(ours), input(theirs)];
+    let ways = [false, true].into_iter().flat_map(|alnum| [false, true].map(|patience| (alnum, patience)));
+    ways.into_iter().any(|(alnum, patience)| {
+        (0..3).any(|style| {
+            let mut options = MergeFileOptions::new();
+            options.simplify_alnum(alnum).patience(patience);
+            options.style_diff3(style == 1).style_zdiff3(style == 2);
+            let [base, ours, theirs] = &all;
+            let made = git2::merge_file(base, ours, theirs, Some(&mut options));
+            made.is_ok_and(|m| std::str::from_utf8(m.content()).is_ok_and(|text| without_names(text) == now))
+        })
+    })
 }
 
 fn path_of(conflict: &IndexConflict) -> Option<String> {

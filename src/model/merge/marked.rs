@@ -31,6 +31,16 @@ pub(super) fn has_marks(text: &str) -> bool {
     text.split('\n').any(|l| is(l, OURS) || is(l, THEIRS))
 }
 
+/// The text with marks that name nobody: git names the sides in more than one way.
+pub fn without_names(text: &str) -> String {
+    let bare = |line: &str| match [OURS, BASE, MIDDLE, THEIRS].into_iter().find(|m| is(line, m)) {
+        Some(mark) if line.ends_with('\r') => format!("{mark}\r"),
+        Some(mark) => mark.to_owned(),
+        None => line.to_owned(),
+    };
+    text.split('\n').map(bare).collect::<Vec<_>>().join("\n")
+}
+
 /// The text by its marks; none when they do not belong together.
 pub(super) fn pieces(text: &str) -> Option<Vec<Piece>> {
     #[derive(PartialEq)]

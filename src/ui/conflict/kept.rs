@@ -64,6 +64,12 @@ fn begun_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             )
         }
     };
+    if matches!(sheet.kind, Kind::Notebook(_)) {
+        let words = "Somebody has changed this file since git wrote its marks into it. Finishing writes over that; what the \
+                     file holds now is then kept for 30 days.";
+        ui.add(egui::Label::new(cx.theme.muted(words)).wrap());
+        return;
+    }
     strip(ui, cx, &words, |ui, cx| {
         ui.label(cx.theme.muted("Decide"));
         let choices = [(true, "What is in the file"), (false, "The two versions anew")];

@@ -180,6 +180,7 @@ pub(super) fn result_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet
             _ if gone => plain(ui, "The cell is left out of the merged notebook."),
             _ => edit_ui(ui, cx, view, sheet, entry, &answer),
         }
+        written_ui(ui, cx, sheet, entry, &answer);
         ran_line(ui, cx, entry, &answer);
     });
 }
@@ -236,7 +237,7 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, sheet: &Sheet, entry: &Entry, answe
 /// Runs the cell with all above it, or alone; or stops what runs.
 fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, narrow: bool) {
     let theme = cx.theme;
-    if let Some(running) = cx.state.conflict.running.as_ref().filter(|r| r.at == entry.at) {
+    if let Some(running) = cx.state.conflict.running_of(entry) {
         let stopping = running.stopping.then_some("It is being stopped");
         if Btn::new("Stop").icon("square").disabled(stopping).show(ui, theme).clicked() {
             cx.send(Command::CancelRun);
@@ -370,10 +371,31 @@ fn tints(
     shapes
 }
 
+/// The file has a text of its own here, which somebody wrote since the merge.
+fn written_ui(ui: &mut Ui, cx: &mut PageCx<'_>, sheet: &Sheet, entry: &Entry, answer: &Answer) {
+    let theme = cx.theme;
+    let Some(text) = sheet.written_else(entry, answer).map(str::to_owned) else { return };
+    let rect = ui.max_rect();
+    ui.painter().hline(rect.x_range(), ui.cursor().top(), theme.hairline());
+    Frame::NONE.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+        let size = vec2(ui.available_width(), 24.0);
+        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+            if Btn::new("Take it").show(ui, theme).on_hover_text(&text).clicked() {
+                cx.send(Command::Write(text));
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                mark(ui, theme, Mark::Warning, 14.0);
+                let words = "The file holds another text here, written since the merge";
+                ui.add(egui::Label::new(theme.muted(words)).truncate());
+            });
+        });
+    });
+}
+
 /// How the last run went, below the text it ran.
 fn ran_line(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, answer: &Answer) {
     let theme = cx.theme;
-    let running = cx.state.conflict.running.as_ref().filter(|r| r.at == entry.at);
+    let running = cx.state.conflict.running_of(entry);
     let ran = cx.state.conflict.runs.get(&entry.at);
     if running.is_none() && ran.is_none() {
         return;
@@ -418,7 +440,7 @@ pub(super) fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shee
         return;
     }
     let Some(answer) = cx.state.conflict.answer(entry).cloned() else { return };
-    let live = cx.state.conflict.running.as_ref().filter(|r| r.at == entry.at).and_then(|r| r.outputs.clone());
+    let live = cx.state.conflict.running_of(entry).and_then(|r| r.outputs.clone());
     let ran = cx.state.conflict.runs.get(&entry.at).filter(|r| r.reached || live.is_none()).cloned();
     if let Some(failed) = ran.as_ref().filter(|r| !r.reached) {
         above_ui(ui, cx, view, failed);
