@@ -10,6 +10,8 @@ mod board;
 mod conflict;
 #[path = "ui/data.rs"]
 mod data;
+#[path = "ui/editor.rs"]
+mod editor;
 #[path = "ui/git.rs"]
 mod git;
 #[path = "ui/keys.rs"]

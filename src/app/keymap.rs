@@ -115,6 +115,41 @@ keys! {
 }
 
 keys! {
+    /// Text that is being written: a cell, a file, a query.
+    editor "Editing text" {
+        WALK: "Left  Right  Up  Down" => "Go by letters and rows";
+        WORDS: "Ctrl+Left  Ctrl+Right" => "Go by words";
+        EDGES: "Home  End  Ctrl+Home  Ctrl+End" => "To the edges of the line, of the text";
+        PAGES: "PageUp  PageDown" => "A page up, down";
+        EXTEND: "Shift+Left  Shift+Right  Shift+Up  Shift+Down  Ctrl+Shift+Left  Ctrl+Shift+Right" => "Select";
+        EXTEND_FAR: "Shift+Home  Shift+End  Ctrl+Shift+Home  Ctrl+Shift+End  Shift+PageUp  Shift+PageDown" => "Select far";
+        ALL_TEXT: "Ctrl+A" => "Select all of the text";
+        LINE: "Ctrl+L" => "Select the line";
+        NEXT: "Ctrl+Shift+D" => "Select the word, then where it stands next";
+        EVERY: "Alt+F3" => "Select the word wherever it stands";
+        CURSORS: "Ctrl+Alt+Up  Ctrl+Alt+Down" => "Another cursor above, below (also Alt with a click, or dragged)";
+        BRACKET: "Ctrl+Shift+\\" => "To the bracket that belongs to this one";
+        DELETE: "Backspace  Delete" => "Delete a letter, or what is selected";
+        DELETE_WORD: "Ctrl+Backspace  Ctrl+Delete" => "Delete a word";
+        DELETE_LINE: "Ctrl+D  Ctrl+Shift+K" => "Delete the line";
+        MOVE: "Ctrl+Shift+Up  Ctrl+Shift+Down" => "Move the lines";
+        DOUBLE: "Shift+Alt+Up  Shift+Alt+Down" => "Double the lines";
+        JOIN: "Ctrl+Shift+J" => "Join with the line below";
+        COMMENT: "Ctrl+/" => "Comment lines out or in";
+        BLOCK: "Alt+A" => "Comment around what is selected";
+        TAB: "Tab  Shift+Tab" => "Indent or outdent; at a name of a cell complete or explain it";
+        DEPTH: "Ctrl+[  Ctrl+]" => "Outdent, indent the lines";
+        COMPLETE: "Ctrl+Space" => "Complete the name";
+        UNDO: "Ctrl+Z" => "Undo";
+        REDO: "Ctrl+Shift+Z  Ctrl+Y" => "Redo";
+        FIND: "Ctrl+F" => "Find";
+        REPLACE: "Ctrl+H" => "Find and replace";
+        FIND_NEXT: "Ctrl+G  Ctrl+Shift+G" => "Next find, find before";
+        WRAP: "Alt+Z" => "Wrap long lines of a file, or scroll";
+    }
+}
+
+keys! {
     /// The board.
     board "Board" {
         LEFT: "Left  H" => "Card at the left";
@@ -210,8 +245,8 @@ keys! {
 fn own(page: Page) -> Vec<KeyRow> {
     match page {
         Page::Home => home::ALL.to_vec(),
-        Page::Notebook => notebook::keys::all(),
-        Page::Data => [data::ALL, grid::ALL].concat(),
+        Page::Notebook => [notebook::keys::all(), editor::ALL.to_vec()].concat(),
+        Page::Data => [data::ALL, grid::ALL, editor::ALL].concat(),
         Page::Board => board::ALL.to_vec(),
         Page::Runs => [runs::ALL, log::ALL].concat(),
         // Failing rows are a table, and so is nothing else there.

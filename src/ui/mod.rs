@@ -5,6 +5,7 @@
 pub mod board;
 pub mod conflict;
 pub mod data;
+pub mod editor;
 pub mod git;
 pub mod home;
 pub mod keys;

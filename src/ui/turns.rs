@@ -26,7 +26,7 @@ impl Plugin for Turns {
     }
     fn input_hook(&mut self, ctx: &Context, input: &mut RawInput) {
         self.held.extend(input.events.drain(..));
-        let typing = ctx.text_edit_focused();
+        let typing = ctx.text_edit_focused() || super::editor::is_typing(ctx);
         let fresh = typing && self.focus[0] != self.focus[1];
         take_turn(&mut self.held, typing, fresh, &mut input.events);
     }

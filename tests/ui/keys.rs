@@ -146,6 +146,31 @@ fn the_keys_of_a_notebook_are_taken() {
     });
 }
 
+#[test]
+fn the_keys_of_a_text_are_taken_while_it_is_written_in() {
+    let open = workspace::Command::OpenFile("notebooks/cold_nights.ipynb".into());
+    let mut h = stage(sample_state(&[Page::Notebook], vec![open.into()]));
+    let rows = keymap::editor::ALL.iter().chain(notebook::keys::EDIT);
+    for row in rows {
+        for way in row.ways() {
+            send(&mut h, notebook::Command::CloseFind);
+            send(&mut h, notebook::Command::LeaveEdit);
+            let key = h.state().state.notebook.doc().unwrap().cells()[1].key;
+            h.run_steps(2);
+            send(&mut h, notebook::Command::Select(key));
+            send(&mut h, notebook::Command::EnterEdit);
+            h.run_steps(4);
+            h.state_mut().left.clear();
+            for chord in &way {
+                let (modifiers, key) = shortcut(chord).unwrap();
+                press(&mut h, modifiers, key);
+            }
+            assert!(h.state().left.is_empty(), "{}: nothing took {:?} ({})", row.context, way, row.does);
+            assert!(h.state().state.shell.dialog.is_none(), "{}: {way:?} is the text's alone", row.does);
+        }
+    }
+}
+
 /// A row nobody asks for would be a lie.
 #[test]
 fn every_row_of_the_table_is_asked_for_by_the_window() {

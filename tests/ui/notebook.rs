@@ -8,6 +8,7 @@ use andon::{
     base::{Error, time::FixedClock},
     engine::notebook::Content,
     model::{
+        editor::Act,
         kernel::Variable,
         notebook::{CellKind, Notebook},
         table::{Cell, Column, Kind, Page as Rows, complete::Suggestion},
@@ -235,7 +236,11 @@ fn a_conflict_offers_both_ways() {
     let mut state = open();
     let clock = FixedClock(morning());
     let (key, id) = (state.notebook.doc().unwrap().cells()[2].key, state.notebook.active.unwrap());
-    dispatch::dispatch(&mut state, Command::Type { key, text: "mine".into() }.into(), &Cx { clock: &clock });
+    dispatch::dispatch(
+        &mut state,
+        Command::EditCell { key, acts: vec![Act::SetText("mine".into())] }.into(),
+        &Cx { clock: &clock },
+    );
     apply(&mut state, Event::Disk { doc: id, hash: Some(9) });
     let mut h = stage(state);
     h.get_by_label("Take theirs");

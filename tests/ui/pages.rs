@@ -122,7 +122,10 @@ fn the_last_keystrokes_are_kept_when_the_window_is_closed_at_once() {
     app.host.send(notebook::Command::Open("notebooks/cold_nights.ipynb".to_owned()));
     app.settle();
     let key = app.host.state.notebook.doc().unwrap().notebook().unwrap().cells().last().unwrap().key;
-    app.host.send(notebook::Command::Type { key, text: "the very last words".to_owned() });
+    app.host.send(notebook::Command::EditCell {
+        key,
+        acts: vec![andon::model::editor::Act::SetText("the very last words".to_owned())],
+    });
     assert!(app.host.wind_up(Duration::from_secs(20)));
     let kept = app.host.state.workspace.root.clone().unwrap().join(".andon");
     let mut found = false;

@@ -200,7 +200,10 @@ fn unsaved_edits_stay_in_the_editor_when_the_branch_changes() {
     let mut host = world.host(&root);
     act(&mut host, workspace::Command::OpenFile("a.txt".into()));
     let doc = host.state.notebook.doc().unwrap().id;
-    host.send(crate::app::notebook::Command::TypeFile { doc, text: "precious\n".into() });
+    host.send(crate::app::notebook::Command::EditFile {
+        doc,
+        acts: vec![crate::model::editor::Act::SetText("precious\n".into())],
+    });
     act(&mut host, to("other"));
     let Some(Ask::Switch(plan)) = ask(&host).cloned() else { panic!("no question") };
     assert_eq!((unsaved(&host.state), plan.differ), (vec!["a.txt".to_owned()], vec!["a.txt".to_owned()]));
@@ -473,7 +476,7 @@ fn on_the_notebook_page_one_cell_goes_back_to_the_last_commit() {
     };
     let write = |host: &mut Host, text: &str| {
         let key = host.state.notebook.doc().unwrap().selected;
-        act(host, Edit::Type { key, text: text.into() });
+        act(host, Edit::EditCell { key, acts: vec![crate::model::editor::Act::SetText(text.into())] });
     };
     let bytes = |host: &Host| {
         let doc = host.state.notebook.doc().unwrap();

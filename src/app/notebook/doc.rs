@@ -8,12 +8,15 @@ use jiff::Timestamp;
 
 use super::{
     assist::Assist,
+    find::Find,
     fold::{Folds, first_level},
+    session::{Session, TextDoc, language_of},
 };
 use crate::{
     base::Error,
     engine::notebook::Draft,
     model::{
+        editor::{Editor, Selections},
         kernel::{KernelInfo, KernelSpec, SessionState, Variable},
         names::{Names, names_of},
         notebook::{Cell, CellKey, CellKind, Notebook, Snapshot},
@@ -34,28 +37,6 @@ pub enum Body {
     Failed(Error),
     Notebook(Box<Notebook>),
     Text(TextDoc),
-}
-
-/// A text file; its undo lives in the widget.
-#[derive(Debug, Clone, Default)]
-pub struct TextDoc {
-    /// With `\n`; `crlf` says how it is written.
-    pub text: String,
-    pub crlf: bool,
-    pub revision: u64,
-    pub saved: u64,
-}
-
-impl TextDoc {
-    /// From the file's text.
-    pub fn new(text: &str) -> Self {
-        let crlf = text.contains("\r\n");
-        Self { text: if crlf { text.replace("\r\n", "\n") } else { text.to_owned() }, crlf, revision: 0, saved: 0 }
-    }
-    /// The file's bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        if self.crlf { self.text.replace('\n', "\r\n").into_bytes() } else { self.text.clone().into_bytes() }
-    }
 }
 
 /// Which keys mean what.
@@ -274,6 +255,12 @@ pub struct Doc {
     pub assist: Assist,
     /// Folded headings.
     pub folds: Folds,
+    /// The cell being edited, while letters are text.
+    pub session: Option<Session>,
+    /// Where the cursors of other cells were left.
+    pub carets: HashMap<CellKey, Selections>,
+    /// What is looked for.
+    pub find: Option<Find>,
 
     names: HashMap<CellKey, (Arc<str>, Arc<Names>)>,
     states: HashMap<CellKey, CellState>,
@@ -318,6 +305,9 @@ impl Doc {
             memory: None,
             assist: Assist::default(),
             folds: Folds::default(),
+            session: None,
+            carets: HashMap::new(),
+            find: None,
             names: HashMap::new(),
             states: HashMap::new(),
             outline: Vec::new(),
@@ -352,7 +342,7 @@ impl Doc {
     pub fn is_dirty(&self) -> bool {
         match &self.body {
             Body::Notebook(n) => n.is_dirty() || (self.disk.is_none() && self.conflict.is_none()),
-            Body::Text(t) => t.revision != t.saved,
+            Body::Text(t) => t.document.history.state() != t.document.history.saved(),
             _ => false,
         }
     }
@@ -360,7 +350,7 @@ impl Doc {
     pub fn revision(&self) -> u64 {
         match &self.body {
             Body::Notebook(n) => n.revision(),
-            Body::Text(t) => t.revision,
+            Body::Text(t) => t.document.history.state(),
             _ => 0,
         }
     }
@@ -403,6 +393,9 @@ impl Doc {
             nb.end_typing();
         }
         self.unfold_to(key);
+        if self.selected != key {
+            self.end();
+        }
         self.selected = key;
         self.anchor = key;
         self.reveal += 1;
@@ -425,7 +418,52 @@ impl Doc {
         if self.notebook().is_some_and(|n| n.cell(self.anchor).is_none()) {
             self.anchor = self.selected;
         }
+        self.follow();
         self.work_out_states();
+    }
+
+    /// Begins to edit the selected cell, with these cursors or those it was left with.
+    pub fn begin(&mut self, cursors: Option<Selections>) {
+        self.mode = Mode::Edit;
+        let Some(cell) = self.cell().cloned() else { return };
+        let kept = cursors.or_else(|| match &self.session {
+            Some(session) if session.key == cell.key => Some(session.editor.selections().clone()),
+            _ => self.carets.get(&cell.key).cloned(),
+        });
+        match &mut self.session {
+            Some(session) if session.key == cell.key => session.editor.select(kept.unwrap_or_default()),
+            _ => self.session = Some(Session::new(&cell, language_of(self, &cell), kept)),
+        }
+        self.cursor = self.session.as_ref().map_or((1, 1), |s| s.editor.place());
+    }
+    /// Ends editing; the cursors stay where they are for the next time.
+    pub fn end(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.carets.insert(session.key, session.editor.selections().clone());
+        }
+    }
+    /// The text being edited.
+    pub fn editor(&self) -> Option<&Editor> {
+        match &self.body {
+            Body::Text(text) => Some(&text.document.editor),
+            _ => self.session.as_ref().map(|s| &s.editor),
+        }
+    }
+    /// The editor follows its cell.
+    pub(super) fn follow(&mut self) {
+        let Some(mut session) = self.session.take() else { return };
+        if self.mode != Mode::Edit || session.key != self.selected {
+            self.carets.insert(session.key, session.editor.selections().clone());
+            if self.mode == Mode::Edit {
+                self.begin(None);
+            }
+            return;
+        }
+        let Some(cell) = self.notebook().and_then(|n| n.cell(session.key)).cloned() else { return };
+        let language = language_of(self, &cell);
+        session.follow(&cell, language);
+        self.cursor = session.editor.place();
+        self.session = Some(session);
     }
 
     /// What the cell defines and uses.

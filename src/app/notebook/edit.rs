@@ -1,11 +1,14 @@
 //! Selecting, moving and changing cells.
 use std::time::Duration;
 
-use super::{Body, Command, Doc, Merge, Mode, Step, notice};
+use super::{Body, Command, Doc, Merge, Mode, Step, notice, session::TextDoc};
 use crate::{
     app::{AppState, Cx, Effect},
     base::Result,
-    model::notebook::{CellKey, CellKind},
+    model::{
+        editor::{Act, Selection, Selections, column},
+        notebook::{CellKey, CellKind},
+    },
 };
 
 /// Edits are kept in the journal this long after the first of them.
@@ -14,7 +17,11 @@ const JOURNAL_DELAY: Duration = Duration::from_millis(600);
 /// Handles what changes the document in front.
 pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     match command {
-        Command::TypeFile { doc, text } => return type_file(state, doc, text),
+        Command::EditFile { doc, acts } => {
+            return in_file(state, doc, |t, now| t.act(&acts, now), cx);
+        }
+        Command::UndoFile(doc) => return in_file(state, doc, |t, _| t.document.undo(), cx),
+        Command::RedoFile(doc) => return in_file(state, doc, |t, _| t.document.redo(), cx),
         Command::CopyCells => {
             if let Some(clips) = state.notebook.doc().and_then(|d| Some(d.notebook()?.copy(&d.selection()))) {
                 state.notebook.clipboard = clips;
@@ -43,6 +50,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     if doc.revision() != before {
         changed(doc, &mut effects);
     }
+    effects.extend(super::find::follow(doc));
     effects
 }
 
@@ -61,17 +69,86 @@ pub fn touch(doc: &mut Doc, effects: &mut Vec<Effect>) {
     }
 }
 
-fn type_file(state: &mut AppState, id: super::DocId, new: String) -> Vec<Effect> {
+fn in_file(
+    state: &mut AppState,
+    id: super::DocId,
+    change: impl FnOnce(&mut TextDoc, i64) -> bool,
+    cx: &Cx,
+) -> Vec<Effect> {
     let mut effects = Vec::new();
     if let Some(doc) = state.notebook.by_id(id)
         && let Body::Text(text) = &mut doc.body
-        && text.text != new
     {
-        text.text = new;
-        text.revision += 1;
-        touch(doc, &mut effects);
+        let changed = change(text, cx.now().as_millisecond());
+        doc.cursor = text.document.editor.place();
+        if changed {
+            touch(doc, &mut effects);
+            effects.extend(super::find::follow(doc));
+        }
     }
     effects
+}
+
+/// Carries acts out on the text of a cell; each that changes it is noted with the cursors around it.
+fn edit_cell(doc: &mut Doc, key: CellKey, acts: &[Act], cx: &Cx) -> Result<()> {
+    doc.assist.hint = None;
+    let Some(cell) = doc.notebook().and_then(|n| n.cell(key)).cloned() else { return Ok(()) };
+    let language = super::session::language_of(doc, &cell);
+    let mut session = match doc.session.take() {
+        Some(session) if session.key == key => session,
+        other => {
+            // A cell that nobody edits: its editor is put away again.
+            doc.session = other;
+            super::session::Session::new(&cell, language, doc.carets.get(&key).cloned())
+        }
+    };
+    session.follow(&cell, language);
+    let now = cx.now().as_millisecond();
+    let mut result = Ok(());
+    for act in acts {
+        let Some(done) = session.editor.act(act, now) else { continue };
+        let text = session.text();
+        if let Some(nb) = doc.notebook_mut() {
+            result = nb.edit_source(key, &text, done);
+            if let Some(cell) = nb.cell(key) {
+                session.went_into(cell);
+            }
+        }
+        if result.is_err() {
+            break;
+        }
+    }
+    if result.is_err() {
+        // What could not be done is not shown either.
+        let cell = doc.notebook().and_then(|n| n.cell(key)).cloned().unwrap_or(cell);
+        session = super::session::Session::new(&cell, language, None);
+    }
+    if doc.mode == Mode::Edit && doc.selected == key {
+        doc.cursor = session.editor.place();
+        doc.session = Some(session);
+    } else {
+        doc.carets.insert(key, session.editor.selections().clone());
+    }
+    result
+}
+
+/// Goes on editing in the cell above or below, in the same column.
+fn beyond(doc: &mut Doc, up: bool) {
+    let to = doc.next_visible(doc.index(), if up { Step::Up } else { Step::Down });
+    let Some(key) = doc.cells().get(to).map(|c| c.key).filter(|k| *k != doc.selected) else { return };
+    let column = doc.session.as_ref().map_or(0, |s| {
+        let head = s.editor.selections().primary();
+        head.goal.unwrap_or_else(|| column::of(s.editor.buffer(), head.head))
+    });
+    doc.select(key);
+    doc.begin(None);
+    if let Some(session) = &mut doc.session {
+        let buffer = session.editor.buffer();
+        let line = if up { buffer.lines() - 1 } else { 0 };
+        let at = column::at(buffer, line, column);
+        session.editor.select(Selections::one(Selection { goal: Some(column), ..Selection::at(at) }));
+        doc.cursor = session.editor.place();
+    }
 }
 
 fn apply(doc: &mut Doc, command: Command, cx: &Cx) -> Result<()> {
@@ -90,29 +167,24 @@ fn apply(doc: &mut Doc, command: Command, cx: &Cx) -> Result<()> {
         Command::EnterEdit => {
             let key = doc.selected;
             doc.anchor = key;
-            doc.mode = Mode::Edit;
+            doc.begin(None);
             doc.reveal += 1;
         }
+        Command::Beyond(up) => beyond(doc, up),
         Command::LeaveEdit => {
             doc.mode = Mode::Command;
+            doc.end();
             doc.assist.close();
             if let Some(nb) = doc.notebook_mut() {
                 nb.end_typing();
             }
         }
-        Command::Cursor { line, column } => doc.cursor = (line, column),
         Command::ToggleLineNumbers => doc.line_numbers = !doc.line_numbers,
         Command::Fold { key, fold } => doc.fold(key, fold),
         Command::FoldAll(fold) => doc.fold_all(fold),
         Command::LeftRight(left) => doc.left_right(left),
         Command::InsertHeading { above } => insert_heading(doc, above)?,
-        Command::Type { key, text } => {
-            doc.assist.hint = None;
-            let now = cx.now().as_millisecond();
-            if let Some(nb) = doc.notebook_mut() {
-                nb.edit_source(key, &text, now)?;
-            }
-        }
+        Command::EditCell { key, acts } => edit_cell(doc, key, &acts, cx)?,
         Command::Move { up } => move_by_one(doc, up)?,
         Command::MoveTo { key, to } => {
             if let Some(nb) = doc.notebook_mut() {
@@ -139,7 +211,7 @@ fn apply(doc: &mut Doc, command: Command, cx: &Cx) -> Result<()> {
             let keys: Vec<_> = doc.cells().iter().map(|c| c.key).collect();
             clear(doc, &keys)?;
         }
-        Command::Undo | Command::Redo | Command::UndoTyping => history(doc, &command)?,
+        Command::Undo | Command::Redo | Command::UndoTyping | Command::RedoTyping => history(doc, &command)?,
         Command::Upgrade => {
             if let Some(new) = doc.notebook().and_then(crate::model::notebook::Notebook::upgraded) {
                 doc.body = Body::Notebook(Box::new(new));
@@ -180,7 +252,7 @@ fn insert_heading(doc: &mut Doc, above: bool) -> Result<()> {
     let Some(nb) = doc.notebook_mut() else { return Ok(()) };
     let key = nb.insert(at, CellKind::Markdown, &format!("{} ", "#".repeat(level)))?;
     doc.select(key);
-    doc.mode = Mode::Edit;
+    doc.begin(Some(Selections::at(level + 1)));
     Ok(())
 }
 
@@ -290,13 +362,28 @@ fn history(doc: &mut Doc, command: &Command) -> Result<()> {
     let done = match command {
         Command::Undo => nb.undo()?,
         Command::UndoTyping => nb.undo_in_cell(selected)?,
+        Command::RedoTyping => nb.redo_in_cell(selected)?,
         _ => nb.redo()?,
     };
-    let focus = done.and_then(|d| d.focus).filter(|k| nb.cell(*k).is_some());
+    let Some(done) = done else { return Ok(()) };
+    let focus = done.focus.filter(|k| nb.cell(*k).is_some());
     if let Some(key) = focus
         && (key != selected || !editing)
     {
         doc.select(key);
+    }
+    // The cursors come back to where they were.
+    doc.follow();
+    if let (Some(key), Some(cursors)) = (focus, done.cursors) {
+        match &mut doc.session {
+            Some(session) if session.key == key => {
+                session.editor.select(cursors);
+                doc.cursor = session.editor.place();
+            }
+            _ => {
+                doc.carets.insert(key, cursors);
+            }
+        }
     }
     Ok(())
 }

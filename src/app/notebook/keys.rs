@@ -36,10 +36,6 @@ pub const COMMAND: &[KeyRow] = rows!("Cell commands":
 pub const EDIT: &[KeyRow] = rows!("Editing a cell":
     "Esc" => "Back to cell commands (also Ctrl+M)",
     "Ctrl+Shift+-" => "Split the cell at the cursor",
-    "Ctrl+Z  Ctrl+Shift+Z" => "Undo, redo",
-    "Ctrl+/" => "Comment lines out or in",
-    "Tab" => "Complete the name, indent elsewhere",
-    "Shift+Tab" => "Explain the name, outdent elsewhere",
 );
 
 /// In both.

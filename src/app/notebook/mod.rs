@@ -6,11 +6,13 @@
 pub mod assist;
 pub mod doc;
 mod edit;
+pub mod find;
 pub mod fold;
 pub mod keys;
 pub mod revert;
 mod run;
 mod save;
+pub mod session;
 mod task;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::{
     base::Error,
     engine::notebook::{Content, Draft},
     model::{
+        editor::{Act, Buffer, find::Query},
         kernel::{Discovery, ExecEvent, Outcome, SessionEvent, Variable},
         notebook::{CellKey, CellKind, Clip, OutputJson, Snapshot},
         table::{ColumnProfile, Page},
@@ -134,11 +137,6 @@ pub enum Command {
     SelectAll,
     EnterEdit,
     LeaveEdit,
-    /// The cursor of the focused editor: line and column from 1.
-    Cursor {
-        line: usize,
-        column: usize,
-    },
     ToggleLineNumbers,
     /// Folds or unfolds the part below a heading.
     Fold {
@@ -167,16 +165,36 @@ pub enum Command {
     /// Closes what was offered or explained.
     CloseAssist,
 
-    /// The text of a cell after typing.
-    Type {
+    /// What was done to the text of a cell.
+    EditCell {
         key: CellKey,
-        text: String,
+        acts: Vec<Act>,
     },
-    /// The text of a text file after typing.
-    TypeFile {
+    /// What was done to a text file.
+    EditFile {
         doc: DocId,
-        text: String,
+        acts: Vec<Act>,
     },
+    UndoFile(DocId),
+    RedoFile(DocId),
+    /// An arrow went beyond the first (`true`) or last row of the cell: its neighbour is edited.
+    Beyond(bool),
+
+    /// Opens the bar that finds, with the field that replaces.
+    Find {
+        replacing: bool,
+    },
+    CloseFind,
+    LookFor {
+        query: Query,
+        by: String,
+        /// In all cells.
+        all: bool,
+    },
+    /// The next find (`true`), or the one before.
+    FindNext(bool),
+    ReplaceOne,
+    ReplaceAll,
     Insert {
         above: bool,
         kind: CellKind,
@@ -208,6 +226,8 @@ pub enum Command {
     Redo,
     /// Undo inside the focused cell.
     UndoTyping,
+    /// And redo.
+    RedoTyping,
     /// Makes an old format editable.
     Upgrade,
     /// Makes the selected cell as the last commit has it.
@@ -385,6 +405,12 @@ pub enum Event {
         number: u64,
         hint: assist::Hint,
     },
+    /// Where something was found in a long text.
+    Found {
+        doc: DocId,
+        number: u64,
+        finds: Vec<(CellKey, std::ops::Range<usize>)>,
+    },
 }
 
 /// The result of a SQL cell.
@@ -492,6 +518,12 @@ pub enum Task {
         text: String,
         cursor: usize,
     },
+    Find {
+        doc: DocId,
+        number: u64,
+        texts: Vec<(CellKey, Buffer)>,
+        query: Query,
+    },
     CompleteSql {
         doc: DocId,
         key: CellKey,
@@ -544,6 +576,12 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::Journal(_) => save::command(state, command, cx),
         Command::Complete { .. } | Command::Explain { .. } | Command::CloseAssist => assist::command(state, command),
         Command::RevertCell | Command::RevertFile | Command::UndoRevert { .. } => revert::command(state, command),
+        Command::Find { .. }
+        | Command::CloseFind
+        | Command::LookFor { .. }
+        | Command::FindNext(_)
+        | Command::ReplaceOne
+        | Command::ReplaceAll => find::command(state, command, cx),
         edit => edit::command(state, edit, cx),
     }
 }
@@ -585,6 +623,12 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Event::Committed { .. } => revert::event(state, event),
+        Event::Found { doc, number, finds } => {
+            if let Some(doc) = state.notebook.by_id(doc) {
+                find::event(doc, number, finds);
+            }
+            Vec::new()
+        }
         other => run::event(state, other, cx),
     }
 }
@@ -628,6 +672,9 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     let save_as = Action::new("Notebook", format!("Save {} as\u{2026}", doc.title()), Command::AskPath(true));
     all.push(save_as.icon("save").key("Ctrl+Shift+S"));
     all.push(Action::new("Notebook", format!("Close {}", doc.title()), Command::Close(doc.id)).icon("x").key("Ctrl+W"));
+    let find = |title: &str, replacing| Action::new("Notebook", title, Command::Find { replacing }).icon("search");
+    all.push(find("Find", false).key("Ctrl+F"));
+    all.push(find("Find and replace", true).key("Ctrl+H"));
     let Some(nb) = doc.notebook() else { return all };
     let undo = nb.undo_label().map_or_else(|| "Undo".into(), |l| format!("Undo: {l}"));
     let (can_undo, can_redo) = (nb.undo_label().is_some(), nb.redo_label().is_some());
@@ -675,7 +722,16 @@ pub fn status_facts(state: &AppState) -> Vec<String> {
             facts.push(format!("Cell {} of {count}, Ln {line}, Col {column}", doc.index() + 1));
         }
         (Body::Notebook(_), Mode::Command) if count > 0 => facts.push(format!("Cell {} of {count}", doc.index() + 1)),
-        (Body::Text(_), _) => facts.push(format!("Ln {line}, Col {column}")),
+        (Body::Text(text), _) => {
+            let many = text.document.editor.selections().count();
+            if many > 1 {
+                facts.push(format!("{many} cursors"));
+            }
+            facts.push(format!("Ln {line}, Col {column}"));
+            if text.document.editor.buffer().is_huge() {
+                facts.push("Large file: colours near what is shown".into());
+            }
+        }
         _ => {}
     }
     facts

@@ -146,7 +146,7 @@ fn go_on(doc: &mut Doc, after: After, keys: &[CellKey], effects: &mut Vec<Effect
             match nb.insert(last + 1, CellKind::Code, "") {
                 Ok(key) => {
                     doc.select(key);
-                    doc.mode = Mode::Edit;
+                    doc.begin(None);
                     edit::changed(doc, effects);
                 }
                 Err(e) => effects.push(notice(&e)),

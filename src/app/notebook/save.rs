@@ -1,7 +1,7 @@
 //! Opening, saving, the journal, and changes made by others.
 use std::collections::HashMap;
 
-use super::{Body, Command, Conflict, Doc, DocId, Event, State, Task, ask, doc::TextDoc, edit, notice};
+use super::{Body, Command, Conflict, Doc, DocId, Event, State, Task, ask, edit, notice, session::TextDoc};
 use crate::{
     app::{AppState, Cx, Effect, Job, Policy, notify::Notice},
     base::{Error, text::count},
@@ -49,7 +49,7 @@ pub fn new_notebook(state: &mut AppState) -> Vec<Effect> {
     if let Ok(key) = first {
         doc.select(key);
     }
-    doc.mode = super::Mode::Edit;
+    doc.begin(None);
     doc.settle();
     Vec::new()
 }
@@ -155,8 +155,10 @@ fn save(state: &mut State, id: DocId) -> Vec<Effect> {
     let Some(snapshot) = doc.snapshot() else { return Vec::new() };
     doc.saving = true;
     doc.save_error = None;
-    if let Some(nb) = doc.notebook_mut() {
-        nb.end_typing();
+    match &mut doc.body {
+        Body::Notebook(nb) => nb.end_typing(),
+        Body::Text(text) => text.document.history.pause(),
+        _ => {}
     }
     let task = Task::Save { doc: id, path: doc.path.clone(), snapshot, expected: doc.disk, revision: doc.revision() };
     vec![Job::io(format!("notebook.save:{id}"), task).policy(Policy::Queue).start()]
@@ -199,7 +201,7 @@ fn keep_mine(state: &mut State, id: DocId) {
         }
         doc.save_error = None;
         if let Body::Text(text) = &mut doc.body {
-            text.revision += 1;
+            text.document.history.mark_changed();
         }
     }
 }
@@ -264,16 +266,16 @@ fn drafts_notice(drafts: &[crate::engine::notebook::Draft]) -> Vec<Effect> {
     vec![Effect::Notice(Notice::info(title).body(first.path.clone()).action("Look at them", open))]
 }
 
-fn body_of(content: Content) -> Body {
+fn body_of(content: Content, path: &str) -> Body {
     match content {
         Content::Notebook(nb) => Body::Notebook(nb),
-        Content::Text(text) => Body::Text(TextDoc::new(&text)),
+        Content::Text(text) => Body::Text(TextDoc::new(&text, path)),
     }
 }
 
 fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<Effect> {
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
-    let new = body_of(content);
+    let mut new = body_of(content, &doc.path);
     let mut effects = Vec::new();
     let reload = matches!(doc.body, Body::Notebook(_) | Body::Text(_));
     if reload && doc.disk == Some(hash) && !doc.is_dirty() {
@@ -291,6 +293,9 @@ fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<E
             running.key = follow(running.key).unwrap_or(CellKey(u64::MAX));
         }
         (doc.selected, doc.anchor) = (selected.unwrap_or(CellKey(0)), anchor.unwrap_or(CellKey(0)));
+    }
+    if let (Body::Text(old), Body::Text(new)) = (&doc.body, &mut new) {
+        *new = old.reloaded(std::mem::take(new));
     }
     let old = std::mem::replace(&mut doc.body, new);
     doc.disk = Some(hash);
@@ -339,11 +344,11 @@ fn restored(state: &mut AppState, id: DocId, content: Content) -> Vec<Effect> {
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
     let draft = doc.draft.take();
     let path = doc.path.clone();
-    let mut body = body_of(content);
+    let mut body = body_of(content, &path);
     match &mut body {
         // Not what is on disk, whatever its own history says.
         Body::Notebook(nb) => nb.mark_saved(u64::MAX),
-        Body::Text(text) => text.revision += 1,
+        Body::Text(text) => text.document.history.mark_changed(),
         _ => {}
     }
     doc.body = body;
@@ -369,7 +374,7 @@ fn saved(state: &mut AppState, id: DocId, path: &str, hash: u64, revision: u64) 
     doc.save_error = None;
     match &mut doc.body {
         Body::Notebook(nb) => nb.mark_saved(revision),
-        Body::Text(text) => text.saved = revision,
+        Body::Text(text) => text.document.history.mark_saved(revision),
         _ => {}
     }
     let mut effects = Vec::new();

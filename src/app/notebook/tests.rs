@@ -6,6 +6,7 @@ use crate::{
     base::time::FixedClock,
     engine::notebook::Draft,
     model::{
+        editor::Act,
         kernel::{Bundle, Exit, KernelSpec, SessionState},
         notebook::Notebook,
         table::{Cell as TableCell, Column, Kind},
@@ -116,7 +117,7 @@ fn journal_timers(effects: &[Effect]) -> usize {
 fn a_result_nobody_has_made_yet_leads_to_the_cell_that_makes_it() {
     let mut rig = Rig::new();
     let key = rig.key(2);
-    rig.send(Command::Type { key, text: "%%sql\nSELECT * FROM day".into() });
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText("%%sql\nSELECT * FROM day".into())] });
     rig.select(2);
     rig.send(Command::Run(Scope::Selected(After::Stay)));
     let number = rig.run(2).number;
@@ -204,9 +205,13 @@ fn interpreters_of_an_untrusted_folder_are_not_run() {
 fn typing_is_journaled_within_a_second_and_saved_under_guard() {
     let mut rig = Rig::new();
     let key = rig.key(2);
-    let effects = rig.send(Command::Type { key, text: "x = 12".into() });
+    let effects = rig.send(Command::EditCell { key, acts: vec![Act::SetText("x = 12".into())] });
     assert_eq!(journal_timers(&effects), 1);
-    assert_eq!(journal_timers(&rig.send(Command::Type { key, text: "x = 123".into() })), 0, "one timer is enough");
+    assert_eq!(
+        journal_timers(&rig.send(Command::EditCell { key, acts: vec![Act::SetText("x = 123".into())] })),
+        0,
+        "one timer is enough"
+    );
     assert_eq!(rig.doc().state_of(key), CellState::Earlier);
     let kept = tasks(&rig.send(Command::Journal(rig.id)));
     let [Task::Keep { base: Some(11), snapshot, .. }] = &kept[..] else { panic!("{kept:?}") };
@@ -216,7 +221,7 @@ fn typing_is_journaled_within_a_second_and_saved_under_guard() {
     let saves = tasks(&rig.send(Command::Save));
     let [Task::Save { expected: Some(11), revision, .. }] = &saves[..] else { panic!("{saves:?}") };
     assert!(tasks(&rig.send(Command::Save)).is_empty(), "the second waits");
-    rig.send(Command::Type { key, text: "x = 1234".into() });
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText("x = 1234".into())] });
     let after = tasks(&rig.event(Event::Saved { doc: rig.id, path: "a.ipynb".into(), hash: 12, revision: *revision }));
     let [Task::Save { expected: Some(12), revision, .. }] = &after[..] else { panic!("{after:?}") };
     let end = tasks(&rig.event(Event::Saved { doc: rig.id, path: "a.ipynb".into(), hash: 13, revision: *revision }));
@@ -228,7 +233,7 @@ fn typing_is_journaled_within_a_second_and_saved_under_guard() {
 fn a_save_over_others_asks_and_keeps_both_ways_open() {
     let mut rig = Rig::new();
     let (key, id) = (rig.key(2), rig.id);
-    rig.send(Command::Type { key, text: "mine".into() });
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText("mine".into())] });
     rig.send(Command::Save);
     rig.event(Event::SaveFailed { doc: id, error: Error::user("changed"), disk: Some(99) });
     assert_eq!(rig.doc().conflict, Some(Conflict::Changed(99)));
@@ -255,7 +260,7 @@ fn a_file_changed_on_disk_is_reloaded_when_clean_and_asked_about_when_not() {
     rig.event(load(&theirs, 20));
     assert_eq!((rig.sources()[2].as_str(), rig.doc().index()), ("x = 2", 4), "the selection follows the cell");
     let key = rig.key(2);
-    rig.send(Command::Type { key, text: "mine".into() });
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText("mine".into())] });
     assert!(tasks(&rig.event(Event::Disk { doc: id, hash: Some(21) })).is_empty());
     assert_eq!(rig.doc().conflict, Some(Conflict::Changed(21)));
     rig.send(Command::Reload(id));
@@ -306,7 +311,7 @@ fn cells_run_one_at_a_time_and_states_are_honest() {
     assert!(!rig.doc().cells()[2].has_outputs(), "what the new run did not show is gone");
 
     let key = rig.key(2);
-    rig.send(Command::Type { key, text: "x = 2".into() });
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText("x = 2".into())] });
     assert_eq!([rig.state(2), rig.state(4)], [CellState::Edited, CellState::Stale(3)]);
     assert_eq!(rig.doc().stale(), [rig.key(2), rig.key(4)]);
     rig.send(Command::Undo);
@@ -447,7 +452,7 @@ fn a_restart_or_a_dead_kernel_makes_results_old() {
 fn closing_asks_for_unsaved_changes_and_ends_the_kernel() {
     let mut rig = Rig::new();
     let (id, key) = (rig.id, rig.key(2));
-    rig.send(Command::Type { key, text: "y".into() });
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText("y".into())] });
     rig.send(Command::Close(id));
     assert!(rig.state.notebook.active.is_some());
     assert!(matches!(rig.state.shell.dialog, Some(shell::Dialog::Confirm { destructive: true, .. })));
@@ -490,7 +495,7 @@ fn text_files_are_edited_and_keep_their_line_ends() {
     rig.send(Command::Open("q.sql".into()));
     let id = rig.doc().id;
     rig.event(Event::Loaded { doc: id, content: Box::new(Content::Text("a\r\nb".into())), hash: 3 });
-    let effects = rig.send(Command::TypeFile { doc: id, text: "a\nc".into() });
+    let effects = rig.send(Command::EditFile { doc: id, acts: vec![Act::SetText("a\nc".into())] });
     assert_eq!(journal_timers(&effects), 1);
     let saves = tasks(&rig.send(Command::Save));
     let [Task::Save { snapshot, .. }] = &saves[..] else { panic!("{saves:?}") };

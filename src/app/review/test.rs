@@ -407,7 +407,10 @@ fn any_two_sides_are_compared_and_chosen_ones_are_remembered() {
     host.send(workspace::Command::OpenFile("a.txt".into()));
     settle(&mut host);
     let doc = host.state.notebook.doc().unwrap().id;
-    host.send(crate::app::notebook::Command::TypeFile { doc, text: "typed\n".into() });
+    host.send(crate::app::notebook::Command::EditFile {
+        doc,
+        acts: vec![crate::model::editor::Act::SetText("typed\n".into())],
+    });
     host.send(crate::app::notebook::Command::Journal(doc));
     settle(&mut host);
     assert_eq!(show(&mut host, Rev::WorkingTree, Rev::Draft), ["a.txt"]);

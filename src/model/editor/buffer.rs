@@ -7,6 +7,10 @@ use unicode_segmentation::UnicodeSegmentation;
 /// Characters looked at around a place to find where a letter that a person sees begins and ends.
 const NEAR: usize = 64;
 
+/// A text with more lines or bytes is coloured only where it is seen.
+const HUGE_LINES: usize = 50_000;
+const HUGE_BYTES: usize = 5_000_000;
+
 /// A text that is cheap to change anywhere and free to copy. Places are counted in characters; what lies beyond the end
 /// means the end.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +44,10 @@ impl Buffer {
     /// Number of bytes.
     pub fn bytes(&self) -> usize {
         self.rope.len_bytes()
+    }
+    /// True for a text too large to be worked through as a whole while somebody types.
+    pub fn is_huge(&self) -> bool {
+        self.lines() > HUGE_LINES || self.bytes() > HUGE_BYTES
     }
     /// True without any text.
     pub fn is_empty(&self) -> bool {

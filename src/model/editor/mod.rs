@@ -15,7 +15,14 @@ pub mod motion;
 mod selection;
 mod typing;
 
-use std::{collections::VecDeque, ops::Range, sync::Arc};
+use std::{
+    collections::VecDeque,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 pub use buffer::Buffer;
 pub use change::{Change, Splice, Transaction};
@@ -73,6 +80,8 @@ pub enum Act {
         extend: bool,
     },
     Select(Selections),
+    /// The beginning of a line, from 0.
+    GoToLine(usize),
     SelectAll,
     SelectLine,
     /// The word at the cursor, then each further place where it stands.
@@ -85,9 +94,13 @@ pub enum Act {
     Single,
 }
 
+/// Numbers of editors, so that what a window remembers of one is never taken for another's.
+static SERIAL: AtomicU64 = AtomicU64::new(1);
+
 /// A text with its cursors.
 #[derive(Debug, Clone)]
 pub struct Editor {
+    serial: u64,
     pub(super) buffer: Buffer,
     pub(super) selections: Selections,
     pub(super) language: &'static Language,
@@ -112,7 +125,8 @@ impl Editor {
         let buffer = Buffer::from(text);
         let indent = Indent::of(&buffer);
         let (selections, closers, pending) = Default::default();
-        Self { buffer, selections, language, indent, closers, pending, revision: 0, log: Arc::default() }
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        Self { serial, buffer, selections, language, indent, closers, pending, revision: 0, log: Arc::default() }
     }
     /// The text.
     pub fn buffer(&self) -> &Buffer {
@@ -133,6 +147,10 @@ impl Editor {
     /// How it is indented.
     pub fn indentation(&self) -> Indent {
         self.indent
+    }
+    /// Tells this editor and its copies from others.
+    pub fn serial(&self) -> u64 {
+        self.serial
     }
     /// Counts changes of the text.
     pub fn revision(&self) -> u64 {
@@ -268,6 +286,7 @@ impl Editor {
         let new = match act {
             Act::Move { motion, extend } => self.selections.map(|s| motion::go(buffer, s, *motion, *extend)),
             Act::Select(selections) => selections.clone(),
+            Act::GoToLine(line) => Selections::at(motion::first_sign(buffer, (*line).min(buffer.lines() - 1))),
             Act::SelectAll => Selections::one(Selection::span(0, buffer.len())),
             Act::SelectLine => self.selections.map(|s| {
                 let (a, b) = (motion::line_at(buffer, s.start()), motion::line_at(buffer, s.end()));

@@ -151,6 +151,7 @@ impl Editor {
         let (t, after) = self.each(|s| {
             let line = buffer.line_of(s.start());
             let start = buffer.line_start(line);
+            let brk = break_of(buffer, line);
             let first = motion::first_sign(buffer, line).min(s.start());
             let mut space = buffer.slice(start..first).into_owned();
             let before = buffer.slice(first..s.start());
@@ -159,8 +160,8 @@ impl Editor {
             let open = code.trim_end().chars().next_back().filter(|c| language.deeper.contains(c));
             let closed = buffer.char(s.end());
             if open.is_some() && open.and_then(closer) == closed && closed.is_some() {
-                let head = 1 + space.chars().count() + unit.chars().count();
-                return Piece { range: s.range(), text: format!("\n{space}{unit}\n{space}"), anchor: head, head };
+                let head = brk.len() + space.chars().count() + unit.chars().count();
+                return Piece { range: s.range(), text: format!("{brk}{space}{unit}{brk}{space}"), anchor: head, head };
             }
             if open.is_some() {
                 space.push_str(&unit);
@@ -176,7 +177,7 @@ impl Editor {
             // Spaces left behind on a line of nothing else would be nobody's intention.
             let blank = before.is_empty() && s.is_empty() && s.head == buffer.line_end(line);
             let range = if blank { start..s.end() } else { s.range() };
-            Piece::new(range, format!("\n{space}"))
+            Piece::new(range, format!("{brk}{space}"))
         });
         (t, after, Kind::Other)
     }
@@ -224,6 +225,13 @@ impl Editor {
         let after = self.selections.moved(&t);
         (t, after, Kind::Other)
     }
+}
+
+/// The break a line has, or the one before it: where a text has `\r\n` in places, its neighbours get it too.
+fn break_of(buffer: &Buffer, line: usize) -> &'static str {
+    let own = |l: usize| buffer.slice(buffer.line_end(l)..buffer.line_next(l)) == "\r\n";
+    let last = line + 1 >= buffer.lines();
+    if own(if last { line.saturating_sub(1) } else { line }) { "\r\n" } else { "\n" }
 }
 
 /// Where Backspace deletes to: within the indentation to the stop before.

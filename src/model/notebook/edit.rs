@@ -2,7 +2,10 @@
 use std::sync::Arc;
 
 use super::{super::json::Bytes, Cell, CellKey, Envelope, Field, Notebook};
-use crate::base::{Error, Result};
+use crate::{
+    base::{Error, Result},
+    model::editor::{Done, Selections},
+};
 
 /// The smallest changes; each one's inverse is made from the state it meets, so that results of a run which arrive
 /// in between are never taken back by accident.
@@ -29,26 +32,29 @@ pub struct Transaction {
 }
 
 /// What undo or redo did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
     /// `Delete 2 cells`.
     pub label: &'static str,
     /// The cell to look at afterwards.
     pub focus: Option<CellKey>,
+    /// Where its cursors were.
+    pub cursors: Option<Selections>,
 }
 
-/// How typing joins into one step of the history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What was done to a cell's text: what joins into one step of the history, and the cursors around it.
+#[derive(Debug, Clone)]
 pub(super) struct Typing {
     pub key: CellKey,
-    pub inserts: bool,
-    pub at_ms: i64,
+    pub done: Done,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     transaction: Transaction,
     typing: Option<Typing>,
+    /// The next change is no part of this one whatever it is.
+    ended: bool,
     /// Names of the document's states around this entry.
     before: u64,
     after: u64,
@@ -64,8 +70,6 @@ pub(super) struct History {
     saved: u64,
 }
 
-/// Typing joins while pauses are shorter.
-const PAUSE_MS: i64 = 1_000;
 /// Entries kept; older ones cannot be undone any more.
 const DEPTH: usize = 2_000;
 
@@ -78,19 +82,20 @@ impl History {
         let before = self.state;
         self.state = self.fresh();
         self.redo.clear();
-        if let (Some(now), Some(last)) = (typing, self.undo.last_mut())
-            && let Some(then) = last.typing
+        if let (Some(now), Some(last)) = (&typing, self.undo.last_mut())
+            && let Some(then) = &mut last.typing
+            && !last.ended
             && last.after == before
             && self.saved != before
             && then.key == now.key
-            && then.inserts == now.inserts
-            && now.at_ms - then.at_ms < PAUSE_MS
+            && then.done.joint.joins(&now.done.joint)
         {
             last.after = self.state;
-            last.typing = Some(now);
+            then.done.joint = now.done.joint;
+            then.done.after = now.done.after.clone();
             return;
         }
-        self.undo.push(Entry { transaction: inverse, typing, before, after: self.state });
+        self.undo.push(Entry { transaction: inverse, typing, ended: false, before, after: self.state });
         if self.undo.len() > DEPTH {
             self.undo.remove(0);
         }
@@ -113,7 +118,7 @@ impl Notebook {
     /// The next typed letter starts a new step of the history.
     pub fn end_typing(&mut self) {
         if let Some(last) = self.history.undo.last_mut() {
-            last.typing = None;
+            last.ended = true;
         }
     }
     /// What undo would take back.
@@ -188,7 +193,9 @@ impl Notebook {
             Step::Field { key, field, value } => {
                 let ascii = self.ascii;
                 let slot = self.cells.iter_mut().find(|c| c.key == key).ok_or_else(lost)?;
+                // A copy of its own: a slice would keep all of the cell, with its outputs, for as long as the history.
                 let old = slot.field(field);
+                let old = if field == Field::Source { old.map(|b| Bytes::from(b.to_vec())) } else { old };
                 *slot = Arc::new(slot.with_field(field, value.as_deref(), ascii)?);
                 Ok(Step::Field { key, field, value: old })
             }
@@ -213,12 +220,13 @@ impl Notebook {
     }
 
     fn take_back(&mut self, entry: Entry) -> Result<Applied> {
-        let Entry { transaction, before, after, .. } = entry;
-        let done = Applied { label: transaction.label, focus: transaction.focus };
+        let Entry { transaction, before, after, typing, .. } = entry;
+        let cursors = typing.as_ref().map(|t| t.done.before.clone());
+        let done = Applied { label: transaction.label, focus: transaction.focus, cursors };
         let again = self.apply(transaction)?;
         let state = if self.history.state == after { before } else { self.history.fresh() };
         self.history.state = state;
-        self.history.redo.push(Entry { transaction: again, typing: None, before, after });
+        self.history.redo.push(Entry { transaction: again, typing, ended: true, before, after });
         Ok(done)
     }
 
@@ -237,13 +245,30 @@ impl Notebook {
     /// Does again what undo took back.
     pub fn redo(&mut self) -> Result<Option<Applied>> {
         let Some(entry) = self.history.redo.pop() else { return Ok(None) };
-        let Entry { transaction, before, after, .. } = entry;
-        let done = Applied { label: transaction.label, focus: transaction.focus };
+        self.do_again(entry).map(Some)
+    }
+
+    fn do_again(&mut self, entry: Entry) -> Result<Applied> {
+        let Entry { transaction, before, after, typing, .. } = entry;
+        let cursors = typing.as_ref().map(|t| t.done.after.clone());
+        let done = Applied { label: transaction.label, focus: transaction.focus, cursors };
         let back = self.apply(transaction)?;
         let state = if self.history.state == before { after } else { self.history.fresh() };
         self.history.state = state;
-        self.history.undo.push(Entry { transaction: back, typing: None, before, after });
-        Ok(Some(done))
+        self.history.undo.push(Entry { transaction: back, typing, ended: true, before, after });
+        Ok(done)
+    }
+
+    /// Does again what was taken back last in this cell, if that was typing.
+    pub fn redo_in_cell(&mut self, key: CellKey) -> Result<Option<Applied>> {
+        let touches = |e: &Entry| e.transaction.steps.iter().any(|s| s.concerns(key));
+        let Some(at) = self.history.redo.iter().rposition(touches) else { return Ok(None) };
+        let typed = self.history.redo.get(at).is_some_and(|e| e.transaction.steps.iter().all(Step::is_typing));
+        if !typed {
+            return Ok(None);
+        }
+        let entry = self.history.redo.remove(at);
+        self.do_again(entry).map(Some)
     }
 }
 

@@ -7,7 +7,10 @@ use super::{
     edit::{Step, Transaction, Typing},
     layout::{Template, new_gaps},
 };
-use crate::base::{Error, Result};
+use crate::{
+    base::{Error, Result},
+    model::editor::Done,
+};
 
 /// A cell on the clipboard.
 #[derive(Debug, Clone)]
@@ -221,28 +224,35 @@ impl Notebook {
             steps.push(Step::Field { key, field: Field::Id, value });
         }
         // Editors work with \n; a cell written with \r\n gets it back.
-        let text = if cell.source.contains("\r\n") && !text.contains('\r') {
-            text.replace('\n', "\r\n")
-        } else {
-            text.to_owned()
-        };
+        let text =
+            if only_crlf(&cell.source) && !text.contains('\r') { text.replace('\n', "\r\n") } else { text.to_owned() };
         let value = Some(Bytes::from(cell.source_bytes(&text, self.ascii)));
         steps.push(Step::Field { key, field: Field::Source, value });
         steps
     }
 
-    /// Replaces a cell's text while a person types: small changes in quick succession become one step of the history.
-    pub fn edit_source(&mut self, key: CellKey, text: &str, now_ms: i64) -> Result<()> {
+    /// Replaces a cell's text by what an editor has done: what belongs together becomes one step of the history, and
+    /// undo brings its cursors back.
+    pub fn edit_source(&mut self, key: CellKey, text: &str, done: Done) -> Result<()> {
         let cell = self.get(key)?;
         if *cell.source == *text {
             return Ok(());
         }
-        let (old, new) = (cell.source.chars().count(), text.chars().count());
-        let lines = |t: &str| memchr::memchr_iter(b'\n', t.as_bytes()).count();
-        let small = old.abs_diff(new) == 1 && lines(&cell.source) == lines(text);
-        let typing = small.then_some(Typing { key, inserts: new > old, at_ms: now_ms });
         let steps = self.source_steps(&cell, text);
-        self.commit(Transaction { label: "Edit", steps, focus: Some(key) }, typing)
+        self.commit(Transaction { label: "Edit", steps, focus: Some(key) }, Some(Typing { key, done }))
+    }
+
+    /// Replaces the texts of several cells as one step.
+    pub fn set_sources(&mut self, texts: &[(CellKey, String)]) -> Result<()> {
+        let mut steps = Vec::new();
+        for (key, text) in texts {
+            let cell = self.get(*key)?;
+            if *cell.source != **text {
+                steps.extend(self.source_steps(&cell, text));
+            }
+        }
+        let label = if texts.len() == 1 { "Edit" } else { "Replace in cells" };
+        self.commit(Transaction { label, steps, focus: texts.first().map(|(k, _)| *k) }, None)
     }
 
     /// Replaces a cell's text as one step.
@@ -436,4 +446,10 @@ pub(super) fn relaid(cell: &Cell, look: &Template) -> Result<Bytes> {
         out
     });
     Ok(Bytes::from(look.object(keys.iter().map(|k| &**k).zip(values).collect())))
+}
+
+/// True when every line break of the text is `\r\n`.
+fn only_crlf(text: &str) -> bool {
+    let pairs = text.matches("\r\n").count();
+    pairs > 0 && pairs == memchr::memchr_iter(b'\n', text.as_bytes()).count()
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::editor::{Act as Edit, Editor, Language};
 
 const SMALL: &str = r##"{
  "cells": [
@@ -220,21 +221,34 @@ fn split_and_merge() {
     assert_eq!(text(&nb), SMALL);
 }
 
+/// A text replaced as an editor does it.
+fn retyped(nb: &mut Notebook, key: CellKey, text: &str) -> Result<()> {
+    let source = nb.cell(key).map(|c| c.source.clone()).unwrap_or_default();
+    let done = Editor::new(&source, Language::of(None)).act(&Edit::SetText(text.into()), 0);
+    done.map_or(Ok(()), |d| nb.edit_source(key, text, d))
+}
+
 #[test]
 fn typing_joins_but_words_apart_in_time_do_not() {
     let mut nb = small();
     let code = keys(&nb)[2];
+    let mut editor = Editor::new("", Language::of(None));
     for (i, t) in ["x", "xy", "xyz"].iter().enumerate() {
-        nb.edit_source(code, t, i as i64 * 100).unwrap();
+        let done = editor.act(&Edit::Type(t[i..].into()), i as i64 * 100).unwrap();
+        nb.edit_source(code, t, done).unwrap();
     }
-    nb.edit_source(code, "xyzw", 5_000).unwrap();
-    nb.undo().unwrap();
+    let done = editor.act(&Edit::Type("w".into()), 5_000).unwrap();
+    nb.edit_source(code, "xyzw", done).unwrap();
+    let undone = nb.undo().unwrap().unwrap();
     assert_eq!(&*nb.cell(code).unwrap().source, "xyz");
-    nb.undo().unwrap();
-    assert_eq!(text(&nb), SMALL);
+    assert_eq!(undone.cursors.map(|c| c.primary().head), Some(3), "and its cursor");
+    let undone = nb.undo().unwrap().unwrap();
+    assert_eq!((text(&nb), undone.cursors.map(|c| c.primary().head)), (SMALL.to_owned(), Some(0)));
     nb.redo().unwrap();
-    nb.redo().unwrap();
+    let done = nb.redo_in_cell(code).unwrap().unwrap();
     assert_eq!(&*nb.cell(code).unwrap().source, "xyzw");
+    assert_eq!(done.cursors.map(|c| c.primary().head), Some(4));
+    assert!(nb.redo_in_cell(code).unwrap().is_none());
 }
 
 #[test]
@@ -404,7 +418,7 @@ fn act(nb: &mut Notebook, act: &Act, outputs: bool) {
         Act::Insert(at, k, s) => nb.insert(*at, kind(*k), s).map(|_| ()),
         Act::Delete(from, n) => nb.delete(&[run(*from, 1), run(from + 2, *n)].concat()),
         Act::Move(from, n, to) => nb.move_cells(&run(*from, *n), *to),
-        Act::Edit(i, s) => pick(*i).map_or(Ok(()), |k| nb.edit_source(k, s, 0)),
+        Act::Edit(i, s) => pick(*i).map_or(Ok(()), |k| retyped(nb, k, s)),
         Act::Kind(i, k) => pick(*i).map_or(Ok(()), |c| nb.set_kind(&[c], kind(*k))),
         Act::Clear(i) => pick(*i).map_or(Ok(()), |c| nb.clear_outputs(&[c])),
         Act::Split(i, at) => pick(*i).map_or(Ok(()), |c| nb.split(c, *at).map(|_| ())),

@@ -10,6 +10,7 @@ use crate::{
     app::conflict::{Command, Kind, Sheet},
     base::time,
     model::{
+        editor::Language,
         merge::{Answer, Entry, Part, Pick, Results, Take},
         textdiff::{RowKind, TextDiff},
     },
@@ -279,7 +280,7 @@ pub(super) fn language(sheet: &Sheet, entry: &Entry, take: Take) -> Option<&'sta
         (Kind::Notebook(_), Some(CellType::Code)) => {
             line::of_cell(entry.text(take).unwrap_or_default(), sheet.language())
         }
-        (Kind::Notebook(_), Some(CellType::Markdown)) => highlight::grammar("markdown"),
+        (Kind::Notebook(_), Some(CellType::Markdown)) => Language::grammar("markdown"),
         (Kind::Notebook(_), _) => None,
         (Kind::Text(_), _) => line::of_path(&sheet.path),
         (Kind::Whole, _) => None,

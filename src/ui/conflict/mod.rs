@@ -21,17 +21,17 @@ use crate::{
     },
     base::text::count,
     model::{
+        editor::Editor,
         git::Underway,
         merge::{Pick, Take},
         output::Output,
     },
     ui::{
+        editor::EditorView,
         keys::hit,
         theme::Mark,
         widgets::{
-            Btn,
-            cell_editor::Colours,
-            empty_state, error_box, left_panel,
+            Btn, empty_state, error_box, left_panel,
             output::{OutputsView, Pictures},
             page_head, tag_mark,
         },
@@ -45,9 +45,10 @@ type Place = (u64, usize);
 #[derive(Default)]
 pub struct View {
     columns: columns::Columns,
-    colours: HashMap<Place, Colours>,
-    buffer: String,
-    buffer_of: Option<Place>,
+    /// The result as it is being written, and whose it is.
+    written: Editor,
+    written_of: Option<Place>,
+    written_view: EditorView,
     /// Where the lines of the result differ from the base.
     tints: result::Tints,
     /// Decoded outputs by the entry and which of them.
@@ -61,7 +62,7 @@ pub struct View {
 
 impl std::fmt::Debug for View {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("View").field("buffer_of", &self.buffer_of).finish_non_exhaustive()
+        f.debug_struct("View").field("written_of", &self.written_of).finish_non_exhaustive()
     }
 }
 

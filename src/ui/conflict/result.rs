@@ -1,7 +1,7 @@
 //! The result as it would be written: an editor with its lines marked against the base, and what a run of it shows.
 use std::sync::Arc;
 
-use egui::{Align, Frame, Galley, Id, Layout, Margin, Rect, Shape, Stroke, Ui, UiBuilder, pos2, vec2};
+use egui::{Align, Frame, Id, Layout, Margin, Stroke, Ui, vec2};
 
 use super::{Place, View, columns};
 use crate::{
@@ -11,25 +11,23 @@ use crate::{
     },
     base::{fsx::hash, text::count, time::duration_ms},
     model::{
+        editor::{Editor, Language},
         merge::{Answer, Entry, Part, Pick, Results, Take},
         output,
         textdiff::{RowKind, TextDiff},
     },
     ui::{
         PageCx,
-        theme::{MONO, Mark},
+        editor::{CodeEditor, LineMark},
+        theme::Mark,
         widgets::{
-            Btn,
-            cell_editor::{Assist, CellEditor},
-            error_box, mark,
+            Btn, error_box, mark,
             output::{Act, outputs_ui as draw_outputs},
             segmented, tag_mark,
         },
     },
 };
 
-/// Width of line numbers and signs.
-const NUMBERS: f32 = 52.0;
 /// Text longer than this is shown, not edited.
 const MOST_SHOWN: usize = 200_000;
 
@@ -98,7 +96,7 @@ fn editor_id(place: Place) -> Id {
 
 /// Puts the cursor into the result.
 pub(super) fn give_focus(ui: &Ui, view: &View) {
-    if let Some(place) = view.buffer_of {
+    if let Some(place) = view.written_of {
         ui.memory_mut(|m| m.request_focus(editor_id(place)));
     }
 }
@@ -262,113 +260,48 @@ fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, narrow: bool) {
 fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet: &Sheet, entry: &Entry, answer: &Answer) {
     let theme = cx.theme;
     let place = (sheet.mark, entry.at);
-    let text = answer.text(entry);
-    if view.buffer_of != Some(place) || view.buffer != text {
-        view.buffer = text;
-        view.buffer_of = Some(place);
+    let side = if entry.text(Take::Local).is_some() { Take::Local } else { Take::Remote };
+    let language = Language::of(columns::language(sheet, entry, side));
+    if view.written_of != Some(place) {
+        view.written = Editor::new("", language);
+        view.written_of = Some(place);
     }
-    view.tints.update(entry.text(Take::Base).unwrap_or_default(), &view.buffer);
-    let outer = Margin { left: 0, right: 8, top: 6, bottom: 6 };
+    // What was decided elsewhere comes in; cursors stay with what is equal.
+    view.written.sync(&answer.text(entry));
+    view.written.set_language(language);
+    let known = view.written.revision();
+    view.tints.update(entry.text(Take::Base).unwrap_or_default(), &view.written.buffer().to_string());
+    let outer = Margin { left: 8, right: 8, top: 6, bottom: 6 };
     Frame::NONE.inner_margin(outer).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        let top = ui.cursor().min;
-        let rect = Rect::from_min_max(pos2(top.x + NUMBERS, top.y), ui.max_rect().max);
-        // Tints lie below the text, which is laid out first.
-        let ground = ui.painter().add(Shape::Noop);
-        let mut child = ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)));
         let id = editor_id(place);
         let name = format!("Result of {}", entry.place.to_lowercase());
-        let language =
-            columns::language(sheet, entry, if entry.text(Take::Local).is_some() { Take::Local } else { Take::Remote });
-        let editor = CellEditor {
-            id,
-            name: &name,
-            language,
-            comment: if language == Some("SQL") { "--" } else { "#" },
-            hint: "",
-            read_only: view.buffer.len() > MOST_SHOWN,
-            assist: Assist::Never,
+        let tints = &view.tints;
+        let marks = |line: usize| match tints.lines.get(line)? {
+            Tint::Same => None,
+            Tint::Fresh => Some(LineMark { fill: theme.add, sign: "+", ink: theme.muted }),
+            Tint::Open => Some(LineMark { fill: theme.warn_t, sign: "!", ink: theme.warn }),
         };
-        let mut buffer = std::mem::take(&mut view.buffer);
-        let colours = view.colours.entry(place).or_default();
-        let edited = editor.show(&mut child, theme, &mut buffer, colours);
-        if edited.changed {
-            cx.send(Command::Write(buffer.clone()));
+        let output = CodeEditor {
+            read_only: view.written.buffer().bytes() > MOST_SHOWN,
+            numbers: Some(entry.first_line + 1),
+            marks: Some(&marks),
+            ..CodeEditor::new(id, &name)
         }
-        view.buffer = buffer;
-        if edited.undo {
+        .show(ui, theme, &mut view.written, &mut view.written_view);
+        if output.changed || view.written.revision() != known {
+            cx.send(Command::Write(view.written.buffer().to_string()));
+        }
+        if output.undo {
             cx.send(Command::Undo);
         }
-        if edited.redo {
+        if output.redo {
             cx.send(Command::Redo);
         }
-        if edited.leave {
+        if output.leave {
             ui.memory_mut(|m| m.surrender_focus(id));
         }
-        let whole = ui.max_rect().x_range();
-        let shapes = tints(
-            ui,
-            cx,
-            (&view.tints.lines, entry.first_line),
-            &edited.galley,
-            edited.text_rect.min,
-            (top.x, whole.max + 8.0),
-        );
-        ui.painter().set(ground, Shape::Vec(shapes));
-        let height = child.min_rect().height().max(columns::LINE);
-        ui.allocate_rect(Rect::from_min_size(top, vec2(ui.available_width(), height)), egui::Sense::hover());
     });
-    if view.colours.len() > 400 {
-        view.colours.retain(|p, _| *p == place);
-    }
-}
-
-/// Grounds of lines that differ; draws their numbers and signs.
-fn tints(
-    ui: &Ui,
-    cx: &PageCx<'_>,
-    (lines, before): (&[Tint], usize),
-    galley: &Galley,
-    at: egui::Pos2,
-    (left, right): (f32, f32),
-) -> Vec<Shape> {
-    let theme = cx.theme;
-    let mut shapes = Vec::new();
-    let (mut n, mut starts) = (0, true);
-    let seen = ui.clip_rect();
-    for row in &galley.rows {
-        let top = at.y + row.min_y();
-        let band = Rect::from_min_max(pos2(left, top), pos2(right, at.y + row.max_y()));
-        let tint = lines.get(n).copied().unwrap_or(Tint::Same);
-        if band.intersects(seen) {
-            let fill = match tint {
-                Tint::Same => None,
-                Tint::Fresh => Some((theme.add, "+")),
-                Tint::Open => Some((theme.warn_t, "!")),
-            };
-            if let Some((fill, _)) = fill {
-                shapes.push(Shape::rect_filled(band, 0.0, fill));
-            }
-            if starts {
-                let number = pos2(left + 28.0, top);
-                let painter = ui.painter();
-                painter.text(
-                    number,
-                    egui::Align2::RIGHT_TOP,
-                    (before + n + 1).to_string(),
-                    theme.mono(11.0),
-                    theme.faint,
-                );
-                if let Some((_, sign)) = fill {
-                    let ink = if tint == Tint::Open { theme.warn } else { theme.muted };
-                    painter.text(pos2(left + 40.0, top), egui::Align2::CENTER_TOP, sign, theme.mono(MONO), ink);
-                }
-            }
-        }
-        starts = row.ends_with_newline;
-        n += usize::from(starts);
-    }
-    shapes
 }
 
 /// The file has a text of its own here, which somebody wrote since the merge.

@@ -93,7 +93,7 @@ pub(super) fn chips_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, tab: &
 
 /// F adds a filter while no text is being typed.
 fn shortcut(ui: &Ui, view: &mut View, tab: &Tab) {
-    let typing = ui.ctx().text_edit_focused();
+    let typing = ui.ctx().text_edit_focused() || crate::ui::editor::is_typing(ui.ctx());
     if !typing && crate::ui::keys::hit(ui, &crate::app::keymap::data::FILTER).is_some() {
         start(view, tab, None);
     }

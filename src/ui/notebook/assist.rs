@@ -1,14 +1,17 @@
 //! The list of names at the cursor and what is known of one.
 use egui::{Align, Area, Frame, Id, Key, Layout, Modifiers, Order, Pos2, Rect, ScrollArea, Ui, pos2, vec2};
 
-use super::Place;
 use crate::{
     app::notebook::{
         Command, Doc,
         assist::{Hint, Offer},
     },
     base::text::shorten,
-    model::{notebook::CellKey, table::complete::Suggestion},
+    model::{
+        editor::{Act, Buffer},
+        notebook::CellKey,
+        table::complete::Suggestion,
+    },
     ui::{
         PageCx,
         theme::{CONTROL, Theme},
@@ -28,24 +31,9 @@ pub struct View {
     of: Option<(CellKey, usize, usize)>,
     /// Where a popup was drawn last, so that a click on it does not end editing.
     rect: Option<Rect>,
-    /// The cursor of the editor in the last frame, in characters.
-    cursor: Option<(Place, usize)>,
 }
 
 impl View {
-    /// Where the cursor of a cell was in the last frame.
-    pub fn cursor_of(&self, place: Place) -> Option<usize> {
-        self.cursor.filter(|(of, _)| *of == place).map(|(_, at)| at)
-    }
-    /// Notes the cursor of this frame.
-    pub fn note(&mut self, place: Place, cursor: usize) {
-        self.cursor = Some((place, cursor));
-    }
-    /// There is no cursor, or something is selected.
-    pub fn forget(&mut self) {
-        self.cursor = None;
-        self.close();
-    }
     /// Nothing is open.
     pub fn close(&mut self) {
         self.rect = None;
@@ -57,19 +45,12 @@ impl View {
     }
 }
 
-/// What was chosen: the characters it replaces and the new text.
-pub struct Accepted {
-    pub start: usize,
-    pub end: usize,
-    pub text: String,
-}
-
 /// The words that still fit what stands between the start and the cursor.
-fn fitting<'a>(offer: &'a Offer, text: &str, cursor: usize) -> Vec<&'a Suggestion> {
+fn fitting<'a>(offer: &'a Offer, text: &Buffer, cursor: usize) -> Vec<&'a Suggestion> {
     if cursor < offer.start {
         return Vec::new();
     }
-    let typed: String = text.chars().skip(offer.start).take(cursor - offer.start).collect();
+    let typed = text.slice(offer.start..cursor);
     if typed.contains('\n') {
         return Vec::new();
     }
@@ -92,8 +73,8 @@ pub fn keys(
     cx: &mut PageCx<'_>,
     doc: &Doc,
     view: &mut View,
-    (key, text, cursor): (CellKey, &str, usize),
-) -> Option<Accepted> {
+    (key, text, cursor): (CellKey, &Buffer, usize),
+) -> Option<Act> {
     // A plain key also matches while Shift is down, and Shift+Tab asks for something else.
     let taken = |k| ui.input_mut(|i| i.modifiers.is_none() && i.consume_key(Modifiers::NONE, k));
     if doc.assist.hint.as_ref().is_some_and(|h| h.key == key) && taken(Key::Escape) {
@@ -130,10 +111,10 @@ pub fn keys(
     None
 }
 
-fn accept(offer: &Offer, word: &Suggestion, cursor: usize) -> Accepted {
+fn accept(offer: &Offer, word: &Suggestion, cursor: usize) -> Act {
     // What was typed since the list came is part of the word.
     let end = (offer.end + cursor).saturating_sub(offer.cursor).max(cursor);
-    Accepted { start: offer.start, end, text: word.text.clone() }
+    Act::Fill { range: offer.start..end.max(offer.start), text: word.text.clone() }
 }
 
 /// Draws what is open below the cursor; gives what was clicked.
@@ -142,9 +123,9 @@ pub fn popups_ui(
     cx: &mut PageCx<'_>,
     doc: &Doc,
     view: &mut View,
-    (key, text, cursor): (CellKey, &str, usize),
+    (key, text, cursor): (CellKey, &Buffer, usize),
     caret: Rect,
-) -> Option<Accepted> {
+) -> Option<Act> {
     view.rect = None;
     if let Some(hint) = doc.assist.hint.as_ref().filter(|h| h.key == key) {
         view.rect = Some(hint_ui(ui, cx.theme, hint, caret));
@@ -228,17 +209,10 @@ fn hint_ui(ui: &Ui, theme: &Theme, hint: &Hint, caret: Rect) -> Rect {
     area.response.rect
 }
 
-/// The text with the chosen word in it, and the cursor after it.
-pub fn put_in(text: &str, accepted: &Accepted) -> (String, usize) {
-    let before: String = text.chars().take(accepted.start).collect();
-    let after: String = text.chars().skip(accepted.end.max(accepted.start)).collect();
-    let at = accepted.start + accepted.text.chars().count();
-    (format!("{before}{}{after}", accepted.text), at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::editor::{Editor, Language};
 
     fn offer() -> Offer {
         let words = ["carrier", "carriers", "'data/cars.csv'"].map(|w| Suggestion::new(w, "")).into();
@@ -247,13 +221,19 @@ mod tests {
 
     #[test]
     fn typing_on_narrows_the_list_and_choosing_replaces_the_word() {
-        let texts =
-            |text: &str, cursor| fitting(&offer(), text, cursor).iter().map(|w| w.text.clone()).collect::<Vec<_>>();
+        let texts = |text: &str, cursor| {
+            fitting(&offer(), &Buffer::from(text), cursor).iter().map(|w| w.text.clone()).collect::<Vec<_>>()
+        };
         assert_eq!(texts("SELECT ca", 9), ["carrier", "carriers", "'data/cars.csv'"]);
         assert_eq!(texts("SELECT carriers", 15), ["carriers"]);
         assert!(texts("SELECT ca\n", 10).is_empty(), "another line");
         assert!(texts("SELECT", 6).is_empty(), "left of the word");
         let word = accept(&offer(), &Suggestion::new("carrier", ""), 11);
-        assert_eq!(put_in("SELECT carr FROM é", &word), ("SELECT carrier FROM é".to_owned(), 14));
+        let mut editor = Editor::new("SELECT carr FROM é", Language::of(None));
+        editor.act(&word, 0);
+        assert_eq!(
+            (editor.buffer().to_string().as_str(), editor.selections().primary().head),
+            ("SELECT carrier FROM é", 14)
+        );
     }
 }

@@ -1,72 +1,51 @@
 //! One cell: gutter with its number, head with kind and state, source, outputs.
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use egui::{
-    Align, Color32, Frame, Galley, Layout, Margin, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2,
-    vec2,
+    Align, Color32, Frame, Layout, Margin, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
-use super::{View, assist, editor_id, mark_of, outputs};
+use super::{View, assist, editor_id, find, mark_of, outputs};
 use crate::{
-    app::notebook::{CellState, Command, Doc, Mode, doc::CellRun},
+    app::notebook::{CellState, Command, Doc, Mode, doc::CellRun, session},
     base::time::duration_ms,
-    model::notebook::{Cell, CellKind},
+    model::{
+        editor::{Act, Editor, Selection, Selections},
+        notebook::{Cell, CellKind},
+    },
     ui::{
         PageCx,
-        theme::{CLEAR, MONO, SMALL, Theme, icon},
-        widgets::{
-            cell_editor::{self, CellEditor, Colours, Edited, Question, set_cursor},
-            highlight, link, mark,
-        },
+        editor::{Assist, CodeEditor, EditorView, Output, Question},
+        theme::{CLEAR, SMALL, Theme, icon},
+        widgets::{link, mark},
     },
 };
 
 /// Left of the cells: the number of the run.
 const GUTTER: f32 = 52.0;
-/// Height of a line of source.
-const LINE: f32 = 18.0;
-/// Width of the line numbers.
-const NUMBERS: f32 = 24.0;
 
-/// The painted source of a cell.
+/// The source of a cell as the window has it.
 #[derive(Default)]
-pub struct Painted {
-    colours: Colours,
-    galley: Option<(Arc<str>, f32, bool, Arc<Galley>)>,
+pub struct Text {
+    /// A copy for cells that nobody edits, and the source it was made of.
+    editor: Editor,
+    source: Option<Arc<str>>,
+    view: EditorView,
+    /// The find that was brought into view last.
+    found: u64,
 }
 
-impl Painted {
-    /// The layout of the source, made again only when the text, the width, the theme or the colours changed.
-    fn galley(
-        &mut self,
-        ui: &Ui,
-        theme: &Theme,
-        language: Option<&'static str>,
-        source: &Arc<str>,
-        width: f32,
-    ) -> Arc<Galley> {
-        let fresh = self.colours.update(ui, language, source);
-        if let Some((text, w, dark, galley)) = &self.galley
-            && !fresh
-            && (Arc::ptr_eq(text, source) || text == source)
-            && (*w - width).abs() < 0.5
-            && *dark == theme.dark
-        {
-            return galley.clone();
+impl Text {
+    /// The text of a cell that nobody edits.
+    fn plain(&mut self, doc: &Doc, cell: &Cell) -> Editor {
+        match &self.source {
+            Some(old) if Arc::ptr_eq(old, &cell.source) => {}
+            Some(_) => self.editor.sync(&session::for_editor(&cell.source).0),
+            None => self.editor = Editor::new(&session::for_editor(&cell.source).0, session::language_of(doc, cell)),
         }
-        let galley = self.colours.galley(ui, theme, width);
-        self.galley = Some((source.clone(), width, theme.dark, galley.clone()));
-        galley
-    }
-}
-
-/// The grammar of a cell.
-fn language_of(doc: &Doc, cell: &Cell) -> Option<&'static str> {
-    match cell.kind {
-        CellKind::Markdown => Some("Markdown"),
-        CellKind::Raw => None,
-        CellKind::Code if Doc::is_sql(cell) => Some("SQL"),
-        CellKind::Code => highlight::grammar(&doc.notebook().map(|n| n.language()).unwrap_or_default()),
+        self.source = Some(cell.source.clone());
+        self.editor.set_language(session::language_of(doc, cell));
+        self.editor.clone()
     }
 }
 
@@ -303,145 +282,109 @@ fn source_ui(
     let inner = Margin { left: if focused { left } else { 8 }, right: 8, top: 4, bottom: 4 };
     Frame::NONE.fill(fill).corner_radius(4).outer_margin(outer).inner_margin(inner).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        let top = ui.cursor().min;
-        let shift = if numbers { NUMBERS } else { 0.0 };
-        let rect = Rect::from_min_max(pos2(top.x + shift, top.y), pos2(ui.max_rect().right(), ui.max_rect().bottom()));
-        let mut child = ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)));
         let name = format!("Cell {} source", index + 1);
-        let galley = if editing {
-            edit_ui(&mut child, cx, doc, cell, view, &name)
-        } else {
-            paint_ui(&mut child, cx, doc, cell, view, &name)
-        };
-        if numbers {
-            line_numbers(ui, theme, &galley, top);
-        }
-        let height = child.min_rect().height().max(LINE);
-        ui.allocate_rect(Rect::from_min_size(top, vec2(ui.available_width(), height)), Sense::hover());
+        text_ui(ui, cx, doc, cell, view, (editing, numbers), &name);
     });
 }
 
-/// One number a line of text, not a line of the screen.
-fn line_numbers(ui: &Ui, theme: &Theme, galley: &Galley, top: egui::Pos2) {
-    let mut number = 1;
-    let mut starts = true;
-    for row in &galley.rows {
-        if starts {
-            let at = pos2(top.x, top.y + row.min_y());
-            ui.painter().text(at, egui::Align2::LEFT_TOP, number.to_string(), theme.mono(MONO), theme.faint);
-            number += 1;
-        }
-        starts = row.ends_with_newline;
-    }
-}
-
-fn paint_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: &mut View, name: &str) -> Arc<Galley> {
-    let theme = cx.theme;
+/// The text, which becomes an editor with a click.
+fn text_ui(
+    ui: &mut Ui,
+    cx: &mut PageCx<'_>,
+    doc: &Doc,
+    cell: &Arc<Cell>,
+    view: &mut View,
+    (editing, numbers): (bool, bool),
+    name: &str,
+) {
     let place = (doc.id, cell.key);
-    let width = ui.available_width();
-    if view.colours.len() > 4_000 {
-        view.colours.clear();
-    }
-    let painted = view.colours.entry(place).or_default();
-    let galley = painted.galley(ui, theme, language_of(doc, cell), &cell.source, width);
-    let size = vec2(width, galley.size().y.max(LINE));
-    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
-    let response = ui.interact(rect, editor_id(place), Sense::click());
-    let source = &cell.source;
-    response.widget_info(|| {
-        let mut info = WidgetInfo::text_edit(true, "", &**source, "");
-        info.label = Some(name.to_owned());
-        info
-    });
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_role(egui::accesskit::Role::MultilineTextInput));
-    ui.painter().galley(rect.min, galley.clone(), theme.text);
-    if response.hovered() {
-        ui.ctx().set_cursor_icon(egui::CursorIcon::Text);
-    }
-    if response.clicked() || response.gained_focus() {
-        let shift = ui.input(|i| i.modifiers.shift);
-        if shift && response.clicked() {
-            cx.send(Command::SelectTo(cell.key));
-        } else {
-            if let Some(at) = response.interact_pointer_pos() {
-                set_cursor(ui, editor_id(place), galley.cursor_from_pos(at - rect.min).index.0);
-            }
-            cx.send(Command::Select(cell.key));
-            cx.send(Command::EnterEdit);
-        }
-    }
-    galley
-}
-
-fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: &mut View, name: &str) -> Arc<Galley> {
-    let place = (doc.id, cell.key);
-    // Compared each frame, copied only when something else changed the cell.
-    let plain: Cow<'_, str> =
-        if cell.source.contains('\r') { cell.source.replace("\r\n", "\n").into() } else { Cow::Borrowed(&cell.source) };
-    if view.buffer_of != Some(place) || view.buffer != *plain {
-        view.buffer = plain.into_owned();
-        view.buffer_of = Some(place);
-    }
     let id = editor_id(place);
+    if view.texts.len() > 4_000 {
+        view.texts.retain(|p, _| *p == place);
+    }
+    let text = view.texts.entry(place).or_default();
+    let session = doc.session.as_ref().filter(|s| editing && s.key == cell.key);
+    let mut editor = session.map_or_else(|| text.plain(doc, cell), |s| s.editor.clone());
+    let mut acts = Vec::new();
     let given = view.focus_given == Some(place);
-    if !given {
+    if editing && !given {
         ui.memory_mut(|m| m.request_focus(id));
         view.focus_given = Some(place);
+        text.view.reveal = true;
     }
-    let sql = Doc::is_sql(cell);
-    let chosen = match view.assist.cursor_of(place) {
-        Some(cursor) => assist::keys(ui, cx, doc, &mut view.assist, (cell.key, &view.buffer, cursor)),
-        None => None,
-    };
-    let assist = match cell.kind {
-        CellKind::Code if sql => cell_editor::Assist::InLine,
-        CellKind::Code => cell_editor::Assist::AfterName,
-        _ => cell_editor::Assist::Never,
-    };
-    let editor = CellEditor {
-        id,
-        name,
-        language: language_of(doc, cell),
-        comment: if sql { "--" } else { "#" },
+    if editing && !editor.selections().are_many() && editor.selections().are_empty() {
+        let cursor = editor.selections().primary().head;
+        if let Some(act) = assist::keys(ui, cx, doc, &mut view.assist, (cell.key, editor.buffer(), cursor)) {
+            editor.act(&act, 0);
+            acts.push(act);
+            cx.send(Command::CloseAssist);
+        }
+    }
+    let (finds, current) = doc.find.as_ref().map(|f| f.within(cell.key)).unwrap_or_default();
+    if let Some(find) = doc.find.as_ref().filter(|f| f.reveal != text.found && current.is_some()) {
+        text.found = find.reveal;
+        text.view.reveal = true;
+        if let Some(range) = current.and_then(|c| finds.get(c)).filter(|_| !editing) {
+            editor.select(Selections::one(Selection::span(range.start, range.end)));
+        }
+    }
+    let read_only = doc.notebook().is_none_or(|n| n.read_only().is_some());
+    let output = CodeEditor {
         hint: if cell.kind == CellKind::Markdown { "Text in Markdown" } else { "" },
-        read_only: doc.notebook().is_none_or(|n| n.read_only().is_some()),
-        assist,
-    };
-    let mut buffer = std::mem::take(&mut view.buffer);
-    let painted = view.colours.entry(place).or_default();
-    let edited = editor.show(ui, cx.theme, &mut buffer, &mut painted.colours);
-    if edited.changed {
-        cx.send(Command::Type { key: cell.key, text: buffer.clone() });
+        read_only,
+        numbers: numbers.then_some(1),
+        assist: match cell.kind {
+            CellKind::Code if Doc::is_sql(cell) => Assist::InLine,
+            CellKind::Code => Assist::AfterName,
+            _ => Assist::Never,
+        },
+        cell: true,
+        idle: !editing,
+        finds: &finds,
+        find: current,
+        ..CodeEditor::new(id, name)
     }
-    view.buffer = buffer;
-    let clicked = assist_ui(ui, cx, doc, cell, view, &edited);
-    if let Some(word) = chosen.or(clicked) {
-        let (text, at) = assist::put_in(&view.buffer, &word);
-        set_cursor(ui, id, at);
-        view.buffer.clone_from(&text);
-        cx.send(Command::Type { key: cell.key, text });
-        cx.send(Command::CloseAssist);
-        ui.memory_mut(|m| m.request_focus(id));
-        ui.ctx().request_repaint();
-    }
-    if let Some((line, column, byte)) = edited.cursor {
-        if doc.cursor != (line, column) {
-            cx.send(Command::Cursor { line, column });
+    .show(ui, cx.theme, &mut editor, &mut text.view);
+    acts.extend(output.acts.iter().cloned());
+    if editing {
+        acts.extend(assist_ui(ui, cx, doc, cell, view, &editor, &output));
+    } else if output.pressed || output.response.gained_focus() {
+        if output.pressed && ui.input(|i| i.modifiers.shift) {
+            cx.send(Command::SelectTo(cell.key));
+            return;
         }
-        if edited.split {
-            cx.send(Command::Split { key: cell.key, at: byte.min(cell.source.len()) });
-        }
+        view.focus_given = Some(place);
+        cx.send(Command::Select(cell.key));
+        cx.send(Command::EnterEdit);
     }
-    if edited.undo {
+    let split = output.split.then(|| editor.selections().primary().head);
+    if !acts.is_empty() {
+        cx.send(Command::EditCell { key: cell.key, acts });
+    }
+    if let (Some(at), Some(session)) = (split, session) {
+        cx.send(Command::Split { key: cell.key, at: session.byte_of(at).min(cell.source.len()) });
+    }
+    if editing {
+        leave(ui, cx, doc, view, id, given, &output);
+    }
+}
+
+/// What the editor asked of the page beside changing the text.
+fn leave(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &View, id: egui::Id, given: bool, output: &Output) {
+    if output.undo {
         cx.send(Command::UndoTyping);
     }
-    if edited.redo {
-        cx.send(Command::Redo);
+    if output.redo {
+        cx.send(Command::RedoTyping);
     }
-    if edited.leave {
+    find::keys(cx, doc, output.find, output.find_next);
+    if let Some(up) = output.edge {
+        cx.send(Command::Beyond(up));
+    }
+    if output.leave {
         ui.memory_mut(|m| m.surrender_focus(id));
         cx.send(Command::LeaveEdit);
-    } else if given && edited.response.lost_focus() && ui.input(|i| i.pointer.any_pressed()) {
+    } else if given && output.response.lost_focus() && ui.input(|i| i.pointer.any_pressed()) {
         if view.assist.holds(ui.input(|i| i.pointer.interact_pos())) {
             // The list belongs to the editor.
             ui.memory_mut(|m| m.request_focus(id));
@@ -450,26 +393,25 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: 
             cx.send(Command::LeaveEdit);
         }
     }
-    edited.galley
 }
 
-/// Asks what the keys asked, and draws what has come.
+/// Asks what the keys asked, and draws what has come; gives what was clicked.
 fn assist_ui(
     ui: &Ui,
     cx: &mut PageCx<'_>,
     doc: &Doc,
     cell: &Cell,
     view: &mut View,
-    edited: &Edited,
-) -> Option<assist::Accepted> {
-    let place = (doc.id, cell.key);
-    let Some(cursor) = edited.at else {
-        view.assist.forget();
+    editor: &Editor,
+    output: &Output,
+) -> Option<Act> {
+    if editor.selections().are_many() || !editor.selections().are_empty() {
+        view.assist.close();
         return None;
-    };
-    view.assist.note(place, cursor);
-    let (key, text) = (cell.key, || view.buffer.clone());
-    match edited.question {
+    }
+    let cursor = editor.selections().primary().head;
+    let (key, text) = (cell.key, || editor.buffer().to_string());
+    match output.question {
         Some(Question::Complete) => cx.send(Command::Complete { key, text: text(), cursor }),
         Some(Question::Explain) => cx.send(Command::Explain { key, text: text(), cursor }),
         None => {}
@@ -478,7 +420,10 @@ fn assist_ui(
         view.assist.close();
         return None;
     }
-    let at = egui::text::CCursor::new(egui::text::CharIndex(cursor));
-    let caret = edited.galley.pos_from_cursor(at).translate(edited.text_rect.min.to_vec2());
-    assist::popups_ui(ui, cx, doc, &mut view.assist, (cell.key, &view.buffer, cursor), caret)
+    let clicked = assist::popups_ui(ui, cx, doc, &mut view.assist, (key, editor.buffer(), cursor), output.caret);
+    if clicked.is_some() {
+        cx.send(Command::CloseAssist);
+        ui.memory_mut(|m| m.request_focus(output.response.id));
+    }
+    clicked
 }

@@ -40,10 +40,14 @@ pub fn page_keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if cx.state.notebook.saving_as == Some(id) && doc.mode == Mode::Command && taken(Modifiers::NONE, Key::Escape) {
         cx.send(Command::AskPath(false));
     }
+    super::find::page_keys(ui, cx, doc);
     if !matches!(doc.body, Body::Notebook(_)) {
         return;
     }
     if doc.mode == Mode::Command {
+        view.focus_given = None;
+    } else if doc.find.is_none() && ui.memory(|m| m.focused().is_none()) {
+        // The bar that had the keyboard is closed: the cell has it again.
         view.focus_given = None;
     }
     // A field that has the keyboard and is no cell keeps its keys: the answer to input(), a path.

@@ -1,11 +1,12 @@
 //! The notebook page: files and outline at the left, tabs, toolbar and cells in the middle, facts at the right.
 //!
 //! `cells` lays out only what is visible, `cell` draws one, `outputs` what it put out, `keys` turns keys into
-//! commands, `banner` asks what to do about conflicts, drafts and errors.
+//! commands, `find` is the bar that finds and replaces, `banner` asks what to do about conflicts, drafts and errors.
 mod assist;
 mod banner;
 mod cell;
 mod cells;
+mod find;
 mod inspector;
 mod keys;
 mod navigator;
@@ -21,7 +22,7 @@ use egui_commonmark::CommonMarkCache;
 use super::{
     PageCx,
     theme::Mark,
-    widgets::{cell_editor::Colours, empty_state, error_box, left_panel, right_panel},
+    widgets::{empty_state, error_box, left_panel, right_panel},
 };
 use crate::{
     app::notebook::{Body, CellState, Command, Doc, DocId},
@@ -34,13 +35,11 @@ type Place = (DocId, CellKey);
 /// What only the page itself needs to remember.
 #[derive(Default)]
 pub struct View {
-    /// Text of the editor that has the focus, and whose it is.
-    buffer: String,
-    buffer_of: Option<Place>,
     /// The editor that got the focus last.
     focus_given: Option<Place>,
-    colours: HashMap<Place, cell::Painted>,
-    file_colours: HashMap<DocId, Colours>,
+    texts: HashMap<Place, cell::Text>,
+    files: HashMap<DocId, text_file::Shown>,
+    find: find::Bar,
     heights: HashMap<Place, f32>,
     /// Width the heights were measured for.
     width: f32,
@@ -133,6 +132,7 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {
         Body::Notebook(_) => {
             tabs::toolbar_ui(ui, cx, doc, view, narrow);
             banner::banners_ui(ui, cx, doc, view);
+            find::bar_ui(ui, cx, doc, &mut view.find);
             cells::cells_ui(ui, cx, doc, view);
         }
     }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use egui::{Align, Frame, Layout, Margin, Ui, vec2};
 
-use super::{Place, View, editor_id};
+use super::{Place, View};
 use crate::{
     app::{
         notebook::{
@@ -15,6 +15,7 @@ use crate::{
     },
     base::{Error, text::thousands, time::duration_ms},
     model::{
+        editor::Act as Edit,
         notebook::Cell,
         output::{self, Output},
     },
@@ -22,9 +23,7 @@ use crate::{
         PageCx,
         theme::SMALL,
         widgets::{
-            Btn,
-            cell_editor::set_cursor,
-            error_box,
+            Btn, error_box,
             grid::{DataGrid, GridView, selection_text},
             link,
             output::{Act, OutputsView, Pictures, outputs_ui as draw_outputs},
@@ -105,7 +104,7 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
                 }
             };
             for act in acts {
-                carry_out(ui, cx, place, cell, act);
+                carry_out(cx, cell, act);
             }
         }
         if let Some(run) = run {
@@ -115,16 +114,14 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     });
 }
 
-fn carry_out(ui: &Ui, cx: &mut PageCx<'_>, place: Place, cell: &Cell, act: Act) {
+fn carry_out(cx: &mut PageCx<'_>, cell: &Cell, act: Act) {
     match act {
         Act::Copy(text) => cx.send(shell::Command::Copy(text)),
         Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
         Act::GoToLine(line) => {
-            let before: usize =
-                cell.source.split_inclusive('\n').take(line.saturating_sub(1)).map(|l| l.chars().count()).sum();
-            set_cursor(ui, editor_id(place), before);
             cx.send(Command::Select(cell.key));
             cx.send(Command::EnterEdit);
+            cx.send(Command::EditCell { key: cell.key, acts: vec![Edit::GoToLine(line.saturating_sub(1))] });
         }
     }
 }

@@ -1,63 +1,108 @@
 //! A text file of the workspace: SQL, Python, TOML, Markdown.
-use egui::{Frame, Id, Margin, ScrollArea, Ui};
+use egui::{Id, Ui, vec2};
 
-use super::View;
+use super::{View, find};
 use crate::{
-    app::notebook::{Command, Doc, doc::TextDoc},
+    app::notebook::{Command, Doc, find::FILE, session::TextDoc},
     ui::{
         PageCx,
-        theme::MONO,
-        widgets::{Btn, highlight, toolbar},
+        editor::{CodeEditor, EditorView, Height},
+        widgets::{Btn, toolbar},
     },
 };
+
+/// What the window remembers of a file.
+#[derive(Debug, Default)]
+pub struct Shown {
+    editor: EditorView,
+    /// Chosen by the person; else Markdown is wrapped and code is not.
+    wrap: Option<bool>,
+    /// The keyboard was given to it.
+    given: bool,
+    /// The find that was brought into view last.
+    found: u64,
+    finding: bool,
+}
 
 /// Draws it.
 pub fn text_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, text: &TextDoc, view: &mut View) {
     let theme = cx.theme;
+    let shown = view.files.entry(doc.id).or_default();
+    let mut editor = text.document.editor.clone();
+    let wrap = shown.wrap.unwrap_or(editor.language().grammar == Some("Markdown"));
+    let mut flip = false;
     toolbar(ui, theme, |ui| {
         let clean = (!doc.is_dirty()).then_some("Nothing has changed");
         if Btn::new("Save").icon("save").key("Ctrl S").disabled(clean).show(ui, theme).clicked() {
             cx.send(Command::Save);
         }
+        if Btn::new("Find").icon("search").quiet().key("Ctrl F").show(ui, theme).clicked() {
+            cx.send(Command::Find { replacing: false });
+        }
+        let label = if wrap { "Do not wrap lines" } else { "Wrap lines" };
+        flip = Btn::new(label).quiet().key("Alt Z").show(ui, theme).clicked();
         ui.label(theme.faint(doc.path.as_str()));
     });
-    let language = doc.path.rsplit('.').next().and_then(highlight::grammar);
-    let colours = view.file_colours.entry(doc.id).or_default();
-    let id = Id::unique(("text-file", doc.id));
-    let mut buffer = text.text.clone();
-    ScrollArea::both().id_salt(("text", doc.id)).auto_shrink(false).show(ui, |ui| {
-        Frame::NONE.inner_margin(Margin::symmetric(16, 8)).show(ui, |ui| {
-            let mut layouter = |ui: &Ui, text: &dyn egui::TextBuffer, _: f32| {
-                colours.update(ui, language, text.as_str());
-                colours.galley(ui, theme, f32::INFINITY)
-            };
-            let output = egui::TextEdit::multiline(&mut buffer)
-                .id(id)
-                .font(theme.mono(MONO))
-                .frame(Frame::NONE)
-                .lock_focus(true)
-                .desired_width(f32::INFINITY)
-                .desired_rows(24)
-                .layouter(&mut layouter)
-                .show(ui);
-            let response = output.response.response.clone();
-            let name = format!("Text of {}", doc.title());
-            response.widget_info(|| {
-                let mut info = egui::WidgetInfo::text_edit(true, "", "", "");
-                info.label = Some(name.clone());
-                info
-            });
-            if let Some(range) = output.cursor_range {
-                let before: String = text.text.chars().take(range.primary.index.0).collect();
-                let line = before.matches('\n').count() + 1;
-                let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-                if doc.cursor != (line, column) {
-                    cx.send(Command::Cursor { line, column });
-                }
+    find::bar_ui(ui, cx, doc, &mut view.find);
+    let shown = view.files.entry(doc.id).or_default();
+    ui.add_space(4.0);
+    let id = editor_id(doc);
+    let name = format!("Text of {}", doc.title());
+    let (finds, current) = doc.find.as_ref().map(|f| f.within(FILE)).unwrap_or_default();
+    if let Some(find) = &doc.find
+        && shown.found != find.reveal
+    {
+        shown.found = find.reveal;
+        shown.editor.reveal = true;
+    }
+    // When the bar closes the text has the keyboard again.
+    if std::mem::replace(&mut shown.finding, doc.find.is_some()) && doc.find.is_none() {
+        shown.given = false;
+    }
+    let free = ui.memory(|m| m.focused().is_none());
+    if !shown.given && free {
+        ui.memory_mut(|m| m.request_focus(id));
+        shown.given = true;
+    }
+    let size = ui.available_size() - vec2(8.0, 2.0);
+    let output = ui
+        .horizontal(|ui| {
+            ui.add_space(8.0);
+            ui.set_max_width(size.x);
+            CodeEditor {
+                numbers: Some(1),
+                wrap,
+                height: Height::Fixed(size.y.max(60.0)),
+                finds: &finds,
+                find: current,
+                ..CodeEditor::new(id, &name)
             }
-            if response.changed() {
-                cx.send(Command::TypeFile { doc: doc.id, text: buffer.clone() });
-            }
-        });
-    });
+            .show(ui, theme, &mut editor, &mut shown.editor)
+        })
+        .inner;
+    if flip || output.toggle_wrap {
+        shown.wrap = Some(!wrap);
+        ui.ctx().request_repaint();
+    }
+    if !output.acts.is_empty() {
+        cx.send(Command::EditFile { doc: doc.id, acts: output.acts });
+    }
+    if output.undo {
+        cx.send(Command::UndoFile(doc.id));
+    }
+    if output.redo {
+        cx.send(Command::RedoFile(doc.id));
+    }
+    find::keys(cx, doc, output.find, output.find_next);
+    if output.leave && doc.find.is_some() {
+        cx.send(Command::CloseFind);
+    } else if output.leave {
+        // Whoever writes with the keyboard alone gets out of the text, too.
+        ui.memory_mut(|m| m.surrender_focus(id));
+    }
+}
+
+/// Id of a file's editor.
+pub fn editor_id(doc: &Doc) -> Id {
+    Id::unique(("text-file", doc.id))
 }

@@ -14,6 +14,7 @@ use crate::{
             CellChange, CellDiff, CellType, FileShape, Kept, Metric, NotebookDiff, OutputChange, OutputDetail, Picture,
             TableDiff, TableRow,
         },
+        editor::Language,
         review::At,
         textdiff::{RowKind, Stretch, TextDiff, stretches},
     },
@@ -538,7 +539,7 @@ impl<'a> Builder<'a> {
                     let side = if row.new.is_some() { &diff.new } else { &diff.old };
                     line::of_cell(&cell.source, &side.language)
                 }
-                Some(cell) if cell.kind == CellType::Markdown => highlight::grammar("markdown"),
+                Some(cell) if cell.kind == CellType::Markdown => Language::grammar("markdown"),
                 _ => None,
             };
             self.row = Some(number);

@@ -8,9 +8,10 @@ use egui::{
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use crate::model::editor::Language;
 use crate::ui::{
     theme::{CLEAR, MONO, Theme},
-    widgets::highlight::{self, Ink, Spans},
+    widgets::highlight::{Ink, Spans},
 };
 
 /// Longest part of a line that is drawn.
@@ -18,12 +19,12 @@ const MAX_DRAWN: usize = 4_000;
 
 /// The grammar of a file, by its name; none for plain text.
 pub(in crate::ui) fn of_path(path: &str) -> Option<&'static str> {
-    highlight::grammar(path.rsplit_once('.').map_or("", |(_, e)| e))
+    Language::grammar(path.rsplit_once('.').map_or("", |(_, e)| e))
 }
 
 /// The grammar of a code cell, by its magic and the language of its notebook.
 pub(in crate::ui) fn of_cell(source: &str, language: &str) -> Option<&'static str> {
-    if source.trim_start().starts_with("%%sql") { Some("SQL") } else { highlight::grammar(language) }
+    if source.trim_start().starts_with("%%sql") { Some("SQL") } else { Language::grammar(language) }
 }
 
 /// Colours of a line of a longer text, in order, without gaps.

@@ -11,6 +11,7 @@ use crate::{
     },
     ui::{
         PageCx,
+        editor::is_typing,
         keys::{hit, typed},
     },
 };
@@ -33,6 +34,10 @@ pub fn global_keys(ui: &Ui, cx: &mut PageCx<'_>, regions: &mut Regions) {
     for (row, command) in commands {
         // Without a repository there is nothing to do; a dialog in front is answered first.
         let idle = of_git.contains(&row) && (!cx.state.git.status.in_repository() || cx.state.shell.dialog.is_some());
+        // In a text the same keys delete a line.
+        if row == global::PUSH && is_typing(ui.ctx()) {
+            continue;
+        }
         if hit(ui, &row).is_some() && !idle {
             cx.send.push(command);
         }

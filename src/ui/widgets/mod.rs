@@ -1,9 +1,9 @@
 //! The parts every page is made of. All take the theme; none keeps state of its own.
 mod button;
-pub mod cell_editor;
 mod feedback;
 pub mod grid;
 pub mod highlight;
+pub mod inks;
 mod layout;
 pub mod output;
 mod plot_bits;
