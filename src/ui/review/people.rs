@@ -121,7 +121,10 @@ fn whole_words(whole: &threads::Whole) -> &'static str {
 /// How much of all files one has approved, and the link to approve the rest.
 fn whole_ui(ui: &mut Ui, cx: &PageCx<'_>, whole: &threads::Whole, send: &mut Vec<Command>) {
     let theme = cx.theme;
-    let words = whole.words();
+    let mut words = whole.words();
+    if ui.available_width() < 240.0 {
+        words = words.replace(" approved", "");
+    }
     let size = vec2(ui.available_width(), 28.0);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         ui.set_min_height(28.0);
