@@ -16,9 +16,10 @@ pub(super) enum Piece {
     },
 }
 
-/// A line that is nothing but this mark and a name.
+/// A line that is nothing but this mark and a name; the middle has none.
 fn is(line: &str, mark: &str) -> bool {
-    line.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\r']))
+    let named = mark != MIDDLE;
+    line.strip_prefix(mark).is_some_and(|rest| matches!(rest, "" | "\r") || (named && rest.starts_with(' ')))
 }
 
 const OURS: &str = "<<<<<<<";
@@ -216,6 +217,7 @@ mod tests {
             ("a line of ours taken out", GIT.replace("ours first\n", "")),
             ("lines in another order", GIT.replace("three\nfour\n", "four\nthree\n")),
             ("written between the marks", GIT.replace("TWO", "TWO by hand")),
+            ("written behind the middle", GIT.replacen("=======", "======= no", 1)),
             ("a mark taken out", GIT.replacen(">>>>>>> x\n", "", 1)),
             ("the middle taken out", GIT.replacen("=======\n", "", 1)),
             ("the first mark taken out", GIT.replacen("<<<<<<< HEAD\n", "", 1)),
