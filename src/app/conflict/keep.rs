@@ -94,14 +94,15 @@ pub(super) fn command(state: &mut AppState, command: Command) -> Vec<Effect> {
             let Some(kept) = conflict.earlier.iter().find(|k| at(mark)(k)).cloned() else { return Vec::new() };
             let fitting: BTreeMap<_, _> = kept.fitting(conflict.entries());
             let open = conflict.fitting(&kept);
-            let focus = conflict.focus;
+            let mut first = None;
             for (entry, mut answer) in fitting.into_iter().filter(|(e, _)| open.contains(e)) {
                 let Some(index) = conflict.entries().iter().position(|e| e.at == entry) else { continue };
                 // They were right for other versions: a person looks at each once more.
                 answer.used = false;
+                first = first.or(Some(index));
                 change_at(conflict, index, None, |_, old| *old = answer);
             }
-            conflict.focus = conflict.open().first().copied().unwrap_or(focus);
+            conflict.focus = first.unwrap_or(conflict.focus);
             soon(conflict)
         }
         Command::ForgetEarlier(mark) => {
