@@ -257,8 +257,9 @@ fn finding_goes_from_one_to_the_next_and_replaces() {
     assert_eq!(doc(&h).find.as_ref().unwrap().finds.len(), 2);
     h.get_by_role_and_label(Role::Button, "Replace").click();
     h.run_steps(3);
-    h.get_by_label("Replace by").focus();
+    h.get_by_role_and_label(Role::TextInput, "Find").focus();
     h.run_steps(2);
+    press(&mut h, Modifiers::NONE, Key::Tab);
     types(&mut h, "night");
     h.get_by_role_and_label(Role::Button, "Replace all").click();
     h.run_steps(3);
@@ -363,4 +364,26 @@ fn lines_of_a_hundred_thousand_are_scrolled_to_at_once() {
     let field = h.get_by_role_and_label(Role::MultilineTextInput, "Text of big.py");
     assert_eq!(runs(&field.accesskit_node()).last().unwrap().1, "y");
     assert!(h.state().sent.iter().any(|c| matches!(c, AnyCommand::Notebook(Command::EditFile { .. }))));
+}
+
+#[test]
+fn a_click_into_another_cell_goes_on_writing_there() {
+    let mut h = cells();
+    let click = |h: &mut Harness<'_, Stage>, name: &str| {
+        let pos = h.get_by_role_and_label(Role::MultilineTextInput, name).rect().left_center() + egui::vec2(60.0, 0.0);
+        let button = |pressed| Input::PointerButton {
+            pos,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        h.input_mut().events.extend([Input::PointerMoved(pos), button(true), button(false)]);
+        h.run_steps(5);
+    };
+    for (name, at) in [("Cell 2 source", 1), ("Cell 1 source", 0), ("Cell 2 source", 1)] {
+        click(&mut h, name);
+        assert_eq!((doc(&h).mode, doc(&h).index()), (Mode::Edit, at), "{name}");
+        types(&mut h, "q");
+        assert!(sources(&h)[at].contains('q'), "{:?}", sources(&h));
+    }
 }

@@ -225,7 +225,9 @@ impl CodeEditor<'_> {
         view.rows.update(editor, columns);
 
         let focused = ui.memory(|m| m.has_focus(self.id));
-        ui.data_mut(|d| d.insert_temp(self.id.with("editor"), !self.read_only || focused));
+        if focused || !self.idle {
+            ui.data_mut(|d| d.insert_temp(self.id.with("editor"), true));
+        }
         let mut done = keys::Done::default();
         if focused {
             let page = match self.height {

@@ -25,6 +25,10 @@ pub struct Bar {
     of: Option<Query>,
 }
 
+fn by_id() -> Id {
+    Id::unique("find-by")
+}
+
 fn field_id() -> Id {
     Id::unique("find-text")
 }
@@ -74,7 +78,10 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
         ui.spacing_mut().item_spacing = vec2(6.0, 5.0);
         ui.horizontal(|ui| {
             ui.set_min_height(24.0);
-            let response = field(ui, theme, field_id(), "Find", &mut bar.text);
+            let response = field(ui, theme, field_id(), "Find", &mut bar.text, find.replacing);
+            if find.replacing && tab(ui, &response, Modifiers::NONE) {
+                ui.memory_mut(|m| m.request_focus(by_id()));
+            }
             if bar.focus != (doc.id, find.focus) {
                 bar.focus = (doc.id, find.focus);
                 ui.memory_mut(|m| m.request_focus(field_id()));
@@ -128,7 +135,12 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
         if find.replacing {
             ui.horizontal(|ui| {
                 ui.set_min_height(24.0);
-                let response = field(ui, theme, Id::unique("find-by"), "Replace by", &mut bar.by);
+                let response = field(ui, theme, by_id(), "Replace by", &mut bar.by, true);
+                if tab(ui, &response, Modifiers::SHIFT) {
+                    ui.memory_mut(|m| m.request_focus(field_id()));
+                } else if tab(ui, &response, Modifiers::NONE) {
+                    response.surrender_focus();
+                }
                 changed |= response.changed();
                 let none = find.finds.is_empty().then_some("Nothing was found");
                 let enter = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
@@ -155,9 +167,23 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
     }
 }
 
-fn field(ui: &mut Ui, theme: &crate::ui::theme::Theme, id: Id, name: &str, text: &mut String) -> egui::Response {
+/// Tab pressed in a field that keeps it.
+fn tab(ui: &Ui, response: &egui::Response, modifiers: Modifiers) -> bool {
+    response.has_focus() && ui.input_mut(|i| i.modifiers == modifiers && i.consume_key(modifiers, Key::Tab))
+}
+
+/// `keeps`: Tab goes to the other field rather than to the next button.
+fn field(
+    ui: &mut Ui,
+    theme: &crate::ui::theme::Theme,
+    id: Id,
+    name: &str,
+    text: &mut String,
+    keeps: bool,
+) -> egui::Response {
     let edit = TextEdit::singleline(text)
         .id(id)
+        .lock_focus(keeps)
         .font(theme.mono(CONTROL))
         .hint_text(name)
         .margin(Margin::symmetric(8, 4))
