@@ -105,3 +105,15 @@ fn any_three_files_are_merged_without_a_panic_and_no_side_is_lost() {
     let [a, b, none] = bodies::parts(&joined);
     assert_eq!((a, b, none.len()), (SEEDS[0], SEEDS[1], 0));
 }
+
+#[test]
+fn the_fuzz_targets_are_built_with_what_the_package_is_built_with() {
+    let read = |path: &str| {
+        let text = std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        text.parse::<toml::Table>().unwrap()["dependencies"].as_table().unwrap().clone()
+    };
+    let (package, targets) = (read("Cargo.toml"), read("tests/fuzz/Cargo.toml"));
+    for (name, wanted) in targets.iter().filter(|(name, _)| *name != "libfuzzer-sys") {
+        assert_eq!(package.get(name), Some(wanted), "{name} in tests/fuzz/Cargo.toml");
+    }
+}

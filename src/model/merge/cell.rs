@@ -1,10 +1,12 @@
 //! One cell of the merged notebook: field by field, spliced into the local cell.
+use std::ops::Range;
+
 use crate::{
     base::{Result, fsx::hash},
     model::{
         diff::{CellView, Form, VOLATILE_CELL},
-        json::{Bytes, Json, Value, encode_str},
-        notebook::{Cell, CellKind},
+        json::{Bytes, Json, Value, encode_str, splice},
+        notebook::Cell,
     },
 };
 
@@ -77,10 +79,46 @@ pub(super) fn merge(
         if b == Some(l) {
             return Ok(whole(r));
         }
+        if let Some(raw) = base.and_then(|base| but_for_ids(base, local, remote)) {
+            return Ok(whole(&raw));
+        }
     }
     let mut work = Work { base, local, remote, telling, out: whole(l), kept: From::Local };
     work.fields()?;
     Ok(work.out)
+}
+
+/// The merged cell where both sides gave it another id and at most one changed anything else: the base's id stands.
+/// Programs that write all ids anew make every cell such a one.
+fn but_for_ids(base: Version<'_>, local: Version<'_>, remote: Version<'_>) -> Option<Bytes> {
+    let id = base.view.id.as_ref()?;
+    if base.view.id == local.view.id || base.view.id == remote.view.id || local.view.kind != remote.view.kind {
+        return None;
+    }
+    let read = |v: Version<'_>| {
+        let json = Json::parse(v.raw.raw().clone()).ok()?;
+        let span = json.root().get("id")?.span();
+        Some((json, span))
+    };
+    let around = |(json, span): &(Json, Range<usize>)| {
+        let bytes = json.bytes();
+        (bytes.slice(0..span.start), bytes.slice(span.end..bytes.len()))
+    };
+    let (b, l, r) = (read(base)?, read(local)?, read(remote)?);
+    let same = |a, b| around(a) == around(b);
+    match (same(&b, &l), same(&b, &r)) {
+        (true, true) => Some(base.raw.raw().clone()),
+        (true, false) => Some(with_id(&r.0, id)),
+        (false, true) => Some(with_id(&l.0, id)),
+        (false, false) => None,
+    }
+}
+
+fn with_id(json: &Json, id: &str) -> Bytes {
+    let mut quoted = Vec::new();
+    encode_str(id, true, &mut quoted);
+    object::set(json, "id", Some(&quoted))
+        .map_or_else(|| json.bytes().clone(), |change| splice::apply(json.bytes().to_vec(), change).into())
 }
 
 struct Work<'a> {
@@ -439,13 +477,14 @@ impl<'a> Work<'a> {
 
     /// Only code has results, and code must have them.
     fn shape(&mut self) {
-        let Ok(cell) = Cell::read(self.out.raw.clone()) else { return };
-        let raw = self.out.raw.clone();
-        let has = |key: &str| Json::parse(raw.clone()).is_ok_and(|j| j.root().get(key).is_some());
-        if cell.kind == CellKind::Code {
-            let missing: Vec<_> =
-                [("execution_count", &b"null"[..]), ("outputs", b"[]")].into_iter().filter(|m| !has(m.0)).collect();
-            missing.into_iter().for_each(|(key, value)| self.set(key, Some(value)));
+        let Ok(json) = Json::parse(self.out.raw.clone()) else { return };
+        let has = |key: &str| json.root().get(key).is_some();
+        if json.root().get("cell_type").and_then(|v| v.as_str()).as_deref() == Some("code") {
+            for (key, value) in [("execution_count", &b"null"[..]), ("outputs", b"[]")] {
+                if !has(key) {
+                    self.set(key, Some(value));
+                }
+            }
             if has("attachments") {
                 self.set("attachments", None);
             }

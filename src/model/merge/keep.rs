@@ -16,7 +16,7 @@ use crate::{
 /// Strings shorter than this stay where they are.
 const LONG: usize = 1_024;
 /// zstd's level; more costs time and saves little.
-const LEVEL: i32 = 6;
+const LEVEL: i32 = 3;
 /// How far back zstd may look: 128 MB, the most its decoders allow by themselves.
 const WINDOW: u32 = 27;
 /// No kept version is larger: a hostile notebook must not fill the memory.
