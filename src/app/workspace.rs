@@ -1,4 +1,6 @@
 //! The opened folder: its files, trust, and what was open before.
+mod keep;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -90,6 +92,8 @@ pub enum Command {
     OpenFile(String),
     /// Takes a workspace off the list of recent ones.
     Forget(String),
+    /// Writes bytes of an output, in base64, to a file, or opens them with the system's program.
+    KeepFile { name: String, base64: Arc<str>, open: bool },
 }
 
 /// What comes back.
@@ -113,6 +117,11 @@ pub enum Event {
     NotPicked {
         available: bool,
     },
+    /// Bytes of an output are a file now.
+    Kept {
+        path: PathBuf,
+        open: bool,
+    },
 }
 
 /// Work off the window's thread.
@@ -125,6 +134,11 @@ pub enum Task {
     Trust,
     LoadRecents,
     Forget(String),
+    KeepFile {
+        name: String,
+        base64: Arc<str>,
+        open: bool,
+    },
     /// Starts noticing changes on disk.
     Watch,
     /// Notes how much was red, for the list of recent ones.
@@ -156,6 +170,9 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             state.workspace.opening = Some(name.clone());
             state.workspace.error = None;
             vec![Job::io("workspace.open", Task::OpenSample(name)).titled("Preparing the sample").start()]
+        }
+        Command::KeepFile { name, base64, open } => {
+            vec![Job::long("workspace.keep", Task::KeepFile { name, base64, open }).start()]
         }
         Command::PickFolder => vec![Job::long("workspace.pick", Task::Pick).start()],
         Command::Close => close(state, cx),
@@ -264,6 +281,10 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         }
         Event::Recents(recents) => state.workspace.recents = recents,
         Event::Picked(path) => return command(state, Command::Open(path), cx),
+        Event::Kept { path, open: true } => return vec![Effect::Open(path.display().to_string())],
+        Event::Kept { path, open: false } => {
+            return vec![Effect::Notice(Notice::success(format!("Saved as {}", path.display())))];
+        }
         Event::NotPicked { available } => {
             if !available {
                 state.shell.dialog = Some(Dialog::OpenFolder { typed: String::new() });
@@ -346,6 +367,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Trust => engine::remember(&env.dirs, &env.root()?, |r| r.trusted = true)?,
         Task::LoadRecents => out.send(Event::Recents(engine::recents(&env.dirs))),
         Task::Red { root, red } => engine::note_red(&env.dirs, &root, red)?,
+        Task::KeepFile { name, base64, open } => keep::run(&name, &base64, open, env, out)?,
         Task::Forget(path) => engine::forget(&env.dirs, &path)?,
         Task::Watch => {
             let news = out.clone();

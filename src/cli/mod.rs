@@ -9,6 +9,7 @@ pub mod merge;
 #[cfg(feature = "gui")]
 pub mod open;
 pub mod out;
+pub mod outputs;
 pub mod patch;
 pub mod profile;
 pub mod rerun;
@@ -68,6 +69,8 @@ pub enum Sub {
     Cat(cat::Args),
     /// Show a notebook as text, from a file or a revision
     Show(show::Args),
+    /// Tell what the window shows of a notebook's outputs
+    Outputs(outputs::Args),
     /// Let git itself show and merge notebooks by cells
     Git(git::Args),
     /// Show and change the board
@@ -101,6 +104,7 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Log(args) => history::log(&args),
         Sub::Cat(args) => cat::run(&args),
         Sub::Show(args) => show::run(&args),
+        Sub::Outputs(args) => outputs::run(&args),
         Sub::Git(args) => git::run(&args),
         Sub::Board(args) => board::run(&args),
         #[cfg(feature = "gui")]

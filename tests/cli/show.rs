@@ -83,3 +83,19 @@ fn standard_input_is_read_and_a_closed_pipe_is_no_error() {
     assert!(output.status.success());
     assert!(String::from_utf8(output.stdout).unwrap().starts_with("standard input"));
 }
+
+#[test]
+fn outputs_are_told_as_the_window_shows_them() {
+    let home = crate::support::Home::new();
+    let fixture = |name: &str| format!("{}/tests/fixtures/outputs/{name}.ipynb", env!("CARGO_MANIFEST_DIR"));
+    let told = home.andon(&["outputs", &fixture("pd_truncated_rows"), "--json"]).code(0).out;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["schema"], "andon.outputs/1");
+    let table = &told["outputs"][0];
+    assert_eq!((&table["kind"], &table["rows"], &table["columns"]), (&"table".into(), &1000.into(), &2.into()));
+    assert!(table["text"].as_str().unwrap().contains("998001"));
+    let words = home.andon(&["outputs", &fixture("youtube")]).code(0).out;
+    assert!(words.starts_with("[2.1] refused: HTML with a frame, which is not run"), "{words}");
+    let wrong = home.andon(&["outputs", "nowhere.ipynb"]).code(2);
+    assert!(wrong.err.contains("nowhere.ipynb"), "{}", wrong.err);
+}

@@ -1,7 +1,8 @@
 //! Outputs of cells, as real tools made them, drawn and handled.
 use andon::{
     model::kernel::{ExecEvent, Exit, Outcome},
-    model::output::{Collector, Output, view},
+    model::notebook::Notebook,
+    model::output::{Collector, Output, Widgets, view_with},
     ui::{
         theme::{Theme, install_fonts},
         widgets::output::{Act, OutputsView, Pictures, outputs_ui},
@@ -27,7 +28,9 @@ fn stage_in(outputs: Vec<Output>, theme: Theme) -> Harness<'static, Stage> {
         theme,
         ready: false,
     };
-    let mut harness = Harness::builder().with_size(egui::vec2(760.0, 560.0)).build_ui_state(draw, stage);
+    // Emoji come from the system's fonts, which a test machine may not have.
+    let builder = Harness::builder().with_size(egui::vec2(760.0, 560.0)).allow_missing_glyphs();
+    let mut harness = builder.build_ui_state(draw, stage);
     harness.run_steps(3);
     harness
 }
@@ -52,11 +55,9 @@ fn draw(ui: &mut egui::Ui, stage: &mut Stage) {
 
 fn oracle(name: &str) -> Vec<Output> {
     let path = format!("{}/tests/fixtures/outputs/{name}.ipynb", env!("CARGO_MANIFEST_DIR"));
-    let notebook: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let cells = notebook["cells"].as_array().unwrap();
-    let raw: Vec<String> =
-        cells.iter().filter_map(|c| c["outputs"].as_array()).flatten().map(|v| v.to_string()).collect();
-    view(raw.iter().map(String::as_str))
+    let book = Notebook::parse(std::fs::read(path).unwrap().as_slice()).unwrap();
+    let raw: Vec<_> = book.cells().iter().flat_map(|c| c.outputs()).collect();
+    view_with(raw.iter().map(|o| o.text()), &Widgets::of(&book))
 }
 
 fn printed(lines: usize) -> Vec<Output> {
@@ -81,6 +82,35 @@ fn every_oracle_is_drawn_in_both_themes() {
             harness.run_steps(2);
         }
     }
+}
+
+#[test]
+fn sections_and_pages_of_widgets_open_and_close() {
+    let mut harness = stage(oracle("html_details"));
+    harness.get_by_label_contains("shown body");
+    assert!(harness.query_by_label_contains("hidden body").is_none());
+    harness.get_by_role_and_label(egui::accesskit::Role::DisclosureTriangle, "More").click();
+    harness.run_steps(3);
+    harness.get_by_label_contains("hidden body");
+
+    let mut harness = stage(oracle("widget_tab_accordion"));
+    harness.get_by_label("t2");
+    assert!(harness.query_by_label("t1").is_none());
+    harness.get_by_label("A").click();
+    harness.run_steps(3);
+    harness.get_by_label("t1");
+    harness.get_by_label("acc");
+    harness.get_by_role_and_label(egui::accesskit::Role::DisclosureTriangle, "Sec").click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label("acc").is_none());
+}
+
+#[test]
+fn a_sound_is_offered_to_be_saved() {
+    let mut harness = stage(oracle("audio"));
+    harness.get_by_label("Save\u{2026}").click();
+    harness.run_steps(2);
+    assert!(matches!(&harness.state().acts[0], Act::File { name, open: false, .. } if name == "output.wav"));
 }
 
 #[test]

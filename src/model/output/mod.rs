@@ -4,10 +4,12 @@
 //! here is written back, except by [`Collector::to_nbformat`] for fresh outputs. `text` is the terminal, `html` the
 //! reader of HTML, `table` and `image` what their names say.
 mod collect;
+pub mod describe;
 pub mod html;
 mod image;
 pub mod table;
 pub mod text;
+pub mod widget;
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ pub use self::{
     image::{Image, MAX_SIDE, Pixels, decode, shrink, size_of},
     table::{Table, table_json},
     text::{Ink, Line, Style, Text},
+    widget::{Widget, Widgets},
 };
 use crate::base::text::bytes;
 
@@ -36,6 +39,7 @@ pub enum Output {
     Markdown(Arc<str>),
     Json(Arc<Value>),
     Error(Failure),
+    Widget(Box<Widget>),
     Note(Note),
 }
 
@@ -66,6 +70,8 @@ pub struct Note {
     pub what: String,
     /// Size of what is not drawn.
     pub bytes: usize,
+    /// It would have to run or fetch something; else it is only not known how to draw it.
+    pub refused: bool,
     /// The plain text the tool gave with it, or what could be read of it.
     pub fallback: Option<Box<Output>>,
 }
@@ -118,7 +124,8 @@ impl Output {
         }
         // Named before HTML: the HTML beside these is only a script that loads the rest.
         if let Some((what, size)) = undrawn(data) {
-            return Self::note(what, size, fallback(data));
+            let browser = what.contains("browser") || what.contains("not run");
+            return if browser { Self::refused } else { Self::note }(what, size, fallback(data));
         }
         if let Some(source) = text("text/html")
             && let Some(output) = Self::from_html(&source, data)
@@ -136,7 +143,13 @@ impl Output {
             return Self::Json(Arc::new(value.clone()));
         }
         if let Some(source) = text("text/plain") {
-            return Self::Text(Text::parse(&source));
+            let plain = Self::Text(Text::parse(&source));
+            return match data.iter().find(|(mime, _)| !mime.starts_with("text/")) {
+                Some((mime, value)) => {
+                    Self::note(format!("Output of type {mime}, not drawn"), value_size(value), Some(plain))
+                }
+                None => plain,
+            };
         }
         match data.iter().next() {
             Some((mime, value)) => Self::note(format!("Output of type {mime}, not drawn"), value_size(value), None),
@@ -164,18 +177,21 @@ impl Output {
                 return None;
             }
             let what = format!("HTML with {}, which is not run", page.left_out.join(" and "));
-            return Some(Self::note(what, source.len(), fallback(data)));
+            return Some(Self::refused(what, source.len(), fallback(data)));
         }
         if let [html::Block::Table(_)] = page.blocks.as_slice()
             && let Some(html::Block::Table(table)) = page.blocks.pop()
         {
             return Some(Self::Table(Box::new(table)));
         }
-        let heavy = page.left_out.iter().any(|w| w != "a picture from elsewhere");
+        // Sections open and close without the page's script.
+        let folds = page.blocks.iter().any(|b| matches!(b, html::Block::Fold(_)));
+        let light = |what: &str| what == "a picture from elsewhere" || folds && what == "a script";
+        let heavy = page.left_out.iter().any(|w| !light(w));
         let blocks = Self::Page(page.blocks);
         if heavy {
             let what = format!("HTML with {}, which is not run", page.left_out.join(" and "));
-            return Some(Self::note(what, source.len(), Some(blocks)));
+            return Some(Self::refused(what, source.len(), Some(blocks)));
         }
         Some(blocks)
     }
@@ -186,7 +202,11 @@ impl Output {
     }
 
     fn note(what: String, bytes: usize, fallback: Option<Self>) -> Self {
-        Self::Note(Note { what, bytes, fallback: fallback.map(Box::new) })
+        Self::Note(Note { what, bytes, refused: false, fallback: fallback.map(Box::new) })
+    }
+
+    fn refused(what: String, bytes: usize, fallback: Option<Self>) -> Self {
+        Self::Note(Note { what, bytes, refused: true, fallback: fallback.map(Box::new) })
     }
 
     /// The output as text, for the clipboard and for searching.
@@ -194,14 +214,7 @@ impl Output {
         match self {
             Self::Text(text) => text.plain(),
             Self::Table(table) => table.to_tsv(),
-            Self::Page(blocks) => {
-                let parts = blocks.iter().map(|b| match b {
-                    html::Block::Text(text) => text.plain(),
-                    html::Block::Table(table) => table.to_tsv(),
-                    html::Block::Image(_) => "[picture]".into(),
-                });
-                parts.collect::<Vec<_>>().join("\n")
-            }
+            Self::Page(blocks) => blocks.iter().map(html::Block::plain).collect::<Vec<_>>().join("\n"),
             Self::Image(image) => match image.pixels {
                 Some((w, h)) => format!("[{} {w} × {h}]", image.mime),
                 None => format!("[{}]", image.mime),
@@ -210,6 +223,7 @@ impl Output {
             Self::Json(value) => serde_json::to_string_pretty(value).unwrap_or_default(),
             Self::Error(failure) if failure.traceback.is_empty() => failure.summary(),
             Self::Error(failure) => failure.traceback.plain(),
+            Self::Widget(widget) => widget.to_text(),
             Self::Note(note) => match &note.fallback {
                 Some(fallback) => fallback.to_text(),
                 None => note.what.clone(),
@@ -220,15 +234,25 @@ impl Output {
 
 /// Reads a cell's outputs; neighbours of one stream become one text, as their tools meant them.
 pub fn view<'a>(outputs: impl IntoIterator<Item = &'a str>) -> Vec<Output> {
-    let mut out: Vec<Output> = Vec::new();
-    for raw in outputs {
+    view_with(outputs, &Widgets::default())
+}
+
+/// The same for outputs of a notebook that keeps the state of its widgets.
+pub fn view_with<'a>(outputs: impl IntoIterator<Item = &'a str>, widgets: &Widgets) -> Vec<Output> {
+    view_placed(outputs, widgets).into_iter().map(|(_, output)| output).collect()
+}
+
+/// The same, each with the place of the output it begins with.
+pub fn view_placed<'a>(outputs: impl IntoIterator<Item = &'a str>, widgets: &Widgets) -> Vec<(usize, Output)> {
+    let mut out: Vec<(usize, Output)> = Vec::new();
+    for (at, raw) in outputs.into_iter().enumerate() {
         let Ok(value) = serde_json::from_str::<Value>(raw) else {
-            out.push(Output::from_json(raw));
+            out.push((at, Output::from_json(raw)));
             continue;
         };
         if value.get("output_type").and_then(Value::as_str) == Some("stream") {
             let stderr = value.get("name").and_then(Value::as_str) == Some("stderr");
-            if let Some(Output::Text(last)) = out.last_mut()
+            if let Some((_, Output::Text(last))) = out.last_mut()
                 && last.stderr == stderr
                 && last.is_stream()
             {
@@ -237,7 +261,11 @@ pub fn view<'a>(outputs: impl IntoIterator<Item = &'a str>) -> Vec<Output> {
             }
             let mut text = Text::stream(stderr);
             text.feed(&value.get("text").map(joined).unwrap_or_default());
-            out.push(Output::Text(text));
+            out.push((at, Output::Text(text)));
+            continue;
+        }
+        if let Some(widget) = value.get("data").and_then(Value::as_object).and_then(|d| Widget::of(d, widgets)) {
+            out.push((at, Output::Widget(Box::new(widget))));
             continue;
         }
         // The connected renderer's loader holds nothing but a script.
@@ -245,7 +273,7 @@ pub fn view<'a>(outputs: impl IntoIterator<Item = &'a str>) -> Vec<Output> {
         let loader =
             matches!(&output, Output::Note(n) if n.fallback.is_none() && n.what.starts_with("HTML with a script"));
         if !(loader && value.pointer("/data").and_then(Value::as_object).is_some_and(|d| d.len() == 1)) {
-            out.push(output);
+            out.push((at, output));
         }
     }
     out
@@ -283,7 +311,7 @@ fn undrawn(data: &Map<String, Value>) -> Option<(String, usize)> {
                 }
             }
             m if m.starts_with("application/vnd.vegalite") => "Vega-Lite chart, not drawn".to_owned(),
-            m if m.starts_with("application/vnd.vega") => "Vega chart, not drawn".to_owned(),
+            m if m.starts_with("application/vnd.vega") => "Vega chart, which needs a browser".to_owned(),
             m if m.starts_with("application/vnd.bokeh") => "Bokeh figure, which needs a browser".to_owned(),
             m if m.starts_with("application/vnd.holoviews") && !data.contains_key("text/html") => {
                 "HoloViews figure, which needs a browser".to_owned()

@@ -47,6 +47,17 @@ impl Table {
         lines.join("\n")
     }
 
+    /// Rows and columns of the whole, as the tool said: `1000 rows × 2 columns`, `shape: (500, 1)`.
+    pub fn said(&self) -> Option<(u64, u64)> {
+        let number = |t: &str| t.chars().filter(char::is_ascii_digit).collect::<String>().parse::<u64>().ok();
+        let note = self.note.as_deref()?;
+        let (rows, columns) = match note.strip_prefix("shape: (") {
+            Some(shape) => shape.rsplit_once(", ").or_else(|| shape.split_once(','))?,
+            None => note.split_once('\u{d7}')?,
+        };
+        Some((number(rows)?, number(columns).or_else(|| note.ends_with(",)").then_some(1))?))
+    }
+
     /// polars writes the types of the columns below their names.
     pub(super) fn second_head_is_types(&mut self) {
         if self.head.len() != 2 {
@@ -235,6 +246,9 @@ impl Builder {
         let index_columns = body.iter().map(leading_heads).max().unwrap_or(0);
         let grid = spread(&self.rows);
         let width = grid.iter().map(Vec::len).max().unwrap_or(0);
+        // Without a row the names of rows are where the head is empty.
+        let nameless = || grid.first().map_or(0, |row| row.iter().take_while(|p| p.text.is_empty()).count());
+        let index_columns = if body.is_empty() { nameless() } else { index_columns };
         if width == 0 {
             return None;
         }

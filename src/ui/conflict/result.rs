@@ -7,7 +7,7 @@ use super::{Place, View, columns};
 use crate::{
     app::{
         conflict::{Command, Kind, Ran, Sheet, has_open},
-        shell,
+        shell, workspace,
     },
     base::{fsx::hash, text::count, time::duration_ms},
     model::{
@@ -444,6 +444,7 @@ fn send_acts(cx: &mut PageCx<'_>, acts: Vec<Act>) {
         match act {
             Act::Copy(text) => cx.send(shell::Command::Copy(text)),
             Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
+            Act::File { name, base64, open } => cx.send(workspace::Command::KeepFile { name, base64, open }),
             Act::GoToLine(_) => {}
         }
     }

@@ -11,11 +11,12 @@ use crate::{
             Command, Doc, RunEnd,
             doc::{CellRun, SqlTable},
         },
-        shell,
+        shell, workspace,
     },
     base::{Error, text::thousands, time::duration_ms},
     model::{
         editor::Act as Edit,
+        json::Bytes,
         notebook::Cell,
         output::{self, Output},
     },
@@ -42,6 +43,18 @@ const MARGIN_ROWS: u64 = 200;
 pub struct Cache {
     entries: HashMap<Place, Entry>,
     pictures: Pictures,
+    /// The state of the widgets of the notebook that was drawn last, and the metadata it was read from.
+    widgets: Option<(Bytes, output::Widgets)>,
+}
+
+/// The state of a notebook's widgets, read again only when its metadata have changed.
+fn widgets_of<'a>(kept: &'a mut Option<(Bytes, output::Widgets)>, doc: &Doc) -> &'a output::Widgets {
+    let book = doc.notebook();
+    let now = book.map_or_else(|| Bytes::from(&b""[..]), |b| b.metadata().clone());
+    if kept.as_ref().is_none_or(|(old, _)| old.as_ptr() != now.as_ptr() || old.len() != now.len()) {
+        *kept = Some((now, book.map(output::Widgets::of).unwrap_or_default()));
+    }
+    &kept.get_or_insert_with(|| (Bytes::from(&b""[..]), output::Widgets::default())).1
 }
 
 #[derive(Default)]
@@ -57,7 +70,7 @@ struct Entry {
 
 impl Entry {
     /// Decodes again only when the outputs themselves have changed.
-    fn read(&mut self, cell: &Arc<Cell>) {
+    fn read(&mut self, cell: &Arc<Cell>, widgets: &output::Widgets) {
         if let Some(old) = &self.of {
             if Arc::ptr_eq(old, cell) {
                 return;
@@ -70,7 +83,7 @@ impl Entry {
             }
         }
         let raw: Vec<_> = cell.outputs().collect();
-        self.outputs = output::view(raw.iter().map(|o| o.text()));
+        self.outputs = output::view_with(raw.iter().map(|o| o.text()), widgets);
         self.of = Some(cell.clone());
     }
 }
@@ -87,7 +100,7 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     if view.outputs.entries.len() > 600 {
         view.outputs.entries.clear();
     }
-    let Cache { entries, pictures } = &mut view.outputs;
+    let Cache { entries, pictures, widgets } = &mut view.outputs;
     let entry = entries.entry(place).or_default();
     Frame::NONE.inner_margin(Margin { left: 8, right: 8, top: 4, bottom: 4 }).show(ui, |ui| {
         ui.set_width(ui.available_width());
@@ -99,7 +112,7 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
             let acts = match run.filter(|_| live) {
                 Some(run) => draw_outputs(ui, cx.theme, run.live.views(), &mut entry.view, pictures),
                 None => {
-                    entry.read(cell);
+                    entry.read(cell, widgets_of(widgets, doc));
                     draw_outputs(ui, cx.theme, &entry.outputs, &mut entry.view, pictures)
                 }
             };
@@ -118,6 +131,7 @@ fn carry_out(cx: &mut PageCx<'_>, cell: &Cell, act: Act) {
     match act {
         Act::Copy(text) => cx.send(shell::Command::Copy(text)),
         Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
+        Act::File { name, base64, open } => cx.send(workspace::Command::KeepFile { name, base64, open }),
         Act::GoToLine(line) => {
             cx.send(Command::Select(cell.key));
             cx.send(Command::EnterEdit);

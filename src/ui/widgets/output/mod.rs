@@ -8,8 +8,9 @@
 mod image;
 mod json;
 mod text;
+mod widget;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use egui::{Align, CornerRadius, Frame, Layout, Margin, Response, Sense, Ui, UiBuilder, vec2};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
@@ -25,7 +26,10 @@ use super::{
 };
 use crate::{
     base::text::{bytes, count, thousands},
-    model::output::{Failure, Note, Output, Table, html::Block},
+    model::output::{
+        Failure, Note, Output, Table,
+        html::{Block, Fold, Media},
+    },
     ui::theme::{CONTROL, MONO, SMALL, Theme, icon},
 };
 
@@ -41,6 +45,8 @@ pub enum Act {
     Open(String),
     /// Go to this line of the cell, counted from 1.
     GoToLine(usize),
+    /// Keep these bytes, in base64, as a file: where the person says, or (`open`) only to be opened by the system.
+    File { name: String, base64: Arc<str>, open: bool },
 }
 
 /// One cell's state of its outputs.
@@ -77,6 +83,8 @@ struct ItemView {
     grid: GridView,
     json: JsonView,
     blocks: Vec<ItemView>,
+    /// Parts of a widget that keep a state.
+    parts: HashMap<usize, ItemView>,
     inner: Option<Box<ItemView>>,
 }
 
@@ -129,6 +137,7 @@ impl Draw<'_> {
             }
             Output::Json(value) => json::json_ui(ui, theme, value, &mut item.json, self.acts),
             Output::Error(failure) => self.error(ui, failure, item),
+            Output::Widget(widget) => self.widget(ui, widget, item),
             Output::Note(note) => self.note(ui, note, item, index),
         }
     }
@@ -142,8 +151,35 @@ impl Draw<'_> {
                 }
                 Block::Table(table) => self.table(ui, table, item, i),
                 Block::Image(image) => image::image_ui(ui, self.theme, image, self.pictures, self.acts),
+                Block::Fold(fold) => self.fold(ui, fold, item),
+                Block::Media(media) => self.media(ui, media),
             });
         }
+    }
+
+    /// A section that opens and closes; `item.open` says that a person turned it.
+    fn fold(&mut self, ui: &mut Ui, fold: &Fold, item: &mut ItemView) {
+        let open = fold.open != item.open;
+        if disclosure(ui, self.theme, &fold.title, open) {
+            item.open = !item.open;
+        }
+        if open {
+            ui.indent("fold", |ui| self.page(ui, &fold.blocks, item));
+        }
+    }
+
+    fn media(&mut self, ui: &mut Ui, media: &Media) {
+        let theme = self.theme;
+        ui.horizontal(|ui| {
+            ui.label(theme.icon("file", 14.0));
+            ui.label(theme.body(media.what()));
+            ui.label(theme.faint(bytes(media.base64.len() as u64 / 4 * 3)));
+            for (label, open) in [("Save\u{2026}", false), ("Open", true)] {
+                if link(ui, theme, label).clicked() {
+                    self.acts.push(Act::File { name: media.file_name(), base64: media.base64.clone(), open });
+                }
+            }
+        });
     }
 
     fn note(&mut self, ui: &mut Ui, note: &Note, item: &mut ItemView, index: usize) {
@@ -261,6 +297,22 @@ impl Draw<'_> {
             });
         });
     }
+}
+
+/// A title with an arrow that opens and closes what is below it; true when it was turned.
+fn disclosure(ui: &mut Ui, theme: &Theme, title: &str, open: bool) -> bool {
+    let width = ui.available_width();
+    let (rect, response) = ui.allocate_exact_size(vec2(width, 22.0), Sense::click());
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, title));
+    if response.has_focus() {
+        super::focus_ring(ui, theme, rect, 4.0);
+    }
+    let mut row = ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::left_to_right(Align::Center)));
+    row.spacing_mut().item_spacing.x = 4.0;
+    row.label(theme.icon(if open { "chevron-down" } else { "chevron-right" }, 14.0));
+    row.add(egui::Label::new(theme.label(title)).truncate().selectable(false));
+    let key = response.has_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter) || i.key_pressed(egui::Key::Space));
+    response.clicked() || key
 }
 
 /// The line of the cell a traceback points at: `Cell In[3], line 7`, the last one.

@@ -1,10 +1,22 @@
 //! Reads the HTML that data tools put out: tables become tables, the rest styled text. Nothing is ever run or fetched.
 //!
 //! A tolerant tokenizer over a flat walk: deep nesting does not recurse, unclosed tags do no harm.
+mod fold;
+mod style;
+mod tokens;
+
+use std::sync::Arc;
+
+pub use self::{fold::Fold, style::colour, tokens::decode};
+use self::{
+    fold::Folds,
+    style::apply_css,
+    tokens::{Token, Tokens, attribute},
+};
 use super::{
     image::Image,
     table::{Builder, Table},
-    text::{Ink, Style, Text},
+    text::{Style, Text},
 };
 
 /// HTML longer than this is not read.
@@ -16,6 +28,52 @@ pub enum Block {
     Text(Text),
     Table(Table),
     Image(Image),
+    Fold(Fold),
+    Media(Media),
+}
+
+impl Block {
+    /// Its text, for the clipboard and for searching.
+    pub fn plain(&self) -> String {
+        fold::plain(self)
+    }
+}
+
+/// Sound or film inside the page: not played, offered to be saved or opened elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Media {
+    /// `audio/wav`.
+    pub mime: String,
+    pub base64: Arc<str>,
+}
+
+impl Media {
+    /// `Sound (audio/wav)`.
+    pub fn what(&self) -> String {
+        format!("{} ({})", if self.mime.starts_with("audio/") { "Sound" } else { "Film" }, self.mime)
+    }
+    /// The name of a file for it; of endings that a system might run there is none.
+    pub fn file_name(&self) -> String {
+        let kind = self.mime.split_once('/').map_or("", |(_, kind)| kind).trim_start_matches("x-");
+        let ending = match kind.split(';').next().unwrap_or_default().trim() {
+            "wav" | "wave" => "wav",
+            "mpeg" | "mp3" => {
+                if self.mime.starts_with("audio/") {
+                    "mp3"
+                } else {
+                    "mpg"
+                }
+            }
+            "ogg" => "ogg",
+            "webm" => "webm",
+            "mp4" => "mp4",
+            "flac" => "flac",
+            "aac" => "aac",
+            "quicktime" => "mov",
+            _ => "bin",
+        };
+        format!("output.{ending}")
+    }
 }
 
 /// What was read from a page.
@@ -24,247 +82,6 @@ pub struct Page {
     pub blocks: Vec<Block>,
     /// Things that are not drawn, in words: `a script`, `a frame of example.org`.
     pub left_out: Vec<String>,
-}
-
-/// A token of HTML.
-#[derive(Debug, PartialEq)]
-enum Token<'a> {
-    Text(&'a str),
-    /// Name in lower case, attributes as written, true when it closes itself.
-    Open(String, &'a str),
-    Close(String),
-}
-
-struct Tokens<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Iterator for Tokens<'a> {
-    type Item = Token<'a>;
-
-    fn next(&mut self) -> Option<Token<'a>> {
-        loop {
-            if self.rest.is_empty() {
-                return None;
-            }
-            let Some(at) = self.tag_start() else {
-                return Some(Token::Text(std::mem::take(&mut self.rest)));
-            };
-            if at > 0 {
-                let (text, rest) = self.rest.split_at(at);
-                self.rest = rest;
-                return Some(Token::Text(text));
-            }
-            if let Some(comment) = self.rest.strip_prefix("<!--") {
-                self.rest = comment.split_once("-->").map_or("", |(_, after)| after);
-                continue;
-            }
-            let end = tag_end(self.rest);
-            let (tag, rest) = self.rest.split_at(end);
-            self.rest = rest;
-            let tag = tag.trim_start_matches('<').trim_end_matches('>');
-            if tag.starts_with(['!', '?']) {
-                continue;
-            }
-            if let Some(name) = tag.strip_prefix('/') {
-                return Some(Token::Close(tag_name(name)));
-            }
-            let name = tag_name(tag);
-            let attributes = tag.get(name.len()..).unwrap_or_default();
-            return Some(Token::Open(name, attributes));
-        }
-    }
-}
-
-impl<'a> Tokens<'a> {
-    /// Where the next tag begins; a `<` before anything but a letter, `/`, `!` or `?` is text.
-    fn tag_start(&self) -> Option<usize> {
-        let bytes = self.rest.as_bytes();
-        memchr::memchr_iter(b'<', bytes)
-            .find(|at| bytes.get(at + 1).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'/' | b'!' | b'?')))
-    }
-
-    /// Passes over the inside of an element whose content is no HTML; returns it.
-    fn raw_until(&mut self, name: &str) -> &'a str {
-        let lower = self.rest.to_ascii_lowercase();
-        let end = lower.find(&format!("</{name}")).unwrap_or(self.rest.len());
-        let (inside, rest) = self.rest.split_at(end);
-        self.rest = rest.get(tag_end(rest)..).unwrap_or_default();
-        inside
-    }
-}
-
-/// Length of the tag at the start, with `>` inside quoted attributes passed over.
-fn tag_end(text: &str) -> usize {
-    let mut quote = None;
-    for (i, b) in text.bytes().enumerate() {
-        match (quote, b) {
-            (None, b'>') => return i + 1,
-            (None, b'"' | b'\'') => quote = Some(b),
-            (Some(q), b) if q == b => quote = None,
-            _ => {}
-        }
-    }
-    // A quote that is never closed would swallow the rest of the page.
-    text.find('>').map_or(text.len(), |i| i + 1)
-}
-
-fn tag_name(tag: &str) -> String {
-    tag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect::<String>().to_ascii_lowercase()
-}
-
-/// The value of an attribute, entities decoded.
-fn attribute(attributes: &str, wanted: &str) -> Option<String> {
-    let mut rest = attributes;
-    loop {
-        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        if rest.is_empty() {
-            return None;
-        }
-        let end = rest.find(|c: char| c.is_whitespace() || c == '=' || c == '/').unwrap_or(rest.len()).max(1);
-        let end = (end..=rest.len()).find(|i| rest.is_char_boundary(*i)).unwrap_or(rest.len());
-        let (name, after) = rest.split_at(end);
-        let name = name.to_ascii_lowercase();
-        let after = after.trim_start();
-        let Some(value) = after.strip_prefix('=') else {
-            if name == wanted {
-                return Some(String::new());
-            }
-            rest = after;
-            continue;
-        };
-        let value = value.trim_start();
-        let (value, tail) = match value.chars().next() {
-            Some(q @ ('"' | '\'')) => value.get(1..).unwrap_or_default().split_once(q).unwrap_or((&value[1..], "")),
-            _ => value.split_at(value.find(char::is_whitespace).unwrap_or(value.len())),
-        };
-        if name == wanted {
-            return Some(decode(value));
-        }
-        rest = tail;
-    }
-}
-
-/// Replaces entities by their characters.
-pub fn decode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let end = rest.bytes().take(34).position(|b| b == b';');
-        let decoded = end.and_then(|end| entity(rest.get(1..end)?).map(|c| (c, end + 1)));
-        match decoded {
-            Some((c, used)) => {
-                out.push_str(&c);
-                rest = &rest[used..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn entity(name: &str) -> Option<String> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return Some(char::from_u32(code).filter(|c| *c != '\0').unwrap_or('\u{fffd}').to_string());
-    }
-    const NAMED: &[(&str, &str)] = &[
-        ("amp", "&"),
-        ("lt", "<"),
-        ("gt", ">"),
-        ("quot", "\""),
-        ("apos", "'"),
-        ("nbsp", "\u{a0}"),
-        ("times", "×"),
-        ("hellip", "…"),
-        ("mdash", "—"),
-        ("ndash", "–"),
-        ("middot", "·"),
-        ("bull", "•"),
-        ("copy", "©"),
-        ("reg", "®"),
-        ("deg", "°"),
-        ("plusmn", "±"),
-        ("micro", "µ"),
-        ("euro", "€"),
-        ("pound", "£"),
-        ("yen", "¥"),
-        ("cent", "¢"),
-        ("laquo", "«"),
-        ("raquo", "»"),
-        ("lsquo", "‘"),
-        ("rsquo", "’"),
-        ("ldquo", "“"),
-        ("rdquo", "”"),
-        ("larr", "←"),
-        ("rarr", "→"),
-        ("uarr", "↑"),
-        ("darr", "↓"),
-        ("harr", "↔"),
-        ("le", "≤"),
-        ("ge", "≥"),
-        ("ne", "≠"),
-        ("asymp", "≈"),
-        ("infin", "∞"),
-        ("sum", "∑"),
-        ("radic", "√"),
-        ("alpha", "α"),
-        ("beta", "β"),
-        ("gamma", "γ"),
-        ("delta", "δ"),
-        ("epsilon", "ε"),
-        ("lambda", "λ"),
-        ("mu", "μ"),
-        ("pi", "π"),
-        ("sigma", "σ"),
-        ("tau", "τ"),
-        ("phi", "φ"),
-        ("omega", "ω"),
-        ("Delta", "Δ"),
-        ("Sigma", "Σ"),
-        ("Omega", "Ω"),
-        ("sup2", "²"),
-        ("sup3", "³"),
-        ("frac12", "½"),
-        ("frac14", "¼"),
-        ("check", "✓"),
-        ("cross", "✗"),
-        ("star", "☆"),
-        ("eacute", "é"),
-        ("egrave", "è"),
-        ("agrave", "à"),
-        ("auml", "ä"),
-        ("ouml", "ö"),
-        ("uuml", "ü"),
-        ("Auml", "Ä"),
-        ("Ouml", "Ö"),
-        ("Uuml", "Ü"),
-        ("szlig", "ß"),
-        ("ccedil", "ç"),
-        ("ntilde", "ñ"),
-        ("oslash", "ø"),
-        ("aring", "å"),
-        ("aelig", "æ"),
-        ("sect", "§"),
-        ("para", "¶"),
-        ("dagger", "†"),
-        ("ensp", " "),
-        ("emsp", " "),
-        ("thinsp", " "),
-        ("zwnj", ""),
-        ("zwj", ""),
-        ("shy", ""),
-    ];
-    NAMED.iter().find(|(n, _)| *n == name).map(|(_, c)| (*c).to_owned())
 }
 
 /// Reads a page.
@@ -282,23 +99,32 @@ pub fn parse(html: &str) -> Page {
                 }
                 "style" | "template" | "svg" | "head" | "noscript" | "title" => {
                     let inside = tokens.raw_until(&name);
-                    if name == "svg" && inside.len() > 200 {
+                    // Symbols of a page that uses them stand in a picture without a size.
+                    let symbols = attributes.contains("width: 0") || attributes.contains("icon");
+                    if name == "svg" && inside.len() > 200 && !symbols {
                         reader.leave_out("a vector picture");
                     }
                 }
                 "textarea" => reader.text(tokens.raw_until("textarea")),
                 "iframe" | "object" | "embed" | "video" | "audio" | "canvas" => {
                     let source = attribute(attributes, "src").or_else(|| attribute(attributes, "data"));
-                    if !matches!(name.as_str(), "embed") {
-                        tokens.raw_until(&name);
-                    }
-                    reader.embedded(&name, source);
+                    let inside = if name == "embed" { "" } else { tokens.raw_until(&name) };
+                    reader.embedded(&name, source.or_else(|| source_inside(inside)));
                 }
                 _ => reader.open(&name, attributes),
             },
         }
     }
     reader.finish()
+}
+
+/// The address of the first `<source>` of a sound or film.
+fn source_inside(html: &str) -> Option<String> {
+    let mut tokens = Tokens { rest: html };
+    tokens.find_map(|t| match t {
+        Token::Open(name, attributes) if name == "source" => attribute(attributes, "src"),
+        _ => None,
+    })
 }
 
 /// A `<table>` that is being read, and what stood around it.
@@ -320,7 +146,13 @@ struct Reader {
     lists: Vec<Option<u32>>,
     pre: usize,
     tables: Vec<Open>,
+    folds: Folds,
+    /// An element that is not shown, and how deep its like are inside of it.
+    skipped: Option<(String, usize)>,
 }
+
+/// Shown by the tools only where their own style is missing, or only while the mouse is over them.
+const UNSEEN: [&str; 2] = ["text-repr-fallback", "param-doc-description"];
 
 impl Reader {
     fn leave_out(&mut self, what: &str) {
@@ -330,6 +162,9 @@ impl Reader {
     }
 
     fn text(&mut self, raw: &str) {
+        if self.skipped.is_some() {
+            return;
+        }
         let decoded = decode(raw);
         if let Some(open) = self.tables.last_mut() {
             // Text between the tags of a table belongs to nothing.
@@ -404,7 +239,16 @@ impl Reader {
     }
 
     fn open(&mut self, name: &str, attributes: &str) {
-        if self.table_tag(name, attributes) {
+        if let Some((skipped, depth)) = &mut self.skipped {
+            *depth += usize::from(skipped == name);
+            return;
+        }
+        let class = attribute(attributes, "class");
+        if class.is_some_and(|c| UNSEEN.iter().any(|u| c.contains(u))) {
+            self.skipped = Some((name.to_owned(), 1));
+            return;
+        }
+        if self.fold_open(name, attributes) || self.table_tag(name, attributes) {
             return;
         }
         let css = attribute(attributes, "style").unwrap_or_default();
@@ -489,6 +333,16 @@ impl Reader {
     }
 
     fn close(&mut self, name: &str) {
+        if let Some((skipped, depth)) = &mut self.skipped {
+            *depth -= usize::from(skipped == name);
+            if *depth == 0 {
+                self.skipped = None;
+            }
+            return;
+        }
+        if self.fold_close(name) {
+            return;
+        }
         match name {
             "table" => self.end_table(),
             "caption" => {
@@ -593,6 +447,14 @@ impl Reader {
     }
 
     fn embedded(&mut self, name: &str, source: Option<String>) {
+        let data = source.as_deref().and_then(|s| s.strip_prefix("data:")?.split_once(";base64,"));
+        if let Some((mime, base64)) = data.filter(|(mime, _)| mime.starts_with("audio/") || mime.starts_with("video/"))
+            && self.tables.is_empty()
+        {
+            self.flush();
+            self.page.blocks.push(Block::Media(Media { mime: mime.to_owned(), base64: base64.into() }));
+            return;
+        }
         let what = match name {
             "video" => "a video",
             "audio" => "a sound",
@@ -616,6 +478,8 @@ impl Reader {
         while !self.tables.is_empty() {
             self.end_table();
         }
+        self.flush();
+        self.end_folds();
         self.flush();
         join_notes(&mut self.page.blocks);
         self.page
@@ -653,87 +517,9 @@ fn join_notes(blocks: &mut Vec<Block>) {
     }
 }
 
-fn apply_css(style: &mut Style, css: &str) {
-    for declaration in css.split(';') {
-        let Some((name, value)) = declaration.split_once(':') else { continue };
-        let value = value.trim();
-        match name.trim().to_ascii_lowercase().as_str() {
-            "color" => style.fg = colour(value).unwrap_or(style.fg),
-            "background-color" | "background" => style.bg = colour(value).unwrap_or(style.bg),
-            "font-weight" => style.bold = value == "bold" || value.parse::<u32>().is_ok_and(|n| n >= 600),
-            "font-style" => style.italic = value == "italic" || value == "oblique",
-            "text-decoration" => {
-                style.underline |= value.contains("underline");
-                style.strike |= value.contains("line-through");
-            }
-            _ => {}
-        }
-    }
-}
-
-/// `#rgb`, `#rrggbb`, `rgb(1, 2, 3)` and the common names.
-pub fn colour(text: &str) -> Option<Ink> {
-    let text = text.trim().to_ascii_lowercase();
-    if let Some(hex) = text.strip_prefix('#') {
-        let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16).map(|d| d as u8)).collect();
-        return match *digits.as_slice() {
-            [r, g, b] | [r, g, b, _] if hex.len() <= 4 => Some(Ink::Rgb(r * 17, g * 17, b * 17)),
-            [a, b, c, d, e, f, ..] if hex.len() == 6 || hex.len() == 8 => {
-                Some(Ink::Rgb(a * 16 + b, c * 16 + d, e * 16 + f))
-            }
-            _ => None,
-        };
-    }
-    if let Some(inside) = text.strip_prefix("rgb").and_then(|t| t.split_once('(')).map(|(_, t)| t) {
-        let mut numbers = inside.split([',', ' ', ')', '/']).filter_map(|n| n.trim().parse::<f32>().ok());
-        let mut next = || numbers.next().map(|n| n.clamp(0.0, 255.0) as u8);
-        return Some(Ink::Rgb(next()?, next()?, next()?));
-    }
-    const NAMED: &[(&str, u32)] = &[
-        ("black", 0x00_0000),
-        ("white", 0xff_ffff),
-        ("red", 0xff_0000),
-        ("green", 0x00_8000),
-        ("blue", 0x00_00ff),
-        ("yellow", 0xff_ff00),
-        ("orange", 0xff_a500),
-        ("purple", 0x80_0080),
-        ("gray", 0x80_8080),
-        ("grey", 0x80_8080),
-        ("silver", 0xc0_c0c0),
-        ("maroon", 0x80_0000),
-        ("olive", 0x80_8000),
-        ("lime", 0x00_ff00),
-        ("aqua", 0x00_ffff),
-        ("cyan", 0x00_ffff),
-        ("teal", 0x00_8080),
-        ("navy", 0x00_0080),
-        ("fuchsia", 0xff_00ff),
-        ("magenta", 0xff_00ff),
-        ("gold", 0xff_d700),
-        ("pink", 0xff_c0cb),
-        ("brown", 0xa5_2a2a),
-        ("crimson", 0xdc_143c),
-        ("darkred", 0x8b_0000),
-        ("darkgreen", 0x00_6400),
-        ("darkblue", 0x00_008b),
-        ("lightgreen", 0x90_ee90),
-        ("lightblue", 0xad_d8e6),
-        ("lightyellow", 0xff_ffe0),
-        ("lightgray", 0xd3_d3d3),
-        ("lightgrey", 0xd3_d3d3),
-        ("tomato", 0xff_6347),
-        ("coral", 0xff_7f50),
-        ("salmon", 0xfa_8072),
-        ("indigo", 0x4b_0082),
-        ("violet", 0xee_82ee),
-    ];
-    let value = NAMED.iter().find(|(n, _)| *n == text).map(|(_, v)| *v)?;
-    Some(Ink::Rgb((value >> 16) as u8, (value >> 8) as u8, value as u8))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::text::Ink;
     use super::*;
     use proptest::prelude::*;
 
@@ -742,7 +528,7 @@ mod tests {
         let texts = blocks.iter().map(|b| match b {
             Block::Text(t) => t.plain(),
             Block::Table(t) => t.to_tsv(),
-            Block::Image(_) => "[image]".into(),
+            other => other.plain(),
         });
         texts.collect::<Vec<_>>().join("\n---\n")
     }
@@ -752,6 +538,38 @@ mod tests {
         let html = "<h1>Title</h1><p>some <b>bold</b> &amp; <a href='https://e.org'>link</a></p><ul><li>one<li>two\
                     <ul><li>deep</ul></ul><pre>x = 1\n  y</pre>";
         assert_eq!(all_text(html), "Title\nsome bold & link\n• one\n• two\n  • deep\nx = 1\n  y");
+    }
+
+    #[test]
+    fn sections_open_and_close() {
+        let folds = |html: &str| -> Vec<(String, bool, String)> {
+            let of = |b: &Block| match b {
+                Block::Fold(f) => {
+                    Some((f.title.clone(), f.open, f.blocks.iter().map(Block::plain).collect::<Vec<_>>().join("|")))
+                }
+                _ => None,
+            };
+            parse(html).blocks.iter().filter_map(of).collect()
+        };
+        let found = folds("<details><summary>A <b>b</b></summary><p>x</p></details><details open>y</details>");
+        assert_eq!(found, [("A b".into(), false, "x".into()), ("Details".into(), true, "y".into())]);
+        let toggle =
+            "<input type=checkbox checked><label title='Show/Hide all'></label><div class=z>in<div>ner</div></div>out";
+        assert_eq!(folds(toggle), [("all".into(), true, "in\nner".into())]);
+        assert_eq!(folds("<details><summary>only a title</summary></details>"), []);
+        assert_eq!(all_text("<pre class=xr-text-repr-fallback>no<pre>no</pre></pre>yes"), "yes");
+        let deep = "<details><summary>s</summary>x".repeat(5_000);
+        assert!(all_text(&deep).contains('x'));
+    }
+
+    #[test]
+    fn sounds_are_kept_to_be_saved() {
+        let page = parse("<audio controls><source src='data:audio/wav;base64,AAAA' type='audio/wav'>no</audio>");
+        let [Block::Media(media)] = page.blocks.as_slice() else { panic!("{page:?}") };
+        assert_eq!((media.mime.as_str(), media.file_name().as_str()), ("audio/wav", "output.wav"));
+        assert!(page.left_out.is_empty());
+        let odd = Media { mime: "audio/x-desktop".into(), base64: "".into() };
+        assert_eq!(odd.file_name(), "output.bin");
     }
 
     #[test]

@@ -1,0 +1,225 @@
+//! What the window shows of an output, in data: for scripts, and for tests of what is drawn.
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{
+    Output, Table, Text,
+    html::Block,
+    view_placed,
+    widget::{Control, Widget, Widgets},
+};
+use crate::model::notebook::Notebook;
+
+/// One output as it is shown. Members that its kind does not have are left out.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Shown {
+    /// Place of the cell, and of the output in it; a stream in many pieces has the place of the first.
+    pub cell: usize,
+    pub output: usize,
+    /// `text`, `table`, `html`, `html-tree`, `image`, `plot`, `json`, `markdown`, `latex`, `widget`, `error`, `media`,
+    /// `refused` (named, not run) or `fallback` (the next best type stands for it).
+    pub kind: &'static str,
+    /// Rows and columns of the whole table, without the columns that name its rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<u64>,
+    /// Series of a plot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// `{"x": [least, most], ...}` of a plot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub axes: Option<Value>,
+    /// All text that can be seen.
+    pub text: String,
+    /// What is not drawn, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What only this kind has: `format`, `width`, `ename`, `links` and the like.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// All outputs of a notebook as they are shown.
+pub fn notebook(book: &Notebook) -> Vec<Shown> {
+    let widgets = Widgets::of(book);
+    let mut all = Vec::new();
+    for (cell, of) in book.cells().iter().enumerate() {
+        let raw: Vec<_> = of.outputs().collect();
+        for (at, output) in view_placed(raw.iter().map(|o| o.text()), &widgets) {
+            all.push(Shown { cell, output: at, ..shown(&output) });
+        }
+    }
+    all
+}
+
+/// One output.
+pub fn shown(output: &Output) -> Shown {
+    let mut it = Shown { text: output.to_text(), ..Shown::default() };
+    match output {
+        Output::Text(text) => {
+            it.kind = "text";
+            stream(&mut it, text);
+        }
+        Output::Table(table) => {
+            it.kind = "table";
+            grid(&mut it, table);
+        }
+        Output::Page(blocks) => page(&mut it, blocks),
+        Output::Image(image) => {
+            it.kind = "image";
+            it.text = String::new();
+            it.set("format", image.mime.trim_start_matches("image/").trim_end_matches("+xml"));
+            if let Some((width, height)) = image.pixels {
+                it.set("width", width);
+                it.set("height", height);
+            }
+            if let Some((width, height)) = image.size {
+                it.set("display_width", width);
+                it.set("display_height", height);
+            }
+            if let Err(e) = image.decode() {
+                it.kind = "refused";
+                it.note = Some(e.to_string());
+            }
+        }
+        Output::Markdown(_) => it.kind = "markdown",
+        Output::Json(value) => {
+            it.kind = "json";
+            if let Some(object) = value.as_object() {
+                it.set("keys", object.keys().cloned().collect::<Vec<_>>());
+            }
+        }
+        Output::Error(failure) => {
+            it.kind = "error";
+            it.set("ename", failure.ename.as_str());
+            it.set("evalue", failure.evalue.as_str());
+            if !it.text.contains(&failure.evalue) {
+                it.text = format!("{}\n{}", it.text, failure.summary());
+            }
+        }
+        Output::Widget(widget) => control(&mut it, widget),
+        Output::Note(note) => {
+            let inner = note.fallback.as_deref().map(shown);
+            it = Shown { kind: if note.refused { "refused" } else { "fallback" }, ..inner.unwrap_or_default() };
+            it.note = Some(note.what.clone());
+        }
+    }
+    it
+}
+
+impl Shown {
+    fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.more.insert(key.to_owned(), value.into());
+    }
+}
+
+fn stream(it: &mut Shown, text: &Text) {
+    it.set("lines", text.total_lines());
+    if text.is_stream() {
+        it.set("stream", if text.stderr { "stderr" } else { "stdout" });
+    }
+    links(it, &[text]);
+}
+
+fn grid(it: &mut Shown, table: &Table) {
+    let (rows, columns) = table.said().unwrap_or_else(|| {
+        let columns = table.page.columns.len() - table.index_columns;
+        ((table.page.rows.len() + table.dropped_rows) as u64, columns as u64)
+    });
+    (it.rows, it.columns) = (Some(rows), Some(columns));
+    it.title.clone_from(&table.caption);
+    it.set("column_names", table.page.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>());
+    it.set("index_levels", table.index_columns);
+    it.set("header_levels", table.head.len());
+    it.set("shown_rows", table.page.rows.len());
+    let types: Vec<_> = table.page.columns.iter().map(|c| c.dtype.clone()).collect();
+    let above = [&table.caption, &table.note].into_iter().flatten().cloned();
+    let types = types.iter().any(|t| !t.is_empty()).then(|| types.join("\t"));
+    // Names in several rows of the head are joined in the columns and stand alone in the head.
+    let heads = table.head.iter().map(|row| row.join("\t"));
+    it.text = above.chain(heads).chain(types).chain([table.to_tsv()]).collect::<Vec<_>>().join("\n");
+}
+
+fn page(it: &mut Shown, blocks: &[Block]) {
+    it.kind = if blocks.iter().all(|b| matches!(b, Block::Media(_))) { "media" } else { "html" };
+    it.text = String::new();
+    let mut texts = Vec::new();
+    blocks.iter().for_each(|b| block(it, b, &mut texts));
+    links(it, &texts);
+}
+
+/// What can be seen of a block; of a closed section that is its title.
+fn block<'a>(it: &mut Shown, shown: &'a Block, texts: &mut Vec<&'a Text>) {
+    let mut line = |text: &str| {
+        it.text.push_str(text);
+        it.text.push('\n');
+    };
+    match shown {
+        Block::Text(text) => {
+            line(&text.plain());
+            texts.push(text);
+        }
+        Block::Image(_) => {
+            let images = it.more.get("images").and_then(Value::as_u64).unwrap_or(0);
+            it.set("images", images + 1);
+        }
+        Block::Table(table) => {
+            let mut inner = Shown::default();
+            grid(&mut inner, table);
+            line(&inner.text);
+            if it.rows.is_none() {
+                (it.rows, it.columns, it.title) = (inner.rows, inner.columns, inner.title);
+            }
+        }
+        Block::Media(media) => {
+            line(&media.what());
+            it.set("media", media.mime.as_str());
+        }
+        Block::Fold(fold) => {
+            line(&fold.title);
+            it.kind = "html-tree";
+            if fold.open {
+                fold.blocks.iter().for_each(|b| block(it, b, texts));
+            }
+        }
+    }
+}
+
+fn control(it: &mut Shown, widget: &Widget) {
+    it.kind = "widget";
+    it.note = widget.note();
+    it.set("widget", widget.model.as_str());
+    match widget.root.as_ref().map(|r| &r.control) {
+        Some(Control::Box { children, .. }) => {
+            it.set("children", children.iter().map(|c| c.model.clone()).collect::<Vec<_>>());
+        }
+        Some(Control::Progress { value, min, max, .. }) => {
+            it.set("value", *value);
+            it.set("min", *min);
+            it.set("max", *max);
+        }
+        Some(Control::Slider { values, min, max, .. }) => {
+            it.set("value", values.clone());
+            it.set("min", *min);
+            it.set("max", *max);
+        }
+        Some(Control::Choose { options, chosen, .. }) => {
+            it.set("options", options.clone());
+            it.set("index", chosen.clone());
+        }
+        Some(Control::Button { style }) => it.set("button_style", style.as_str()),
+        Some(Control::Pages { titles, .. }) => it.set("titles", titles.clone()),
+        _ => {}
+    }
+}
+
+fn links(it: &mut Shown, texts: &[&Text]) {
+    let of = |text: &Text| (1..).map_while(|n| text.link(n).map(str::to_owned)).collect::<Vec<_>>();
+    let all: Vec<String> = texts.iter().flat_map(|t| of(t)).collect();
+    if !all.is_empty() {
+        it.set("links", all);
+    }
+}
