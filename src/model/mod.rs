@@ -1,6 +1,7 @@
 //! Pure data and rules: no files, no threads, no window, no engine.
 pub mod blame;
 pub mod board;
+pub mod chart;
 pub mod diff;
 pub mod editor;
 pub mod entries;

@@ -8,7 +8,10 @@ use andon::{
         widgets::output::{Act, OutputsView, Pictures, outputs_ui},
     },
 };
-use egui_kittest::{Harness, kittest::Queryable};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
 
 struct Stage {
     outputs: Vec<Output>,
@@ -234,4 +237,74 @@ fn a_link_in_a_stream_opens_on_a_click() {
     harness.get_by_role_and_label(egui::accesskit::Role::Link, "https://example.org").click();
     harness.run_steps(2);
     assert_eq!(harness.state().acts, [Act::Open("https://example.org".into())]);
+}
+
+fn plotly(figure: serde_json::Value) -> Vec<Output> {
+    let data = serde_json::json!({ "application/vnd.plotly.v1+json": figure });
+    vec![Output::from_bundle(data.as_object().unwrap(), &serde_json::Map::new())]
+}
+
+#[test]
+fn a_chart_says_what_it_shows_and_gives_its_data() {
+    let mut harness = stage(oracle("plotly_bar_grouped"));
+    harness.get_by_label_contains("Chart: 2 series of bar; k from a to b; v from 0 to 4");
+    harness.get_by_label("Copy data").click();
+    harness.run_steps(2);
+    let Act::Copy(text) = &harness.state().acts[0] else { panic!() };
+    assert_eq!(text.lines().next(), Some("series\tg\tk\tv"));
+    assert_eq!(text.lines().nth(1), Some("x\tx\ta\t1"));
+    assert_eq!(text.lines().count(), 5);
+    harness.get_by_label("Show data").click();
+    harness.run_steps(3);
+    harness.get_by_label("4 rows \u{d7} 4");
+    harness.get_by_label("Hide data").click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label("4 rows \u{d7} 4").is_none());
+}
+
+#[test]
+fn a_line_of_the_legend_hides_its_series() {
+    let mut harness = stage(oracle("plotly_scatter_colour"));
+    let entry = |h: &Harness<'static, Stage>| {
+        h.get_by_role_and_label(egui::accesskit::Role::CheckBox, "Show virginica").accesskit_node().toggled()
+    };
+    assert_eq!(entry(&harness), Some(egui::accesskit::Toggled::True));
+    harness.get_by_label("Show virginica").click();
+    harness.run_steps(3);
+    assert_eq!(entry(&harness), Some(egui::accesskit::Toggled::False));
+}
+
+#[test]
+fn a_drag_zooms_and_a_double_click_shows_all() {
+    let mut harness = stage(oracle("plotly_line"));
+    assert!(harness.query_by_label("Show all").is_none());
+    harness.drag_at(egui::pos2(200.0, 100.0));
+    harness.run_steps(1);
+    harness.hover_at(egui::pos2(300.0, 180.0));
+    harness.run_steps(1);
+    harness.drop_at(egui::pos2(400.0, 250.0));
+    harness.run_steps(3);
+    harness.get_by_label("Show all").click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Show all").is_none());
+}
+
+#[test]
+fn what_a_chart_leaves_out_is_said_and_its_data_shown() {
+    let harness = stage(oracle("plotly_scatter3d"));
+    harness.get_by_label_contains("scatter3d: three dimensions are not drawn");
+    harness.get_by_label("2 rows \u{d7} 3");
+}
+
+#[test]
+fn a_hundred_thousand_points_are_drawn_once() {
+    let n = 100_000;
+    let y: Vec<f64> = (0..n).map(|i| f64::from(i * 7919 % 10_007)).collect();
+    let line: Vec<f64> = (0..n).map(|i| (f64::from(i) / 500.0).sin() * 5_000.0).collect();
+    let mut harness = stage(plotly(serde_json::json!({ "data": [{ "y": y, "mode": "markers" }, { "y": line, "mode": "lines" }] })));
+    harness.run_steps(3);
+    let start = std::time::Instant::now();
+    harness.run_steps(20);
+    let frame = start.elapsed() / 20;
+    assert!(frame < std::time::Duration::from_millis(60), "{frame:?} a frame, unoptimised");
 }

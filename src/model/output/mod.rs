@@ -22,7 +22,10 @@ pub use self::{
     text::{Ink, Line, Style, Text},
     widget::{Widget, Widgets},
 };
-use crate::base::text::bytes;
+use crate::{
+    base::text::bytes,
+    model::chart::{self, Figure},
+};
 
 /// Pictures that are drawn.
 const RASTER: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -38,6 +41,8 @@ pub enum Output {
     Image(Image),
     Markdown(Arc<str>),
     Json(Arc<Value>),
+    /// A figure of plotly or Vega-Lite.
+    Chart(Arc<Figure>),
     Error(Failure),
     Widget(Box<Widget>),
     Note(Note),
@@ -114,6 +119,9 @@ impl Output {
     /// Chooses the richest type of a bundle that can be drawn.
     pub fn from_bundle(data: &Map<String, Value>, metadata: &Map<String, Value>) -> Self {
         let text = |mime: &str| data.get(mime).map(joined);
+        if let Some(output) = chart::from_bundle(data).and_then(|figure| Self::from_figure(figure, data, metadata)) {
+            return output;
+        }
         if let Some(table) = data.get("application/vnd.dataresource+json").and_then(table::from_dataresource) {
             return Self::Table(Box::new(table));
         }
@@ -158,6 +166,9 @@ impl Output {
     }
 
     fn from_html(source: &str, data: &Map<String, Value>) -> Option<Self> {
+        if let Some(output) = chart::from_html(source).and_then(|f| Self::from_figure(f, data, &Map::new())) {
+            return Some(output);
+        }
         if source.len() > html::MAX_HTML {
             return Some(Self::note("HTML that is too large to be read".into(), source.len(), fallback(data)));
         }
@@ -196,6 +207,18 @@ impl Output {
         Some(blocks)
     }
 
+    /// A chart; one of which nothing can be drawn gives way to a picture the tool made of it.
+    fn from_figure(figure: Figure, data: &Map<String, Value>, metadata: &Map<String, Value>) -> Option<Self> {
+        if !figure.is_drawn()
+            && let Some(mime) = RASTER.into_iter().find(|m| data.contains_key(*m))
+        {
+            let picture = Image::new(mime, &data.get(mime).map(joined)?, metadata.get(mime));
+            let what = format!("{}; the picture that came with it is shown", figure.notes.join("; "));
+            return Some(Self::note(what, 0, Some(Self::Image(picture))));
+        }
+        Some(Self::Chart(Arc::new(figure)))
+    }
+
     /// An exception.
     pub fn error(ename: &str, evalue: &str, traceback: &str) -> Self {
         Self::Error(Failure { ename: ename.into(), evalue: evalue.into(), traceback: Text::parse(traceback) })
@@ -220,6 +243,12 @@ impl Output {
                 None => format!("[{}]", image.mime),
             },
             Self::Markdown(source) => source.to_string(),
+            Self::Chart(figure) => {
+                let mut text = chart::label(figure);
+                text.push('\n');
+                text.push_str(&chart::tsv(figure));
+                text
+            }
             Self::Json(value) => serde_json::to_string_pretty(value).unwrap_or_default(),
             Self::Error(failure) if failure.traceback.is_empty() => failure.summary(),
             Self::Error(failure) => failure.traceback.plain(),

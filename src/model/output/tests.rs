@@ -182,8 +182,8 @@ fn what_is_not_drawn_is_named() {
         other => panic!("{other:?}"),
     };
     let bundle = |data: Value| serde_json::json!({ "output_type": "display_data", "data": data, "metadata": {} });
-    let n = note(bundle(serde_json::json!({ "application/vnd.plotly.v1+json": { "data": [{ "type": "bar" }] } })));
-    assert_eq!(n.what, "Plotly figure (bar), not drawn");
+    let n = note(bundle(serde_json::json!({ "application/vnd.vega.v5+json": { "marks": [] } })));
+    assert_eq!(n.what, "Vega chart, not drawn");
     let n = note(bundle(serde_json::json!({ "application/javascript": "alert(1)", "text/plain": "<JS>" })));
     assert!(n.what.contains("not run") && n.fallback.is_some());
     let n = note(bundle(serde_json::json!({ "application/vnd.x+json": {} })));

@@ -240,6 +240,11 @@ impl Theme {
     }
 }
 
+/// A colour that a document asks for: red, green, blue and opacity.
+pub fn rgba([r, g, b, a]: [u8; 4]) -> Color32 {
+    Color32::from_rgba_unmultiplied(r, g, b, a)
+}
+
 /// Linear mix of two colours in sRGB.
 pub fn mix(a: Color32, b: Color32, share: f32) -> Color32 {
     let part = |x: u8, y: u8| (f32::from(x) + (f32::from(y) - f32::from(x)) * share).round() as u8;

@@ -1,5 +1,6 @@
 //! The parts every page is made of. All take the theme; none keeps state of its own.
 mod button;
+pub mod chart;
 mod feedback;
 pub mod grid;
 pub mod highlight;

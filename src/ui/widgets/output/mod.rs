@@ -21,14 +21,18 @@ use self::{
     text::{TextView, words},
 };
 use super::{
+    chart::{Ask, ChartView, chart_ui},
     grid::{DataGrid, GridView, selection_text},
     link,
 };
 use crate::{
     base::text::{bytes, count, thousands},
-    model::output::{
-        Failure, Note, Output, Table,
-        html::{Block, Fold, Media},
+    model::{
+        chart::Figure,
+        output::{
+            Failure, Note, Output, Table,
+            html::{Block, Fold, Media},
+        },
     },
     ui::theme::{CONTROL, MONO, SMALL, Theme, icon},
 };
@@ -82,6 +86,7 @@ struct ItemView {
     text: TextView,
     grid: GridView,
     json: JsonView,
+    chart: Option<Box<ChartView>>,
     blocks: Vec<ItemView>,
     /// Parts of a widget that keep a state.
     parts: HashMap<usize, ItemView>,
@@ -136,6 +141,7 @@ impl Draw<'_> {
                 });
             }
             Output::Json(value) => json::json_ui(ui, theme, value, &mut item.json, self.acts),
+            Output::Chart(figure) => self.chart(ui, figure, item, index),
             Output::Error(failure) => self.error(ui, failure, item),
             Output::Widget(widget) => self.widget(ui, widget, item),
             Output::Note(note) => self.note(ui, note, item, index),
@@ -180,6 +186,20 @@ impl Draw<'_> {
                 }
             }
         });
+    }
+
+    /// A chart, with its data as a table below when that is asked for.
+    fn chart(&mut self, ui: &mut Ui, figure: &Arc<Figure>, item: &mut ItemView, index: usize) {
+        let view = item.chart.get_or_insert_default();
+        for Ask::Copy(text) in chart_ui(ui, self.theme, figure, view) {
+            self.acts.push(Act::Copy(text));
+        }
+        if view.open {
+            let table = view.table(figure);
+            if !table.page.columns.is_empty() {
+                self.table(ui, &table, item, index);
+            }
+        }
     }
 
     fn note(&mut self, ui: &mut Ui, note: &Note, item: &mut ItemView, index: usize) {
