@@ -301,10 +301,17 @@ fn a_hundred_thousand_points_are_drawn_once() {
     let n = 100_000;
     let y: Vec<f64> = (0..n).map(|i| f64::from(i * 7919 % 10_007)).collect();
     let line: Vec<f64> = (0..n).map(|i| (f64::from(i) / 500.0).sin() * 5_000.0).collect();
-    let mut harness = stage(plotly(serde_json::json!({ "data": [{ "y": y, "mode": "markers" }, { "y": line, "mode": "lines" }] })));
+    let mut harness =
+        stage(plotly(serde_json::json!({ "data": [{ "y": y, "mode": "markers" }, { "y": line, "mode": "lines" }] })));
     harness.run_steps(3);
     let start = std::time::Instant::now();
     harness.run_steps(20);
     let frame = start.elapsed() / 20;
     assert!(frame < std::time::Duration::from_millis(60), "{frame:?} a frame, unoptimised");
+}
+
+#[test]
+fn a_chart_of_altair_is_drawn_from_its_page() {
+    let harness = stage(oracle("altair_html_renderer"));
+    harness.get_by_label_contains("Chart InHtml: one series of bar; x from 1 to 4; y from 0 to 4");
 }

@@ -27,7 +27,8 @@ pub fn describe(figure: &Figure) -> Value {
     if !figure.title.is_empty() {
         out.insert("title".into(), figure.title.as_str().into());
     }
-    let (mut axes, mut view, mut kinds, mut titles, mut names) = (Map::new(), Map::new(), Map::new(), Map::new(), Map::new());
+    let (mut axes, mut view, mut kinds, mut titles, mut names) =
+        (Map::new(), Map::new(), Map::new(), Map::new(), Map::new());
     for axis in figure.axes.iter().filter(|a| !a.key.is_empty()) {
         let key = &axis.key;
         axes.insert(key.clone(), ends(axis, axis.extent));
@@ -40,7 +41,9 @@ pub fn describe(figure: &Figure) -> Value {
             names.insert(key.clone(), all.iter().take(1000).cloned().collect::<Vec<_>>().into());
         }
     }
-    for (name, map) in [("axes", axes), ("view", view), ("scales", kinds), ("axis_titles", titles), ("categories", names)] {
+    for (name, map) in
+        [("axes", axes), ("view", view), ("scales", kinds), ("axis_titles", titles), ("categories", names)]
+    {
         if !map.is_empty() {
             out.insert(name.into(), map.into());
         }
@@ -171,11 +174,12 @@ pub fn label(figure: &Figure) -> String {
         all
     });
     let n = figure.series().filter(|s| s.kind != "annotation").count();
-    let mut out = match figure.title.is_empty() {
-        true => "Chart".to_owned(),
-        false => format!("Chart {}", figure.title),
-    };
-    out.push_str(&format!(": {} of {}", if n == 1 { "one series".to_owned() } else { format!("{n} series") }, kinds.join(", ")));
+    let mut out = if figure.title.is_empty() { "Chart".to_owned() } else { format!("Chart {}", figure.title) };
+    out.push_str(&format!(
+        ": {} of {}",
+        if n == 1 { "one series".to_owned() } else { format!("{n} series") },
+        kinds.join(", ")
+    ));
     for axis in figure.axes.iter().filter(|a| !a.key.is_empty() && a.extent[0] <= a.extent[1]).take(4) {
         let name = if axis.title.is_empty() { axis.key.as_str() } else { axis.title.as_str() };
         out.push_str(&format!("; {name} from {} to {}", axis.show(axis.extent[0]), axis.show(axis.extent[1])));
@@ -246,9 +250,9 @@ pub fn tsv(figure: &Figure) -> String {
 /// The data as a table.
 pub fn table(figure: &Figure) -> Table {
     let (names, rows, numeric, total) = rows(figure);
-    let columns = names.iter().zip(&numeric).map(|(name, number)| match number {
-        true => Column::new(name.as_str(), "f64", Kind::Float),
-        false => Column::new(name.as_str(), "str", Kind::Text),
+    let columns = names.iter().zip(&numeric).map(|(name, number)| {
+        let (dtype, kind) = if *number { ("f64", Kind::Float) } else { ("str", Kind::Text) };
+        Column::new(name.as_str(), dtype, kind)
     });
     let cell = |(text, number): (String, &bool)| match (text.is_empty(), number) {
         (true, _) => Cell::Null,
@@ -260,7 +264,12 @@ pub fn table(figure: &Figure) -> Table {
     let dropped = total - rows.len();
     let page_rows: Vec<Vec<Cell>> = rows.into_iter().map(|r| r.into_iter().zip(&numeric).map(cell).collect()).collect();
     Table {
-        page: Page { columns: columns.collect(), total_rows: page_rows.len() as u64, rows: page_rows, ..Page::default() },
+        page: Page {
+            columns: columns.collect(),
+            total_rows: page_rows.len() as u64,
+            rows: page_rows,
+            ..Page::default()
+        },
         index_columns: 0,
         head: vec![names],
         caption: None,

@@ -26,7 +26,8 @@ pub fn axis_values(axis: &Axis, places: &[f64]) -> Values {
     match &axis.scale {
         Scale::Time => Values::Times(places.into()),
         Scale::Names(names) => {
-            let word = |p: &f64| if p.is_finite() { names.get(p.round() as usize).map_or("", |n| n.as_str()) } else { "" };
+            let word =
+                |p: &f64| if p.is_finite() { names.get(p.round() as usize).map_or("", |n| n.as_str()) } else { "" };
             Values::Words(places.iter().map(|p| Arc::from(word(p))).collect())
         }
         _ => Values::Numbers(places.into()),

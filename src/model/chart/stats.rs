@@ -186,7 +186,6 @@ fn shifted(start: f64, step: f64, values: &[f64], lo: f64, hi: f64) -> f64 {
 }
 
 /// What a vega-lite `bin` may say.
-#[cfg_attr(not(test), allow(dead_code))]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VegaBin {
     pub most: Option<f64>,
@@ -199,7 +198,6 @@ pub struct VegaBin {
 }
 
 /// The bins vega chooses.
-#[cfg_attr(not(test), allow(dead_code))]
 pub fn vega_bins(values: &[f64], ask: &VegaBin, most: f64) -> Option<Bins> {
     let [lo, hi] = ask.extent.or_else(|| span(values))?;
     let base = ask.base.filter(|b| *b > 1.0).unwrap_or(10.0);

@@ -158,8 +158,29 @@ const MINUTE: f64 = 60_000.0;
 const HOUR: f64 = 3_600_000.0;
 /// Steps of less than a month.
 const STEPS: [f64; 24] = [
-    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, SECOND, 2.0 * SECOND, 5.0 * SECOND, 10.0 * SECOND,
-    30.0 * SECOND, MINUTE, 5.0 * MINUTE, 10.0 * MINUTE, 30.0 * MINUTE, HOUR, 3.0 * HOUR, 6.0 * HOUR, 12.0 * HOUR, DAY,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    20.0,
+    50.0,
+    100.0,
+    200.0,
+    500.0,
+    SECOND,
+    2.0 * SECOND,
+    5.0 * SECOND,
+    10.0 * SECOND,
+    30.0 * SECOND,
+    MINUTE,
+    5.0 * MINUTE,
+    10.0 * MINUTE,
+    30.0 * MINUTE,
+    HOUR,
+    3.0 * HOUR,
+    6.0 * HOUR,
+    12.0 * HOUR,
+    DAY,
     2.0 * DAY,
 ];
 
@@ -400,8 +421,17 @@ fn significant(v: f64, digits: usize) -> String {
 }
 
 fn si(v: f64) -> (f64, &'static str) {
-    const UNITS: [(f64, &str); 9] =
-        [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")];
+    const UNITS: [(f64, &str); 9] = [
+        (1e12, "T"),
+        (1e9, "G"),
+        (1e6, "M"),
+        (1e3, "k"),
+        (1.0, ""),
+        (1e-3, "m"),
+        (1e-6, "µ"),
+        (1e-9, "n"),
+        (1e-12, "p"),
+    ];
     if v == 0.0 {
         return (0.0, "");
     }

@@ -185,7 +185,16 @@ fn histogram(plot: &mut Plot<'_>, trace: &Trace<'_>, panel: usize, shared: Optio
     }
     let along = (0..bins.count).map(|i| bins.start + bins.step * (i as f64 + 0.5)).collect();
     let width = if names { Vec::new() } else { vec![bins.step; bins.count] };
-    Bars { upright, along, given: length.clone(), length, width, bins: (!names).then_some(bins), total, ..Bars::default() }
+    Bars {
+        upright,
+        along,
+        given: length.clone(),
+        length,
+        width,
+        bins: (!names).then_some(bins),
+        total,
+        ..Bars::default()
+    }
 }
 
 fn fold(group: &[f64], func: &str) -> f64 {
@@ -238,7 +247,11 @@ fn funnel(plot: &Plot<'_>, trace: &Trace<'_>, panel: usize) -> Bars {
 /// Widths, offsets and sums of the bars of one panel.
 fn stand(plot: &mut Plot<'_>, panel: usize, bars: &mut [(usize, Bars)]) {
     let sampled = bars.iter().all(|(i, _)| plot.traces[*i].kind == "histogram");
-    let mode = plot.layout.str("/barmode").unwrap_or(if bars.iter().any(|(i, _)| plot.traces[*i].kind == "funnel") { "stack" } else { "group" });
+    let mode = plot.layout.str("/barmode").unwrap_or(if bars.iter().any(|(i, _)| plot.traces[*i].kind == "funnel") {
+        "stack"
+    } else {
+        "group"
+    });
     let gap = plot.layout.f64("/bargap").unwrap_or(if sampled { 0.0 } else { 0.2 }).clamp(0.0, 1.0);
     let group_gap = plot.layout.f64("/bargroupgap").unwrap_or(0.0).clamp(0.0, 1.0);
     let mut at: Vec<f64> = bars.iter().flat_map(|(_, b)| b.along.iter().copied()).filter(|v| v.is_finite()).collect();
@@ -437,7 +450,9 @@ fn labels(trace: &Trace<'_>, b: &Bars) -> Vec<String> {
     let template = spec.str("/texttemplate").filter(|t| t.contains("%{"));
     if let Some(template) = template {
         let value = if b.upright { "y" } else { "x" };
-        return (0..n).map(|k| fill_in(template, &|v| (v == value || v == "value" || v == "z").then(|| b.given[k]))).collect();
+        return (0..n)
+            .map(|k| fill_in(template, &|v| (v == value || v == "value" || v == "z").then(|| b.given[k])))
+            .collect();
     }
     if trace.kind == "funnel" && spec.get("/text").is_none() {
         return b.given.iter().map(|v| crate::model::chart::ticks::show_number(*v)).collect();
@@ -450,7 +465,9 @@ fn labels(trace: &Trace<'_>, b: &Bars) -> Vec<String> {
         Some(value) => Column::read(value)
             .map(|c| {
                 let word = |k| match &c {
-                    Column::Numbers(v) => v.get(k).map(|v| crate::model::chart::ticks::show_number(*v)).unwrap_or_default(),
+                    Column::Numbers(v) => {
+                        v.get(k).map(|v| crate::model::chart::ticks::show_number(*v)).unwrap_or_default()
+                    }
                     Column::Mixed(_) => c.word(k).map(|w| super::plain(&w)).unwrap_or_default(),
                 };
                 (0..n).map(word).collect()

@@ -46,11 +46,8 @@ pub(super) fn arrange(plot: &mut Plot<'_>) -> Boxes {
             // Traces that each stand on a place of their own share nothing.
             let alone = members.len() == 1 || !group;
             let whole = 1.0 - gap;
-            let (width, offset) = if alone {
-                (whole, 0.0)
-            } else {
-                (whole * 0.9 / n, -whole / 2.0 + whole / n * (place as f64 + 0.5))
-            };
+            let (width, offset) =
+                if alone { (whole, 0.0) } else { (whole * 0.9 / n, -whole / 2.0 + whole / n * (place as f64 + 0.5)) };
             out.insert(i, (width, offset));
         }
     }
@@ -146,7 +143,8 @@ pub(super) fn series(plot: &mut Plot<'_>, trace: &Trace<'_>, boxes: &Boxes) -> O
     };
     let violin = trace.kind == "violin";
     let groups = groups(plot, trace, panel, upright);
-    let step = place_step(&groups) * if matches!(plot.figure.axes[place_axis].scale, Scale::Time) { 86_400_000.0 } else { 1.0 };
+    let step = place_step(&groups)
+        * if matches!(plot.figure.axes[place_axis].scale, Scale::Time) { 86_400_000.0 } else { 1.0 };
     let (width, offset) = (spec.f64("/width").unwrap_or(width * step), offset * step);
     let rule = rule(spec.str("/quartilemethod"));
     let made: Vec<(f64, String, Summary)> = match given(plot, trace, panel, upright).filter(|_| !violin) {
@@ -173,13 +171,16 @@ pub(super) fn series(plot: &mut Plot<'_>, trace: &Trace<'_>, boxes: &Boxes) -> O
         }
         if spec.bool("/meanline/visible") == Some(true) {
             let half = width * 0.4;
-            let lines = made.iter().map(|(at, _, s)| segment(upright, at + offset - half, s.mean, at + offset + half, s.mean));
+            let lines =
+                made.iter().map(|(at, _, s)| segment(upright, at + offset - half, s.mean, at + offset + half, s.mean));
             series.marks.push(segments(lines.collect(), line, 1.5, Dash::Dash));
         }
     } else {
         let means = spec.get("/boxmean").filter(|m| *m != false).map(|m| m == "sd");
         boxes_of(&made, &style, means, &mut series);
-        if spec.bool("/notched") == Some(true) || spec.f64("/notchwidth").is_some() && spec.bool("/notched") != Some(false) {
+        if spec.bool("/notched") == Some(true)
+            || spec.f64("/notchwidth").is_some() && spec.bool("/notched") != Some(false)
+        {
             plot.figure.note("Notches of boxes, which are drawn without them");
         }
     }
@@ -188,12 +189,22 @@ pub(super) fn series(plot: &mut Plot<'_>, trace: &Trace<'_>, boxes: &Boxes) -> O
         let inks = Inks::One(scatter::ink(plot, trace, &["/marker/color", "/line/color"]));
         let size = spec.f64("/marker/size").unwrap_or(6.0) as f32;
         if !at.is_empty() {
-            series.marks.push(Mark::Points { at: at.into(), inks, sizes: Many::One(size), forms: Many::One(Form::Circle), hollow: false, alpha: 1.0 });
+            series.marks.push(Mark::Points {
+                at: at.into(),
+                inks,
+                sizes: Many::One(size),
+                forms: Many::One(Form::Circle),
+                hollow: false,
+                alpha: 1.0,
+            });
         }
     }
     plot.wishes[value_axis].room = true;
     let half = width / 2.0;
-    let rects: Vec<_> = made.iter().map(|(at, _, s)| stack::rect(upright, [at + offset - half, at + offset + half], [s.low, s.high])).collect();
+    let rects: Vec<_> = made
+        .iter()
+        .map(|(at, _, s)| stack::rect(upright, [at + offset - half, at + offset + half], [s.low, s.high]))
+        .collect();
     series.target = Target::Rects(rects.into());
     summary_data(plot, trace, (place_axis, value_axis), &made, &mut series);
     Some((panel, series))
@@ -206,7 +217,13 @@ fn place_step(groups: &[Group]) -> f64 {
     if step.is_finite() { step } else { 1.0 }
 }
 
-fn summary_data(plot: &Plot<'_>, trace: &Trace<'_>, axes: (usize, usize), made: &[(f64, String, Summary)], series: &mut Series) {
+fn summary_data(
+    plot: &Plot<'_>,
+    trace: &Trace<'_>,
+    axes: (usize, usize),
+    made: &[(f64, String, Summary)],
+    series: &mut Series,
+) {
     let words: Vec<Arc<str>> = made.iter().map(|(_, label, _)| Arc::from(label.trim())).collect();
     let mut name = plot.figure.axes[axes.0].title.clone();
     if name.is_empty() && words.iter().any(|w| !w.is_empty()) {
@@ -277,7 +294,13 @@ fn boxes_of(made: &[(f64, String, Summary)], style: &Style, means: Option<bool>,
     }
     let edge = Some(Pen::solid(style.line, style.pen));
     series.marks.push(segments(lines, style.line, style.pen, Dash::Solid));
-    series.marks.push(Mark::Rects { rects: rects.into(), inks: Inks::One(style.fill), alpha: style.alpha, edge, labels: Vec::new() });
+    series.marks.push(Mark::Rects {
+        rects: rects.into(),
+        inks: Inks::One(style.fill),
+        alpha: style.alpha,
+        edge,
+        labels: Vec::new(),
+    });
     series.marks.push(segments(medians, style.line, style.pen, Dash::Solid));
     if !dashed.is_empty() {
         series.marks.push(segments(dashed, style.line, 1.5, Dash::Dash));
@@ -313,7 +336,14 @@ fn violins(plot: &Plot<'_>, trace: &Trace<'_>, groups: &[Group], style: &Style, 
         let outline = along.iter().zip(&high).chain(along.iter().zip(&low).rev());
         let mut outline: Vec<At> = outline.map(|(v, a)| stack::at(style.upright, *a, *v)).collect();
         outline.extend(outline.first().copied());
-        series.marks.push(Mark::Area { along, low, high, upright: !style.upright, ink: style.fill, alpha: style.alpha });
+        series.marks.push(Mark::Area {
+            along,
+            low,
+            high,
+            upright: !style.upright,
+            ink: style.fill,
+            alpha: style.alpha,
+        });
         series.marks.push(Mark::Line { points: outline.into(), pen: Pen::solid(style.line, style.pen), alpha: 1.0 });
     }
 }
@@ -325,7 +355,11 @@ fn dots(groups: &[Group], made: &[(f64, String, Summary)], every: bool, style: &
         let Some((_, _, summary)) = made.iter().find(|(at, ..)| *at == group.at) else { continue };
         let values = if every { &group.values } else { &summary.outliers };
         for (i, v) in values.iter().enumerate() {
-            let spread = if every { ((i as f64 * 0.618_034).fract() - 0.5) * style.width * 0.3 - style.width * 0.7 } else { 0.0 };
+            let spread = if every {
+                ((i as f64 * 0.618_034).fract() - 0.5) * style.width * 0.3 - style.width * 0.7
+            } else {
+                0.0
+            };
             out.push(stack::at(style.upright, group.at + style.offset + spread, *v));
         }
     }
@@ -365,7 +399,13 @@ pub(super) fn candles(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, 
             inks.extend([ink(i), ink(i)]);
         }
     }
-    series.marks.push(Mark::Segments { lines: lines.into(), inks: Inks::Each(inks.into()), width: 1.5, dash: Dash::Solid, alpha: 1.0 });
+    series.marks.push(Mark::Segments {
+        lines: lines.into(),
+        inks: Inks::Each(inks.into()),
+        width: 1.5,
+        dash: Dash::Solid,
+        alpha: 1.0,
+    });
     if bodies {
         let inks = Inks::Each((0..n).map(ink).collect());
         series.marks.push(Mark::Rects { rects: rects.into(), inks, alpha: 1.0, edge: None, labels: Vec::new() });

@@ -10,8 +10,7 @@ use crate::model::chart::{
     color,
     contour::{bands, lines},
     figure::{ColorScale, Dash, Ink, Inks, Mark, Scale, Series, Target, Values},
-    stack,
-    stats,
+    stack, stats,
 };
 
 /// Labels are written in cells only up to so many of them.
@@ -163,7 +162,13 @@ fn centres(v: &[f64], n: usize) -> Vec<f64> {
 }
 
 /// A row for each cell, from the first row.
-fn grid_data(plot: &Plot<'_>, trace: &Trace<'_>, panel: usize, f: &Field, name: &str) -> crate::model::chart::figure::Data {
+fn grid_data(
+    plot: &Plot<'_>,
+    trace: &Trace<'_>,
+    panel: usize,
+    f: &Field,
+    name: &str,
+) -> crate::model::chart::figure::Data {
     let (ax, ay) = (plot.figure.panels[panel].x, plot.figure.panels[panel].y);
     let columns = if f.x.len() * f.y.len() == f.z.len() { f.x.len() } else { f.x.len().saturating_sub(1).max(1) };
     let rows = f.z.len() / columns.max(1);
@@ -176,7 +181,11 @@ fn grid_data(plot: &Plot<'_>, trace: &Trace<'_>, panel: usize, f: &Field, name: 
         ("z", name.to_owned(), Values::Numbers(f.z.as_slice().into())),
     ];
     if let Some(text) = cell_words(trace) {
-        columns.push(("text", "text".into(), Values::Words(f.order.iter().map(|i| text.get(*i).map_or("", |t| t.as_str()).into()).collect())));
+        columns.push((
+            "text",
+            "text".into(),
+            Values::Words(f.order.iter().map(|i| text.get(*i).map_or("", |t| t.as_str()).into()).collect()),
+        ));
     }
     plot.data(trace, columns)
 }
@@ -274,9 +283,16 @@ fn levels(plot: &Plot<'_>, trace: &Trace<'_>, f: &Field, scale: usize, series: &
             all.extend(found);
         }
         let width = spec.f64("/line/width").unwrap_or(0.5).max(0.5) as f32;
-        series.marks.push(Mark::Segments { lines: all.into(), inks: Inks::Each(inks.into()), width, dash: Dash::Solid, alpha: 0.6 });
+        series.marks.push(Mark::Segments {
+            lines: all.into(),
+            inks: Inks::Each(inks.into()),
+            width,
+            dash: Dash::Solid,
+            alpha: 0.6,
+        });
     }
-    series.target = Target::Points(f.z.iter().enumerate().map(|(i, _)| [f.x[i % f.x.len()], f.y[i / f.x.len()]]).collect());
+    series.target =
+        Target::Points(f.z.iter().enumerate().map(|(i, _)| [f.x[i % f.x.len()], f.y[i / f.x.len()]]).collect());
 }
 
 /// Counts over two axes.
@@ -286,7 +302,8 @@ pub(super) fn counts(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, S
     let spec = trace.spec;
     let (cx, cy) = (spec.column("/x")?, spec.column("/y")?);
     let (x, y) = (plot.places(ax, &cx), plot.places(ay, &cy));
-    let bins = |axis: usize, values: &[f64], wanted: Option<f64>, size: Option<f64>| match &plot.figure.axes[axis].scale {
+    let bins = |axis: usize, values: &[f64], wanted: Option<f64>, size: Option<f64>| match &plot.figure.axes[axis].scale
+    {
         Scale::Names(names) => Some(stats::Bins { start: -0.5, step: 1.0, count: names.len().max(1) }),
         _ => match size.filter(|s| *s > 0.0) {
             Some(step) => {

@@ -31,7 +31,7 @@ impl Plot<'_> {
     pub(super) fn finish(&mut self) {
         let title = self.layout.title("/title");
         let (first, rest) = title.split_once('\n').unwrap_or((&title, ""));
-        self.figure.title = first.trim().to_owned();
+        first.trim().clone_into(&mut self.figure.title);
         let subtitle = self.layout.title("/title/subtitle");
         self.figure.subtitle = if subtitle.is_empty() { rest.trim().to_owned() } else { subtitle };
         let side = |v: f64| (v.is_finite() && v >= 10.0).then_some(v.min(4000.0) as f32);
@@ -65,10 +65,7 @@ impl Plot<'_> {
             self.figure.ground = visible(all("/plot_bgcolor"));
         }
         // Ink that a white page was meant for is not read on another ground.
-        self.figure.font = match plain_template && self.figure.paper.is_none() {
-            true => None,
-            false => all("/font/color"),
-        };
+        self.figure.font = if plain_template && self.figure.paper.is_none() { None } else { all("/font/color") };
     }
 
     /// Axes that match another zoom with it.
@@ -255,7 +252,12 @@ impl Plot<'_> {
                 }
                 self.anchor(&spec, path, reference, axis)
             };
-            let ends = [end("/x0", rx, ax, false), end("/y0", ry, ay, false), end("/x1", rx, ax, true), end("/y1", ry, ay, true)];
+            let ends = [
+                end("/x0", rx, ax, false),
+                end("/y0", ry, ay, false),
+                end("/x1", rx, ax, true),
+                end("/y1", ry, ay, true),
+            ];
             let [Some(x0), Some(y0), Some(x1), Some(y1)] = ends else { continue };
             let pen = Pen {
                 ink: spec.str("/line/color").and_then(color::parse).map_or(Ink::Text, Ink::Own),
@@ -268,7 +270,11 @@ impl Plot<'_> {
             let below = spec.str("/layer") == Some("below");
             let series = Series { kind: "annotation".into(), marks, ..Series::default() };
             let all = &mut self.figure.panels[panel].series;
-            if below { all.insert(0, series) } else { all.push(series) }
+            if below {
+                all.insert(0, series);
+            } else {
+                all.push(series);
+            }
             if let Some(text) = spec.words("/label/text") {
                 let mut label = Label::new([if x0.is_finite() { x0 } else { x1 }, y1], text);
                 label.down = 1;

@@ -248,7 +248,11 @@ impl<'a> Plot<'a> {
             }
             let path = if is_x { "/x" } else { "/y" };
             let lone = matches!(trace.kind, "box" | "violin")
-                && stack::upright(trace.spec.str("/orientation"), trace.spec.get("/y").is_some(), trace.spec.get("/x").is_some()) == is_x;
+                && stack::upright(
+                    trace.spec.str("/orientation"),
+                    trace.spec.get("/y").is_some(),
+                    trace.spec.get("/x").is_some(),
+                ) == is_x;
             match trace.spec.column(path) {
                 Some(column) if !column.is_empty() => out.push(column),
                 // A box without places stands over its name.
@@ -452,7 +456,7 @@ impl<'a> Plot<'a> {
             if let Some((panel, mut series)) = made {
                 series.legend = series.legend.or(trace.legend);
                 if series.kind.is_empty() {
-                    series.kind = trace.kind.to_owned();
+                    trace.kind.clone_into(&mut series.kind);
                 }
                 if let Some(panel) = self.figure.panels.get_mut(panel) {
                     panel.series.push(series);
@@ -473,7 +477,7 @@ impl<'a> Plot<'a> {
         if let Some(template) = template {
             let template = template.split("<extra>").next().unwrap_or_default();
             for line in template.split("<br>").take(40) {
-                self.template_line(trace, line, &columns, &mut data);
+                template_line(trace, line, &columns, &mut data);
             }
             if data.columns.iter().any(|(_, v)| v.len().is_some()) {
                 return data;
@@ -490,40 +494,34 @@ impl<'a> Plot<'a> {
         }
         data
     }
+}
 
-    /// One line of a template: `speed=%{x}`, `<b>%{hovertext}</b>`, `species=setosa`.
-    fn template_line(
-        &self,
-        trace: &Trace<'_>,
-        line: &str,
-        columns: &[(&'static str, String, Values)],
-        data: &mut Data,
-    ) {
-        let Some((before, rest)) = line.split_once("%{") else {
-            let text = plain(line);
-            let (label, value) = text.split_once(['=', ':']).unwrap_or(("", &text));
-            if !value.trim().is_empty() {
-                data.add(label.trim(), Values::Same(value.trim().into()));
-            }
-            return;
-        };
-        let Some((variable, after)) = rest.split_once('}') else { return };
-        // Matrix plots name their axes by a variable.
-        if variable.ends_with("title.text") {
-            return self.template_line(trace, &after.replacen('=', "", 1), columns, data);
+/// One line of a template: `speed=%{x}`, `<b>%{hovertext}</b>`, `species=setosa`.
+fn template_line(trace: &Trace<'_>, line: &str, columns: &[(&'static str, String, Values)], data: &mut Data) {
+    let Some((before, rest)) = line.split_once("%{") else {
+        let text = plain(line);
+        let (label, value) = text.split_once(['=', ':']).unwrap_or(("", &text));
+        if !value.trim().is_empty() {
+            data.add(label.trim(), Values::Same(value.trim().into()));
         }
-        let variable = variable.split([':', '|']).next().unwrap_or_default();
-        let label = plain(before).trim().trim_end_matches(['=', ':']).trim().to_owned();
-        let values = match columns.iter().find(|(v, ..)| *v == variable) {
-            Some((_, _, values)) => Some(values.clone()),
-            None => match variable.strip_prefix("customdata[").and_then(|r| r.trim_end_matches(']').parse().ok()) {
-                Some(column) => custom(trace.spec.get("/customdata"), column),
-                None => trace.spec.column(&format!("/{}", variable.replace('.', "/"))).map(|c| c.values()),
-            },
-        };
-        if let Some(values) = values {
-            data.add(label, values);
-        }
+        return;
+    };
+    let Some((variable, after)) = rest.split_once('}') else { return };
+    // Matrix plots name their axes by a variable.
+    if variable.ends_with("title.text") {
+        return template_line(trace, &after.replacen('=', "", 1), columns, data);
+    }
+    let variable = variable.split([':', '|']).next().unwrap_or_default();
+    let label = plain(before).trim().trim_end_matches(['=', ':']).trim().to_owned();
+    let values = match columns.iter().find(|(v, ..)| *v == variable) {
+        Some((_, _, values)) => Some(values.clone()),
+        None => match variable.strip_prefix("customdata[").and_then(|r| r.trim_end_matches(']').parse().ok()) {
+            Some(column) => custom(trace.spec.get("/customdata"), column),
+            None => trace.spec.column(&format!("/{}", variable.replace('.', "/"))).map(|c| c.values()),
+        },
+    };
+    if let Some(values) = values {
+        data.add(label, values);
     }
 }
 
@@ -543,7 +541,8 @@ fn custom(value: Option<&Value>, column: usize) -> Option<Values> {
 
 /// Traces that have a line in the legend.
 fn legend_kind(kind: &str) -> bool {
-    ON_AXES.contains(&kind) && !matches!(kind, "heatmap" | "heatmapgl" | "histogram2d" | "contour" | "histogram2dcontour")
+    ON_AXES.contains(&kind)
+        && !matches!(kind, "heatmap" | "heatmapgl" | "histogram2d" | "contour" | "histogram2dcontour")
 }
 
 /// plotly's guess of an axis' type from what lies on it.

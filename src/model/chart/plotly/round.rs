@@ -5,12 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Plot, Trace, spec::Column};
-use crate::model::{
-    chart::{
-        color,
-        figure::{Entry, Frame, Ink, Inks, Label, Mark, Series, Swatch, Target, Values, Wedge},
-        ticks::{self, show_number},
-    },
+use crate::model::chart::{
+    color,
+    figure::{Entry, Frame, Ink, Inks, Label, Mark, Series, Swatch, Target, Values, Wedge},
+    ticks::{self, show_number},
 };
 
 /// Sectors beyond these are left out.
@@ -51,7 +49,10 @@ fn pie(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> {
     let mut sums: Vec<f64> = Vec::new();
     let mut index: HashMap<Arc<str>, usize> = HashMap::new();
     for i in 0..rows {
-        let name: Arc<str> = labels.as_ref().and_then(|l| l.word(i)).map_or_else(|| i.to_string().into(), |w| Arc::from(super::plain(&w)));
+        let name: Arc<str> = labels
+            .as_ref()
+            .and_then(|l| l.word(i))
+            .map_or_else(|| i.to_string().into(), |w| Arc::from(super::plain(&w)));
         let value = values.as_ref().map_or(1.0, |v| v.get(i).copied().unwrap_or(f64::NAN));
         if !(value.is_finite() && value >= 0.0) {
             continue;
@@ -85,7 +86,12 @@ fn pie(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> {
         let entry = legend.then(|| {
             let known = plot.figure.legend.iter().position(|e| *e.label == *names[i]);
             known.unwrap_or_else(|| {
-                plot.figure.legend.push(Entry { label: names[i].to_string(), ink: inks[i], swatch: Swatch::Box, off: false });
+                plot.figure.legend.push(Entry {
+                    label: names[i].to_string(),
+                    ink: inks[i],
+                    swatch: Swatch::Box,
+                    off: false,
+                });
                 plot.figure.legend.len() - 1
             })
         });
@@ -194,7 +200,11 @@ fn tree(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> {
         }
         *ink = match tops.iter().position(|t| *t == at) {
             _ if given => own[i],
-            Some(turn) => plot.colorway.get(turn).filter(|_| plot.own_colorway).map_or(Ink::Auto((turn % 1000) as u16), |c| Ink::Own(*c)),
+            Some(turn) => plot
+                .colorway
+                .get(turn)
+                .filter(|_| plot.own_colorway)
+                .map_or(Ink::Auto((turn % 1000) as u16), |c| Ink::Own(*c)),
             None => Ink::Muted,
         };
     }
@@ -212,7 +222,15 @@ fn tree(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> {
                 let node = &nodes[i];
                 let wide = if whole > 0.0 { (to - from) * node.value / whole } else { 0.0 };
                 let depth = node.depth as f64;
-                wedges.push(Wedge { from: at, to: at + wide, inner: depth / levels, outer: (depth + 1.0) / levels, ink: inks[i], label: node.label.clone(), legend: None });
+                wedges.push(Wedge {
+                    from: at,
+                    to: at + wide,
+                    inner: depth / levels,
+                    outer: (depth + 1.0) / levels,
+                    ink: inks[i],
+                    label: node.label.clone(),
+                    legend: None,
+                });
                 shown.push(i);
                 let below = node.children.clone();
                 let sum: f64 = below.iter().map(|c| nodes[*c].value).sum();
@@ -231,12 +249,19 @@ fn tree(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> {
                 shown.push(i);
                 let head = if nodes[i].children.is_empty() { 0.0 } else { 0.06_f64.min((rect[3] - rect[1]) * 0.3) };
                 let pad = 0.006_f64.min((rect[2] - rect[0]) * 0.05);
-                todo.push((nodes[i].children.clone(), [rect[0] + pad, rect[1] + pad, rect[2] - pad, rect[3] - head.max(pad)]));
+                todo.push((
+                    nodes[i].children.clone(),
+                    [rect[0] + pad, rect[1] + pad, rect[2] - pad, rect[3] - head.max(pad)],
+                ));
             }
         }
         let place = |i: &usize| if nodes[*i].children.is_empty() { 0 } else { 1 };
         let words = shown.iter().zip(&rects).filter(|(_, r)| r[2] - r[0] > 0.03 && r[3] - r[1] > 0.03).map(|(i, r)| {
-            let at = if place(i) == 1 { [r[0] + 0.008, r[3] - 0.006] } else { [f64::midpoint(r[0], r[2]), f64::midpoint(r[1], r[3])] };
+            let at = if place(i) == 1 {
+                [r[0] + 0.008, r[3] - 0.006]
+            } else {
+                [f64::midpoint(r[0], r[2]), f64::midpoint(r[1], r[3])]
+            };
             let mut label = Label::new(at, nodes[*i].label.clone());
             if place(i) == 1 {
                 (label.across, label.down) = (-1, -1);
@@ -276,7 +301,10 @@ fn squarify(parts: &[usize], nodes: &[Node], area: [f64; 4]) -> Vec<(usize, [f64
         let worst = |n: usize| {
             let sum: f64 = rest[..n].iter().map(|i| nodes[*i].value * unit).sum();
             let thick = sum / side;
-            rest[..n].iter().map(|i| (nodes[*i].value * unit / thick / thick).max(thick * thick / (nodes[*i].value * unit))).fold(0.0, f64::max)
+            rest[..n]
+                .iter()
+                .map(|i| (nodes[*i].value * unit / thick / thick).max(thick * thick / (nodes[*i].value * unit)))
+                .fold(0.0, f64::max)
         };
         let mut n = 1;
         while n < rest.len() && worst(n + 1) <= worst(n) {
@@ -287,10 +315,21 @@ fn squarify(parts: &[usize], nodes: &[Node], area: [f64; 4]) -> Vec<(usize, [f64
         let mut at = 0.0;
         for i in &rest[..n] {
             let long = nodes[*i].value / sum * side;
-            out.push((*i, if wide >= high { [x0, y1 - at - long, x0 + thick, y1 - at] } else { [x0 + at, y1 - thick, x0 + at + long, y1] }));
+            out.push((
+                *i,
+                if wide >= high {
+                    [x0, y1 - at - long, x0 + thick, y1 - at]
+                } else {
+                    [x0 + at, y1 - thick, x0 + at + long, y1]
+                },
+            ));
             at += long;
         }
-        if wide >= high { x0 += thick } else { y1 -= thick }
+        if wide >= high {
+            x0 += thick;
+        } else {
+            y1 -= thick;
+        }
         left -= sum;
         rest = &rest[n..];
     }
@@ -329,7 +368,8 @@ fn indicator(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> 
     let value = spec.f64("/value").unwrap_or(f64::NAN);
     let mut series = Plot::named(trace);
     series.count = 1;
-    let format = |v: f64, path: &str| spec.str(path).and_then(|f| ticks::number(v, f)).unwrap_or_else(|| show_number(v));
+    let format =
+        |v: f64, path: &str| spec.str(path).and_then(|f| ticks::number(v, f)).unwrap_or_else(|| show_number(v));
     let mut labels = Vec::new();
     let gauge = mode.contains("gauge");
     if gauge {
@@ -348,8 +388,14 @@ fn indicator(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> 
         };
         let mut wedges = Vec::new();
         for step in spec.get("/gauge/steps").and_then(Value::as_array).into_iter().flatten().take(50) {
-            let side = |i: usize| step.pointer(&format!("/range/{i}")).and_then(Value::as_f64).map(|v| ((v - lo) / (hi - lo)).clamp(0.0, 1.0));
-            if let (Some(from), Some(to), Some(c)) = (side(0), side(1), step.get("color").and_then(|c| color::parse(c.as_str()?))) {
+            let side = |i: usize| {
+                step.pointer(&format!("/range/{i}"))
+                    .and_then(Value::as_f64)
+                    .map(|v| ((v - lo) / (hi - lo)).clamp(0.0, 1.0))
+            };
+            if let (Some(from), Some(to), Some(c)) =
+                (side(0), side(1), step.get("color").and_then(|c| color::parse(c.as_str()?)))
+            {
                 wedges.push(wedge(from, to, 0.7, 1.0, Ink::Own(c)));
             }
         }
@@ -376,7 +422,8 @@ fn indicator(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> 
         let relative = spec.bool("/delta/relative") == Some(true);
         let shown = if relative { change / reference } else { change };
         let words = if relative { format!("{:.1}%", shown * 100.0) } else { format(shown, "/delta/valueformat") };
-        let (sign, ink) = if change >= 0.0 { ("\u{25b2}", [0x3d, 0x99, 0x70, 255]) } else { ("\u{25bc}", [0xff, 0x41, 0x36, 255]) };
+        let (sign, ink) =
+            if change >= 0.0 { ("\u{25b2}", [0x3d, 0x99, 0x70, 255]) } else { ("\u{25bc}", [0xff, 0x41, 0x36, 255]) };
         labels.push(Label { size: 15.0, ink: Ink::Own(ink), ..Label::new([0.5, 0.28], format!("{sign}{words}")) });
         series.data.add("reference", Values::Numbers(vec![reference].into()));
     }
@@ -389,7 +436,9 @@ fn indicator(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> 
 /// Names a trace that is not drawn and keeps its numbers for the table.
 fn undrawn(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> {
     let why = match trace.kind {
-        k if k.ends_with("3d") || matches!(k, "surface" | "mesh3d" | "cone" | "streamtube" | "volume" | "isosurface") => {
+        k if k.ends_with("3d")
+            || matches!(k, "surface" | "mesh3d" | "cone" | "streamtube" | "volume" | "isosurface") =>
+        {
             "three dimensions are not drawn"
         }
         k if k.contains("map") || k.contains("geo") => "maps are not drawn",
@@ -404,7 +453,8 @@ fn undrawn(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> {
     plot.figure.note(format!("A trace of type {}: {why}", crate::base::text::shorten(trace.kind, 40)));
     let panel = plot.bare(trace, Frame::Bare)?;
     let mut series = Plot::named(trace);
-    for path in ["/x", "/y", "/z", "/values", "/labels", "/locations", "/lat", "/lon", "/r", "/theta", "/a", "/b", "/c"] {
+    for path in ["/x", "/y", "/z", "/values", "/labels", "/locations", "/lat", "/lon", "/r", "/theta", "/a", "/b", "/c"]
+    {
         if let Some(column) = trace.spec.column(path) {
             let flat = trace.spec.get(path).and_then(super::spec::Matrix::read).filter(|m| m.rows > 1 && m.columns > 0);
             let nested = trace.spec.get(path).and_then(|v| v.pointer("/0")).is_some_and(Value::is_array);

@@ -168,9 +168,11 @@ pub(super) fn series(plot: &mut Plot<'_>, trace: &Trace<'_>, stacks: &Stacks) ->
     let opacity = spec.f64("/opacity").unwrap_or(1.0) as f32;
     series.count = x.len();
     series.missing = x.iter().zip(&y).filter(|(x, y)| x.is_nan() || y.is_nan()).count();
-    let mut points: Vec<At> = x.iter().zip(&y).map(|(x, y)| if x.is_nan() || y.is_nan() { [f64::NAN; 2] } else { [*x, *y] }).collect();
+    let mut points: Vec<At> =
+        x.iter().zip(&y).map(|(x, y)| if x.is_nan() || y.is_nan() { [f64::NAN; 2] } else { [*x, *y] }).collect();
     let line_ink = ink(plot, trace, &["/line/color", "/marker/color"]);
-    let pen = Pen { ink: line_ink, width: spec.f64("/line/width").unwrap_or(2.0) as f32, dash: dash(spec.str("/line/dash")) };
+    let pen =
+        Pen { ink: line_ink, width: spec.f64("/line/width").unwrap_or(2.0) as f32, dash: dash(spec.str("/line/dash")) };
     let stacked = plot.traces.iter().position(|t| t.index == trace.index).and_then(|i| stacks.get(&i));
     let mut shown = points.clone();
     if let Some((along, low, high)) = stacked {
@@ -178,7 +180,14 @@ pub(super) fn series(plot: &mut Plot<'_>, trace: &Trace<'_>, stacks: &Stacks) ->
         let fill = ink(plot, trace, &["/fillcolor", "/line/color", "/marker/color"]);
         let alpha = if spec.str("/fillcolor").is_some() { 1.0 } else { 0.5 };
         if spec.str("/fill") != Some("none") {
-            series.marks.push(Mark::Area { along: along.clone(), low: low.clone(), high: high.clone(), upright, ink: fill, alpha: alpha * opacity });
+            series.marks.push(Mark::Area {
+                along: along.clone(),
+                low: low.clone(),
+                high: high.clone(),
+                upright,
+                ink: fill,
+                alpha: alpha * opacity,
+            });
         }
         shown = along.iter().zip(high).map(|(a, v)| stack::at(upright, *a, *v)).collect();
         // The pointer finds the values where they are drawn.
@@ -222,13 +231,13 @@ pub(super) fn series(plot: &mut Plot<'_>, trace: &Trace<'_>, stacks: &Stacks) ->
     wish(plot, panel, markers || mode.contains("text"));
     series.target = Target::Points(at);
     let (ax, ay) = (plot.figure.panels[panel].x, plot.figure.panels[panel].y);
-    let mut columns = vec![
-        ("x", plot.axis_name(ax), plot.values(ax, &x)),
-        ("y", plot.axis_name(ay), plot.values(ay, &y)),
-    ];
-    for (variable, path, label) in
-        [("marker.color", "/marker/color", "colour"), ("marker.size", "/marker/size", "size"), ("text", "/text", "text")]
-    {
+    let mut columns =
+        vec![("x", plot.axis_name(ax), plot.values(ax, &x)), ("y", plot.axis_name(ay), plot.values(ay, &y))];
+    for (variable, path, label) in [
+        ("marker.color", "/marker/color", "colour"),
+        ("marker.size", "/marker/size", "size"),
+        ("text", "/text", "text"),
+    ] {
         if let Some(column) = spec.column(path).filter(|c| c.len() == x.len()) {
             columns.push((variable, label.to_owned(), column.values()));
         }
@@ -348,7 +357,14 @@ fn fill(plot: &mut Plot<'_>, trace: &Trace<'_>, panel: usize, points: &[At], opa
     let Some(kind) = trace.spec.str("/fill").filter(|k| *k != "none") else { return };
     let fill = ink(plot, trace, &["/fillcolor", "/line/color", "/marker/color"]);
     let alpha = opacity * if trace.spec.str("/fillcolor").is_some() { 1.0 } else { 0.5 };
-    let area = |along: Vec<f64>, low: Vec<f64>, high: Vec<f64>, upright| Mark::Area { along, low, high, upright, ink: fill, alpha };
+    let area = |along: Vec<f64>, low: Vec<f64>, high: Vec<f64>, upright| Mark::Area {
+        along,
+        low,
+        high,
+        upright,
+        ink: fill,
+        alpha,
+    };
     let [x, y] = [0, 1].map(|k| points.iter().map(|p| p[k]).collect::<Vec<f64>>());
     let zeros = vec![0.0; points.len()];
     let before = plot.figure.panels[panel].series.iter().rev().find_map(|s| {
@@ -372,7 +388,8 @@ fn fill(plot: &mut Plot<'_>, trace: &Trace<'_>, panel: usize, points: &[At], opa
         ("toself" | "tonext", _) => {
             // A band is a way there and the same way back.
             let n = points.len() / 2;
-            let there_and_back = n > 0 && points.len() % 2 == 0 && (0..n).all(|i| x[i] == x[points.len() - 1 - i]);
+            let there_and_back =
+                n > 0 && points.len().is_multiple_of(2) && (0..n).all(|i| x[i] == x[points.len() - 1 - i]);
             if there_and_back {
                 let back: Vec<f64> = y[n..].iter().rev().copied().collect();
                 area(x[..n].to_vec(), back, y[..n].to_vec(), true)
@@ -432,12 +449,21 @@ pub(super) fn errors(plot: &Plot<'_>, trace: &Trace<'_>, points: &[At], ink: Ink
             if v.is_finite() && (up.is_finite() || down.is_finite()) {
                 let (low, high) = (v - down.max(0.0), v + up.max(0.0));
                 let at = if upright { p[0] } else { p[1] };
-                let (a, b) = (stack::at(upright, at, if low.is_nan() { v } else { low }), stack::at(upright, at, if high.is_nan() { v } else { high }));
+                let (a, b) = (
+                    stack::at(upright, at, if low.is_nan() { v } else { low }),
+                    stack::at(upright, at, if high.is_nan() { v } else { high }),
+                );
                 lines.push([a[0], a[1], b[0], b[1]]);
             }
         }
         let ink = spec.str("/color").and_then(color::parse).map_or(ink, Ink::Own);
         let width = spec.f64("/thickness").unwrap_or(1.5) as f32;
-        series.marks.push(Mark::Segments { lines: lines.into(), inks: Inks::One(ink), width, dash: Dash::Solid, alpha: 1.0 });
+        series.marks.push(Mark::Segments {
+            lines: lines.into(),
+            inks: Inks::One(ink),
+            width,
+            dash: Dash::Solid,
+            alpha: 1.0,
+        });
     }
 }

@@ -95,7 +95,8 @@ pub fn plain(text: &str) -> String {
         rest = &rest[at..];
         if rest.starts_with('<') {
             let close = rest.find('>');
-            let name: String = rest[1..].trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+            let name: String =
+                rest[1..].trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
             match (close, name.to_ascii_lowercase().as_str()) {
                 (Some(end), "br") => {
                     out.push('\n');
@@ -110,7 +111,8 @@ pub fn plain(text: &str) -> String {
                 }
             }
         } else {
-            let known = [("&lt;", '<'), ("&gt;", '>'), ("&amp;", '&'), ("&quot;", '"'), ("&nbsp;", '\u{a0}'), ("&#39;", '\'')];
+            let known =
+                [("&lt;", '<'), ("&gt;", '>'), ("&amp;", '&'), ("&quot;", '"'), ("&nbsp;", '\u{a0}'), ("&#39;", '\'')];
             match known.iter().find(|(e, _)| rest.starts_with(e)) {
                 Some((entity, c)) => {
                     out.push(*c);
@@ -233,7 +235,9 @@ impl Column {
     pub fn values(&self) -> Values {
         match self {
             Self::Numbers(v) => Values::Numbers(v.clone().into()),
-            Self::Mixed(v) => Values::Words((0..v.len()).map(|i| plain(&self.word(i).unwrap_or_default()).into()).collect()),
+            Self::Mixed(v) => {
+                Values::Words((0..v.len()).map(|i| plain(&self.word(i).unwrap_or_default()).into()).collect())
+            }
         }
     }
 }

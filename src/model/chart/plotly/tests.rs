@@ -63,7 +63,14 @@ fn every_figure_of_the_corpus_is_what_its_manifest_says() {
                 }
                 "total" => assert_eq!(d["traces"][0]["points"], *want, "{id}"),
                 "cells" => assert_eq!(d["traces"][0]["cells"], *want, "{id}"),
-                "z_range" => assert_eq!(json!([d["traces"][0]["z_range"][0].as_f64().unwrap() as i64, d["traces"][0]["z_range"][1].as_f64().unwrap() as i64]), *want, "{id}"),
+                "z_range" => assert_eq!(
+                    json!([
+                        d["traces"][0]["z_range"][0].as_f64().unwrap() as i64,
+                        d["traces"][0]["z_range"][1].as_f64().unwrap() as i64
+                    ]),
+                    *want,
+                    "{id}"
+                ),
                 "missing" => assert_eq!(d["traces"][0]["missing"], *want, "{id}"),
                 "subplots" => assert_eq!(d["panels"], *want, "{id}"),
                 "background" => assert_eq!(d["background"], *want, "{id}"),
@@ -71,7 +78,10 @@ fn every_figure_of_the_corpus_is_what_its_manifest_says() {
                 "colour_bar" => assert_eq!(d["colour_bar"], *want, "{id}"),
                 "candles" => assert_eq!(d["traces"][0]["points"], *want, "{id}"),
                 "text" | "titles" => {
-                    want.as_array().unwrap().iter().for_each(|t| assert!(visible.contains(t.as_str().unwrap()), "{id}: {visible}"));
+                    want.as_array()
+                        .unwrap()
+                        .iter()
+                        .for_each(|t| assert!(visible.contains(t.as_str().unwrap()), "{id}: {visible}"));
                 }
                 _ => {}
             }
@@ -97,7 +107,10 @@ fn a_histogram_counts_into_the_bins_of_plotly() {
 fn boxes_have_the_quartiles_of_plotly() {
     let f = figure("plotly_box");
     let lines = f.panels[0].series[0].data.lines(1);
-    assert_eq!(lines, ["g: b", "upper whisker: 20", "upper quartile: 13", "median: 5", "lower quartile: 3", "lower whisker: 2"]);
+    assert_eq!(
+        lines,
+        ["g: b", "upper whisker: 20", "upper quartile: 13", "median: 5", "lower quartile: 3", "lower whisker: 2"]
+    );
 }
 
 #[test]
@@ -116,7 +129,9 @@ fn grouped_bars_stand_side_by_side_and_stacked_ones_on_top() {
     };
     assert!((rects(0)[0][2] - rects(1)[0][0]).abs() < 1e-9);
     assert_eq!((rects(0)[1][3], rects(1)[1][3]), (3.0, 4.0));
-    let stacked = read(&json!({"data": [{"type": "bar", "x": ["a"], "y": [2]}, {"type": "bar", "x": ["a"], "y": [3]}], "layout": {"barmode": "stack"}}));
+    let stacked = read(
+        &json!({"data": [{"type": "bar", "x": ["a"], "y": [2]}, {"type": "bar", "x": ["a"], "y": [3]}], "layout": {"barmode": "stack"}}),
+    );
     let Mark::Rects { rects, .. } = &stacked.panels[0].series[1].marks[0] else { panic!() };
     assert_eq!((rects[0][1], rects[0][3]), (2.0, 5.0));
 }

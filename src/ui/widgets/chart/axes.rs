@@ -24,7 +24,13 @@ fn width_of(painter: &Painter, sheet: &Sheet<'_>, text: &str) -> f32 {
 }
 
 /// Labels of an axis for a length on the screen.
-fn labels(painter: &Painter, sheet: &Sheet<'_>, axis: &Axis, range: [f64; 2], length: f32) -> (Vec<(f64, String)>, f32) {
+fn labels(
+    painter: &Painter,
+    sheet: &Sheet<'_>,
+    axis: &Axis,
+    range: [f64; 2],
+    length: f32,
+) -> (Vec<(f64, String)>, f32) {
     let short = |all: Vec<(f64, String)>| all.into_iter().map(|(v, t)| (v, shorten(&t, LETTERS))).collect::<Vec<_>>();
     if !axis.is_x() {
         return (short(axis.ticks(range, (length / 42.0).max(2.0) as usize)), 0.0);
@@ -87,7 +93,10 @@ pub(super) fn places(painter: &Painter, sheet: &Sheet<'_>, view: &ChartView, who
     }
     let inner = Rect::from_min_max(
         pos2(whole.left() + room.left.min(whole.width() * 0.4), whole.top() + room.top),
-        pos2(whole.right() - room.right.min(whole.width() * 0.3), whole.bottom() - room.bottom.min(whole.height() * 0.5)),
+        pos2(
+            whole.right() - room.right.min(whole.width() * 0.3),
+            whole.bottom() - room.bottom.min(whole.height() * 0.5),
+        ),
     );
     let ppp = painter.pixels_per_point();
     let snap = |v: f32| (v * ppp).round() / ppp;
@@ -234,7 +243,9 @@ fn title(painter: &Painter, sheet: &Sheet<'_>, axis: &Axis, place: Rect, deep: f
     let center = place.center();
     match axis.side {
         Side::Bottom => painter.galley(pos2(center.x - size.x / 2.0, place.bottom() + deep + 2.0), galley, sheet.text),
-        Side::Top => painter.galley(pos2(center.x - size.x / 2.0, place.top() - deep - size.y - 2.0), galley, sheet.text),
+        Side::Top => {
+            painter.galley(pos2(center.x - size.x / 2.0, place.top() - deep - size.y - 2.0), galley, sheet.text);
+        }
         Side::Left | Side::Right => {
             let quarter = std::f32::consts::FRAC_PI_2;
             let (start, angle) = match axis.side {

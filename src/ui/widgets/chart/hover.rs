@@ -1,5 +1,7 @@
 //! What lies under the pointer, and its tooltip.
-use egui::{Color32, CornerRadius, LayerId, Order, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, epaint::RectShape, pos2, vec2};
+use egui::{
+    Color32, CornerRadius, LayerId, Order, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, epaint::RectShape, pos2, vec2,
+};
 
 use super::{ChartView, Map, Sheet, circle};
 use crate::{
@@ -37,7 +39,9 @@ pub(super) fn find(sheet: &Sheet<'_>, view: &ChartView, panel: &Panel, place: Re
                 rects.iter().rposition(hit).map(|row| (1.0, row, None))
             }
             Target::Grid => cell(series, &map, pointer).map(|row| (1.0, row, None)),
-            Target::Wedges if panel.frame == Frame::Round => sector(sheet, view, series, place, pointer).map(|row| (1.0, row, None)),
+            Target::Wedges if panel.frame == Frame::Round => {
+                sector(sheet, view, series, place, pointer).map(|row| (1.0, row, None))
+            }
             Target::Wedges => None,
         };
         if let Some((distance, row, at)) = found
@@ -129,7 +133,17 @@ pub(super) fn show(ui: &Ui, sheet: &Sheet<'_>, tip: &Tip, place: Rect, pointer: 
     }
     let rect = Rect::from_min_size(pos2(min.x.max(screen.left()), min.y.max(screen.top())), size);
     painter.add(Shape::from(theme.shadow().as_shape(rect, CornerRadius::same(6))));
-    painter.add(RectShape::new(rect, CornerRadius::same(6), theme.raised, Stroke::new(1.0, theme.border), StrokeKind::Inside));
-    painter.rect_filled(Rect::from_min_size(rect.min + vec2(4.0, 6.0), vec2(3.0, rect.height() - 12.0)), 1.5, tip.color);
+    painter.add(RectShape::new(
+        rect,
+        CornerRadius::same(6),
+        theme.raised,
+        Stroke::new(1.0, theme.border),
+        StrokeKind::Inside,
+    ));
+    painter.rect_filled(
+        Rect::from_min_size(rect.min + vec2(4.0, 6.0), vec2(3.0, rect.height() - 12.0)),
+        1.5,
+        tip.color,
+    );
     painter.galley(rect.min + vec2(12.0, 6.0), galley, theme.text);
 }

@@ -67,7 +67,14 @@ fn entry(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize, entry: &En
     if response.double_clicked() {
         let others: Vec<usize> = (0..sheet.figure.legend.len()).filter(|i| *i != at).collect();
         let alone = others.iter().all(|i| view.is_hidden(sheet.figure, Some(*i)));
-        view.hidden = sheet.figure.legend.iter().enumerate().filter(|(i, e)| (!alone && *i != at) != e.off).map(|(i, _)| i).collect();
+        view.hidden = sheet
+            .figure
+            .legend
+            .iter()
+            .enumerate()
+            .filter(|(i, e)| (!alone && *i != at) != e.off)
+            .map(|(i, _)| i)
+            .collect();
     }
     let painter = ui.painter();
     if response.hovered() || response.has_focus() {
@@ -107,7 +114,8 @@ pub(super) fn scales(painter: &Painter, sheet: &Sheet<'_>, inner: &mut Rect) {
         let [lo, hi] = scale.domain;
         let ticks = chart_ticks(lo, hi);
         let font = sheet.theme.font(SMALL);
-        let words: Vec<_> = ticks.iter().map(|(v, t)| (*v, painter.layout_no_wrap(t.clone(), font.clone(), sheet.muted))).collect();
+        let words: Vec<_> =
+            ticks.iter().map(|(v, t)| (*v, painter.layout_no_wrap(t.clone(), font.clone(), sheet.muted))).collect();
         let widest = words.iter().map(|(_, g)| g.size().x).fold(0.0, f32::max);
         let title = painter.layout(shorten(&one_line(&scale.title), 60), sheet.theme.medium(SMALL), sheet.text, 110.0);
         let title_size = if scale.title.is_empty() { vec2(0.0, 0.0) } else { title.size() };

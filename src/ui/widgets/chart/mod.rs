@@ -97,9 +97,12 @@ impl<'a> Sheet<'a> {
     fn new(figure: &'a Figure, theme: &'a Theme) -> Self {
         let paper = figure.paper.map(rgba);
         let ground = figure.ground.map(rgba).or(paper).unwrap_or(theme.bg);
-        let on = |ground: [u8; 4]| if chart::color::lightness(ground) > 0.55 { [31, 35, 43, 255] } else { [232, 235, 240, 255] };
+        let on = |ground: [u8; 4]| {
+            if chart::color::lightness(ground) > 0.55 { [31, 35, 43, 255] } else { [232, 235, 240, 255] }
+        };
         let own = figure.paper.or(figure.ground);
-        let readable = |c: [u8; 4], ground: [u8; 4]| (chart::color::lightness(c) - chart::color::lightness(ground)).abs() > 0.35;
+        let readable =
+            |c: [u8; 4], ground: [u8; 4]| (chart::color::lightness(c) - chart::color::lightness(ground)).abs() > 0.35;
         let text = match own {
             Some(g) => figure.font.filter(|f| readable(*f, g)).map_or_else(|| rgba(on(g)), rgba),
             None => theme.text,
@@ -188,10 +191,9 @@ fn draw(ui: &mut Ui, theme: &Theme, figure: &Figure, view: &mut ChartView, rect:
         painter.rect_filled(rect, 6.0, rgba(paper));
     }
     let mut inner = rect.shrink2(vec2(if figure.paper.is_some() { 10.0 } else { 2.0 }, 4.0));
-    for (words, font, color) in [
-        (&figure.title, theme.semibold(14.0), sheet.text),
-        (&figure.subtitle, theme.font(SMALL), sheet.muted),
-    ] {
+    for (words, font, color) in
+        [(&figure.title, theme.semibold(14.0), sheet.text), (&figure.subtitle, theme.font(SMALL), sheet.muted)]
+    {
         if !words.is_empty() {
             let galley = painter.layout(words.clone(), font, color, inner.width());
             inner.min.y += galley.size().y + 4.0;
@@ -207,7 +209,13 @@ fn draw(ui: &mut Ui, theme: &Theme, figure: &Figure, view: &mut ChartView, rect:
         }
         if !panel.title.is_empty() {
             let font = theme.medium(12.0);
-            painter.text(place.center_top() - vec2(0.0, 5.0), egui::Align2::CENTER_BOTTOM, one_line(&panel.title), font, sheet.text);
+            painter.text(
+                place.center_top() - vec2(0.0, 5.0),
+                egui::Align2::CENTER_BOTTOM,
+                one_line(&panel.title),
+                font,
+                sheet.text,
+            );
         }
         paint::panel(ui, &sheet, view, at, *place);
         if panel.frame == Frame::Axes {
@@ -250,7 +258,15 @@ fn react(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize, panel: &Pa
     }
 }
 
-fn zoom(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize, response: &egui::Response, places: &[Rect], place: Rect) {
+fn zoom(
+    ui: &Ui,
+    sheet: &Sheet<'_>,
+    view: &mut ChartView,
+    at: usize,
+    response: &egui::Response,
+    places: &[Rect],
+    place: Rect,
+) {
     let figure = sheet.figure;
     let axes: Vec<usize> = same(figure, places, place).flat_map(|(_, p)| [p.x, p.y]).collect();
     if response.double_clicked() {
@@ -294,7 +310,13 @@ fn zoom(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize, response: &
         }
     } else if wide || high {
         let color = sheet.theme.accent;
-        ui.painter().rect(chosen, 0.0, sheet.theme.fade(color, 0.12), egui::Stroke::new(1.0, color), egui::StrokeKind::Inside);
+        ui.painter().rect(
+            chosen,
+            0.0,
+            sheet.theme.fade(color, 0.12),
+            egui::Stroke::new(1.0, color),
+            egui::StrokeKind::Inside,
+        );
     }
 }
 

@@ -2,7 +2,8 @@
 use std::sync::Arc;
 
 use egui::{
-    Align2, Color32, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, TextureHandle, Ui, epaint::TextShape, pos2, vec2,
+    Align2, Color32, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, TextureHandle, Ui, epaint::TextShape, pos2,
+    vec2,
 };
 
 use super::{ChartView, Map, Sheet, circle, raster};
@@ -58,7 +59,13 @@ pub(super) fn panel(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize,
     };
     if view.cache.get(&at).is_none_or(|c| c.key != key) {
         let origin = Rect::from_min_size(Pos2::ZERO, place.size());
-        let mut make = Make { ui, sheet, shapes: Vec::new(), textures: Vec::new(), map: Map::new(sheet.figure, view, panel, origin) };
+        let mut make = Make {
+            ui,
+            sheet,
+            shapes: Vec::new(),
+            textures: Vec::new(),
+            map: Map::new(sheet.figure, view, panel, origin),
+        };
         for (series, hidden) in panel.series.iter().zip(&hidden) {
             if !hidden {
                 series.marks.iter().for_each(|m| make.mark(m));
@@ -146,14 +153,19 @@ fn over(ground: Color32, sheet: &Sheet<'_>) -> Color32 {
     if a < 120 {
         return sheet.text;
     }
-    crate::ui::theme::rgba(if crate::model::chart::color::lightness([r, g, b, a]) > 0.55 { [24, 27, 33, 255] } else { [255; 4] })
+    crate::ui::theme::rgba(if crate::model::chart::color::lightness([r, g, b, a]) > 0.55 {
+        [24, 27, 33, 255]
+    } else {
+        [255; 4]
+    })
 }
 
 fn wedge_words(painter: &Painter, sheet: &Sheet<'_>, wedge: &Wedge, middle: Pos2, radius: f32) {
     let wide = (wedge.to - wedge.from) as f32;
     let mid = (f64::midpoint(wedge.from, wedge.to) * std::f64::consts::TAU) as f32;
     let direction = vec2(mid.sin(), -mid.cos());
-    let along = if wedge.inner == 0.0 && wide > 0.999 { 0.0 } else { f64::midpoint(wedge.inner.max(0.25), wedge.outer) as f32 };
+    let along =
+        if wedge.inner == 0.0 && wide > 0.999 { 0.0 } else { f64::midpoint(wedge.inner.max(0.25), wedge.outer) as f32 };
     let at = middle + direction * radius * along;
     let ground = sheet.ink(wedge.ink);
     let galley = painter.layout_no_wrap(shorten(&wedge.label, 24), sheet.theme.font(SMALL), over(ground, sheet));
@@ -214,7 +226,9 @@ impl Make<'_> {
                 let color = self.sheet.theme.fade(self.sheet.ink(*ink), *alpha);
                 self.area(along, low, high, *upright, color);
             }
-            Mark::Points { at, inks, sizes, forms, hollow, alpha } => self.points(at, inks, sizes, forms, *hollow, *alpha),
+            Mark::Points { at, inks, sizes, forms, hollow, alpha } => {
+                self.points(at, inks, sizes, forms, *hollow, *alpha);
+            }
             Mark::Rects { rects, inks, alpha, edge, .. } => self.rects(rects, inks, *alpha, *edge),
             Mark::Grid { x, y, z, scale, .. } => self.grid(x, y, z, *scale),
             Mark::Segments { lines, inks, width, dash, alpha } => {
@@ -296,7 +310,13 @@ impl Make<'_> {
         let size = |i: usize| sizes.at(i).unwrap_or(6.0);
         if seen.len() > MANY {
             let ppp = self.ui.ctx().pixels_per_point();
-            let dots = seen.iter().map(|(i, p)| raster::Dot { at: *p, size: size(*i), color: color(*i), form: forms.at(*i).unwrap_or_default(), hollow });
+            let dots = seen.iter().map(|(i, p)| raster::Dot {
+                at: *p,
+                size: size(*i),
+                color: color(*i),
+                form: forms.at(*i).unwrap_or_default(),
+                hollow,
+            });
             let image = raster::dots(dots, self.map.place, ppp);
             let texture = self.ui.ctx().load_texture("chart-points", image, egui::TextureOptions::NEAREST);
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
@@ -306,7 +326,8 @@ impl Make<'_> {
             self.textures.push(texture);
             return;
         }
-        let shapes = seen.iter().flat_map(|(i, p)| marker(*p, size(*i), forms.at(*i).unwrap_or_default(), color(*i), hollow));
+        let shapes =
+            seen.iter().flat_map(|(i, p)| marker(*p, size(*i), forms.at(*i).unwrap_or_default(), color(*i), hollow));
         let shapes: Vec<Shape> = shapes.collect();
         self.shapes.extend(shapes);
     }
@@ -349,7 +370,9 @@ impl Make<'_> {
         let py: Vec<f32> = y.iter().map(|v| self.map.y(*v)).collect();
         let color = |v: f64| scale.color(v).map_or(Color32::TRANSPARENT, crate::ui::theme::rgba);
         if columns * rows > CELLS {
-            let image = raster::cells(&px, &py, self.map.place, self.ui.ctx().pixels_per_point(), |c, r| color(z[r * columns + c]));
+            let image = raster::cells(&px, &py, self.map.place, self.ui.ctx().pixels_per_point(), |c, r| {
+                color(z[r * columns + c])
+            });
             let ppp = self.ui.ctx().pixels_per_point();
             let texture = self.ui.ctx().load_texture("chart-cells", image, egui::TextureOptions::NEAREST);
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
@@ -484,9 +507,7 @@ pub(super) fn stroke(points: Vec<Pos2>, pen: Pen, color: Color32) -> Vec<Shape> 
         Dash::Dot => Shape::dashed_line(&points, stroke, w * 1.5, w * 2.0),
         Dash::Dash => Shape::dashed_line(&points, stroke, w * 3.5, w * 2.5),
         Dash::LongDash => Shape::dashed_line(&points, stroke, w * 6.0, w * 3.0),
-        Dash::DashDot => {
-            Shape::dashed_line_with_offset(&points, stroke, &[w * 5.0, w * 1.5], &[w * 2.5, w * 2.5], 0.0)
-        }
+        Dash::DashDot => Shape::dashed_line_with_offset(&points, stroke, &[w * 5.0, w * 1.5], &[w * 2.5, w * 2.5], 0.0),
         Dash::Solid => vec![Shape::line(points, stroke)],
     }
 }
@@ -532,7 +553,8 @@ fn table(painter: &Painter, sheet: &Sheet<'_>, panel: &Panel, place: Rect) {
     let fits = ((place.height() / row) as usize).saturating_sub(1);
     let rows = data.rows();
     let shown = if rows > fits { fits.saturating_sub(1) } else { rows };
-    let cell = |c: usize, r: usize| Rect::from_min_size(place.min + vec2(wide * c as f32, row * r as f32), vec2(wide, row));
+    let cell =
+        |c: usize, r: usize| Rect::from_min_size(place.min + vec2(wide * c as f32, row * r as f32), vec2(wide, row));
     let letters = ((wide - 12.0) / 6.5).max(2.0) as usize;
     for (c, (name, values)) in data.columns.iter().enumerate() {
         painter.rect_filled(cell(c, 0), 0.0, crate::ui::theme::mix(sheet.ground, sheet.text, 0.07));
@@ -551,7 +573,13 @@ fn table(painter: &Painter, sheet: &Sheet<'_>, panel: &Panel, place: Rect) {
     }
     if shown < rows {
         let words = format!("{} more rows", rows - shown);
-        painter.text(cell(0, last).left_center() + vec2(6.0, 0.0), Align2::LEFT_CENTER, words, sheet.theme.font(SMALL), sheet.muted);
+        painter.text(
+            cell(0, last).left_center() + vec2(6.0, 0.0),
+            Align2::LEFT_CENTER,
+            words,
+            sheet.theme.font(SMALL),
+            sheet.muted,
+        );
     }
 }
 

@@ -57,7 +57,8 @@ pub(super) fn dots(all: impl Iterator<Item = Dot>, place: Rect, ppp: f32) -> Col
             *slot = key;
         }
         let reach = r * 1.4 + 1.0;
-        let range = |c: f32, n: usize| ((c - reach).floor().max(0.0) as usize)..((c + reach).ceil().max(0.0) as usize).min(n);
+        let range =
+            |c: f32, n: usize| ((c - reach).floor().max(0.0) as usize)..((c + reach).ceil().max(0.0) as usize).min(n);
         for y in range(cy, h) {
             for x in range(cx, w) {
                 let share = cover(dot.form, x as f32 + 0.5 - cx, y as f32 + 0.5 - cy, r, dot.hollow);
@@ -80,14 +81,21 @@ fn blend(under: Color32, over: Color32, share: f32) -> Color32 {
 }
 
 /// Cells between edges on the screen; `color` takes column and row.
-pub(super) fn cells(px: &[f32], py: &[f32], place: Rect, ppp: f32, color: impl Fn(usize, usize) -> Color32) -> ColorImage {
+pub(super) fn cells(
+    px: &[f32],
+    py: &[f32],
+    place: Rect,
+    ppp: f32,
+    color: impl Fn(usize, usize) -> Color32,
+) -> ColorImage {
     let [w, h] = size(place, ppp);
     let find = |edges: &[f32], n: usize, origin: f32| -> Vec<Option<usize>> {
         let descending = edges.first() > edges.last();
         (0..n)
             .map(|i| {
                 let at = origin + (i as f32 + 0.5) / ppp;
-                let after = if descending { edges.partition_point(|e| *e > at) } else { edges.partition_point(|e| *e <= at) };
+                let after =
+                    if descending { edges.partition_point(|e| *e > at) } else { edges.partition_point(|e| *e <= at) };
                 after.checked_sub(1).filter(|_| after < edges.len())
             })
             .collect()
@@ -122,7 +130,8 @@ mod tests {
     #[test]
     fn cells_fill_the_place_between_their_edges() {
         let place = Rect::from_min_size(Pos2::ZERO, vec2(4.0, 2.0));
-        let image = cells(&[0.0, 2.0, 4.0], &[2.0, 0.0], place, 1.0, |c, _| if c == 0 { Color32::RED } else { Color32::BLUE });
+        let image =
+            cells(&[0.0, 2.0, 4.0], &[2.0, 0.0], place, 1.0, |c, _| if c == 0 { Color32::RED } else { Color32::BLUE });
         assert_eq!(image.pixels[..4], [Color32::RED, Color32::RED, Color32::BLUE, Color32::BLUE]);
     }
 }
