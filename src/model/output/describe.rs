@@ -8,7 +8,7 @@ use super::{
     view_placed,
     widget::{Control, Widget, Widgets},
 };
-use crate::model::notebook::Notebook;
+use crate::model::{chart, notebook::Notebook};
 
 /// One output as it is shown. Members that its kind does not have are left out.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -92,6 +92,7 @@ pub fn shown(output: &Output) -> Shown {
                 it.set("keys", object.keys().cloned().collect::<Vec<_>>());
             }
         }
+        Output::Chart(figure) => plot(&mut it, &chart::describe(figure)),
         Output::Error(failure) => {
             it.kind = "error";
             it.set("ename", failure.ename.as_str());
@@ -113,6 +114,27 @@ pub fn shown(output: &Output) -> Shown {
 impl Shown {
     fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.more.insert(key.to_owned(), value.into());
+    }
+}
+
+fn plot(it: &mut Shown, described: &Value) {
+    it.kind = "plot";
+    it.text = String::new();
+    for (key, value) in described.as_object().into_iter().flatten() {
+        match key.as_str() {
+            "kind" => {}
+            "series" => it.series = value.as_u64(),
+            "title" => it.title = value.as_str().map(str::to_owned),
+            "note" => it.note = value.as_str().map(str::to_owned),
+            "axes" => it.axes = Some(value.clone()),
+            "rows" => it.rows = value.as_u64(),
+            "columns" => it.columns = value.as_u64(),
+            "text" => {
+                let lines: Vec<&str> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                it.text = lines.join("\n");
+            }
+            _ => it.set(key, value.clone()),
+        }
     }
 }
 

@@ -49,6 +49,9 @@ pub(super) fn arrange(plot: &mut Plot<'_>) -> HashMap<usize, Bars> {
         let mut bars: Vec<(usize, Bars)> = Vec::new();
         for &i in &members {
             let trace = plot.traces[i].clone();
+            if trace.kind == "waterfall" && trace.spec.bool("/connector/visible") != Some(false) {
+                plot.figure.note("The lines that lead from bar to bar of a waterfall");
+            }
             let made = match trace.kind {
                 "histogram" => histogram(plot, &trace, panel, shared),
                 "waterfall" => waterfall(plot, &trace, panel),

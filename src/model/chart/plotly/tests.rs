@@ -26,7 +26,8 @@ fn figure(name: &str) -> Figure {
 #[test]
 fn every_figure_of_the_corpus_is_what_its_manifest_says() {
     let root = std::env::var("CARGO_MANIFEST_DIR_REAL").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
-    let text = std::fs::read_to_string(std::path::Path::new(&root).join("tests/fixtures/outputs/charts.json")).unwrap();
+    let text =
+        std::fs::read_to_string(std::path::Path::new(&root).join("tests/fixtures/outputs/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_str(&text).unwrap();
     let mut seen = 0;
     for entry in manifest["entries"].as_array().unwrap().iter().filter(|e| e["topic"] == "plotly") {

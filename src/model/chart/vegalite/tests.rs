@@ -34,7 +34,7 @@ fn rects(f: &Figure) -> Vec<[f64; 4]> {
 
 #[test]
 fn every_chart_of_the_corpus_is_what_its_manifest_says() {
-    let text = std::fs::read_to_string(root().join("tests/fixtures/outputs/charts.json")).unwrap();
+    let text = std::fs::read_to_string(root().join("tests/fixtures/outputs/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_str(&text).unwrap();
     let mut seen = 0;
     for entry in
