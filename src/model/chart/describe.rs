@@ -118,7 +118,17 @@ fn note(figure: &Figure) -> Option<String> {
     if figure.notes.is_empty() {
         return None;
     }
-    Some(format!("Not drawn: {}.", figure.notes.join("; ")))
+    let notes: Vec<String> = figure.notes.iter().map(|n| inside(n)).collect();
+    Some(format!("Not drawn: {}.", notes.join("; ")))
+}
+
+/// A note as it stands inside a sentence.
+pub fn inside(note: &str) -> String {
+    let mut letters = note.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 /// Every word that is on the figure.

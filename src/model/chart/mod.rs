@@ -15,7 +15,7 @@ mod ticks;
 pub mod vegalite;
 
 pub use self::{
-    describe::{describe, label, table, tsv},
+    describe::{describe, inside, label, table, tsv},
     figure::{
         At, Axis, ColorScale, Dash, Data, Entry, Figure, Form, Frame, Ink, Inks, Label, Many, Mark, Panel, Pen, Scale,
         Series, Side, Source, Swatch, Target, Values, Wedge,

@@ -299,7 +299,8 @@ fn limits<'a>(
         }
     }
     let binned = first.binned;
-    let lines = layers.iter().all(|l| matches!(l.mark.as_str(), "line" | "trail" | "area")) && side == "x";
+    let lines =
+        layers.iter().all(|l| matches!(l.mark.as_str(), "line" | "trail" | "area" | "errorband")) && side == "x";
     let sideways = layers.iter().any(|l| l.def.get("orient").and_then(Value::as_str) == Some("horizontal"));
     let ranged = layers.iter().any(|l| {
         matches!(l.mark.as_str(), "bar" | "area") && l.encoding.get(if side == "x" { "x2" } else { "y2" }).is_some()

@@ -59,14 +59,22 @@ impl Reader<'_> {
             };
             let whiskers =
                 made.iter().flat_map(|(a, s)| [line(*a, s.low, *a, s.q1), line(*a, s.q3, *a, s.high)]).collect();
-            let medians = made.iter().map(|(a, s)| line(a - half, s.median, a + half, s.median)).collect();
+            // A box without height is the line of its edge.
+            let high = made.iter().filter(|(_, s)| s.q3 > s.q1);
+            let medians = high.map(|(a, s)| line(a - half, s.median, a + half, s.median)).collect();
             let outliers: Arc<[At]> =
                 made.iter().flat_map(|(a, s)| s.outliers.iter().map(|v| stack::at(up, *a, *v))).collect();
             let mut series =
                 Series { name: part.name.clone(), legend: part.legend, count: part.rows.len(), ..Series::default() };
             series.marks.push(segments(whiskers, Ink::Text));
             let rects: Arc<[[f64; 4]]> = made.iter().map(|(a, s)| box_of(a, s.q1, s.q3)).collect();
-            series.marks.push(Mark::Rects { rects, inks: Inks::One(ink), alpha: 1.0, edge: None, labels: Vec::new() });
+            series.marks.push(Mark::Rects {
+                rects,
+                inks: Inks::One(ink),
+                alpha: 1.0,
+                edge: Some(Pen::solid(ink, 1.5)),
+                labels: Vec::new(),
+            });
             series.marks.push(segments(medians, Ink::Ground));
             if !outliers.is_empty() {
                 series.marks.push(Mark::Points {

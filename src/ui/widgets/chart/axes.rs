@@ -80,7 +80,13 @@ pub(super) fn places(painter: &Painter, sheet: &Sheet<'_>, view: &ChartView, who
             match axis.side {
                 Side::Left if x0 < 0.03 => room.left = room.left.max(thick),
                 Side::Right if x1 > 0.9 => room.right = room.right.max(thick),
-                Side::Bottom if y0 < 0.03 => room.bottom = room.bottom.max(thick),
+                Side::Bottom if y0 < 0.03 => {
+                    room.bottom = room.bottom.max(thick);
+                    // Half of the last label stands beyond the end.
+                    if x1 > 0.97 {
+                        room.right = room.right.max(22.0);
+                    }
+                }
                 Side::Top if y1 > 0.97 => room.top = room.top.max(thick),
                 _ => {}
             }

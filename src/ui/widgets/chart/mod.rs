@@ -134,7 +134,14 @@ pub fn chart_ui(ui: &mut Ui, theme: &Theme, figure: &Arc<Figure>, view: &mut Cha
     let mut asks = Vec::new();
     if figure.is_drawn() {
         let width = figure.width.unwrap_or(WIDEST).min(ui.available_width()).max(120.0);
-        let height = figure.height.unwrap_or(HEIGHT).clamp(LEAST, MOST);
+        let height = match figure.panels.as_slice() {
+            // A table is as high as its rows.
+            [only] if only.frame == Frame::Table && figure.height.is_none() => {
+                let rows = only.series.iter().map(|s| s.data.rows()).max().unwrap_or(0);
+                ((rows.min(100) + 2) as f32 * 24.0).min(HEIGHT)
+            }
+            _ => figure.height.unwrap_or(HEIGHT).clamp(LEAST, MOST),
+        };
         let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click());
         let name = view.name.clone();
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
@@ -167,8 +174,11 @@ fn foot(ui: &mut Ui, theme: &Theme, figure: &Figure, view: &mut ChartView, asks:
     for note in &figure.notes {
         ui.horizontal_wrapped(|ui| {
             ui.label(theme.icon("info", 14.0));
-            ui.label(theme.small(format!("Not drawn: {note}.")));
+            ui.label(theme.small(format!("Not drawn: {}.", chart::inside(note))));
         });
+    }
+    if figure.series().all(|s| s.data.rows() == 0) {
+        return;
     }
     ui.horizontal(|ui| {
         ui.set_min_height(22.0);

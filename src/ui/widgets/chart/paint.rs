@@ -43,7 +43,11 @@ pub(super) struct Painted {
 /// Draws the marks of one panel.
 pub(super) fn panel(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize, place: Rect) {
     let panel = &sheet.figure.panels[at];
-    let painter = ui.painter_at(place.expand(if panel.frame == Frame::Axes { 0.0 } else { 8.0 }));
+    // Marks at the edge are whole while all is shown; zoomed in, what lies beyond the edge is cut.
+    let zoomed = [panel.x, panel.y]
+        .into_iter()
+        .any(|a| sheet.figure.axes.get(a).is_some_and(|axis| view.ranges.contains_key(&axis.link)));
+    let painter = ui.painter_at(place.expand(if zoomed { 0.0 } else { 14.0 }));
     let hidden: Vec<bool> = panel.series.iter().map(|s| view.is_hidden(sheet.figure, s.legend)).collect();
     if panel.frame == Frame::Table {
         return table(&painter, sheet, panel, place);
@@ -419,6 +423,10 @@ impl Make<'_> {
             self.shapes.push(Shape::mesh(mesh));
             // A line in the ground's colour parts the sectors and smooths their edges.
             let mut outline: Vec<Pos2> = (0..=steps).map(|i| turn(at(i), wedge.outer)).collect();
+            if wedge.to - wedge.from > 0.999 {
+                self.shapes.push(Shape::closed_line(outline, Stroke::new(1.0, self.sheet.ground)));
+                continue;
+            }
             outline.extend((0..=steps).rev().map(|i| turn(at(i), wedge.inner)));
             self.shapes.push(Shape::closed_line(outline, Stroke::new(1.0, self.sheet.ground)));
         }
