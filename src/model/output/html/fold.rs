@@ -202,12 +202,10 @@ impl Reader {
         }
     }
 
-    /// Ends what stands before a title; the dot of a list's item goes, since a title has a mark of its own.
+    /// Ends what stands before a title; an item of a list needs no dot then, since a title has a mark of its own.
     fn flush_before_title(&mut self) {
         self.flush();
-        if matches!(self.page.blocks.last(), Some(Block::Text(t)) if t.plain().trim() == "\u{2022}") {
-            self.page.blocks.pop();
-        }
+        self.bullet = None;
     }
 
     fn end_fold(&mut self) {

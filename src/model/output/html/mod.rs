@@ -147,6 +147,10 @@ struct Reader {
     pre: usize,
     tables: Vec<Open>,
     folds: Folds,
+    /// The mark of a list's item, put before its first word.
+    bullet: Option<String>,
+    /// A letter follows that stands for a symbol.
+    symbol: bool,
     /// An element that is not shown, and how deep its like are inside of it.
     skipped: Option<(String, usize)>,
 }
@@ -197,6 +201,12 @@ impl Reader {
     }
 
     fn put(&mut self, run: &str) {
+        if std::mem::take(&mut self.symbol) && run.chars().count() == 1 {
+            return;
+        }
+        if let Some(bullet) = self.bullet.take() {
+            self.text.styled(&bullet, Style::default());
+        }
         self.text.styled(run, self.style);
         self.line_open = true;
     }
@@ -243,11 +253,13 @@ impl Reader {
             *depth += usize::from(skipped == name);
             return;
         }
-        let class = attribute(attributes, "class");
-        if class.is_some_and(|c| UNSEEN.iter().any(|u| c.contains(u))) {
+        let class = attribute(attributes, "class").unwrap_or_default();
+        let help = class.contains("sk-estimator-doc-link");
+        if UNSEEN.iter().any(|u| class.contains(u)) || help && name == "a" {
             self.skipped = Some((name.to_owned(), 1));
             return;
         }
+        self.symbol = help;
         if self.fold_open(name, attributes) || self.table_tag(name, attributes) {
             return;
         }
@@ -319,9 +331,14 @@ impl Reader {
                     _ => format!("{indent}\u{2022} "),
                 };
                 if self.tables.is_empty() {
-                    self.put(&mark);
+                    self.bullet = Some(mark);
                     self.space = false;
                 }
+            }
+            // Beside the term that it explains.
+            "dd" if self.line_open && self.tables.is_empty() => {
+                self.space = true;
+                self.push_style(name, |s| apply_css(s, &css));
             }
             "p" | "div" | "section" | "article" | "header" | "footer" | "blockquote" | "details" | "dl" | "dt"
             | "dd" | "center" | "figure" | "figcaption" | "form" | "fieldset" | "main" | "nav" => {
@@ -339,6 +356,10 @@ impl Reader {
                 self.skipped = None;
             }
             return;
+        }
+        if matches!(name, "li" | "ul" | "ol") {
+            // An item without a word has no dot either.
+            self.bullet = None;
         }
         if self.fold_close(name) {
             return;
@@ -364,9 +385,10 @@ impl Reader {
                 self.lists.pop();
                 self.break_line();
             }
+            // Its explanation follows on the line.
+            "dt" => self.pop_style(name),
             "li" | "p" | "div" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "section" | "article" | "header"
-            | "footer" | "blockquote" | "details" | "summary" | "dl" | "dt" | "dd" | "center" | "figure"
-            | "figcaption" => {
+            | "footer" | "blockquote" | "details" | "summary" | "dl" | "dd" | "center" | "figure" | "figcaption" => {
                 self.break_line();
                 self.pop_style(name);
             }
@@ -556,6 +578,7 @@ mod tests {
         let toggle =
             "<input type=checkbox checked><label title='Show/Hide all'></label><div class=z>in<div>ner</div></div>out";
         assert_eq!(folds(toggle), [("all".into(), true, "in\nner".into())]);
+        assert_eq!(all_text("<ul><li></li></ul>a<dl><dt>b :<dd>c</dl>"), "a\nb : c");
         assert_eq!(folds("<details><summary>only a title</summary></details>"), []);
         assert_eq!(all_text("<pre class=xr-text-repr-fallback>no<pre>no</pre></pre>yes"), "yes");
         let deep = "<details><summary>s</summary>x".repeat(5_000);

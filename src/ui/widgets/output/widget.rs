@@ -4,7 +4,10 @@ use egui::{Frame, Margin, Rect, Sense, Ui, pos2, vec2};
 
 use super::{Draw, ItemView, disclosure, image};
 use crate::{
-    model::output::widget::{Choice, Control, Node, Widget},
+    model::output::{
+        html::Block,
+        widget::{Choice, Control, Node, Widget},
+    },
     ui::widgets::{Btn, progress_bar, tag},
 };
 
@@ -44,6 +47,11 @@ impl Draw<'_> {
             }
             Control::Pages { tabs, titles, open, children } => {
                 self.pages(ui, (*tabs, titles, *open), children, item, next);
+            }
+            // One line needs no more room than its words.
+            Control::Page(blocks) if matches!(blocks.as_slice(), [Block::Text(t)] if t.lines().len() == 1) => {
+                let words: String = blocks.iter().map(Block::plain).collect();
+                ui.label(theme.body(words.trim_end()));
             }
             Control::Page(blocks) => {
                 let view = part(item, next);
