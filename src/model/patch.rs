@@ -146,6 +146,32 @@ fn pieces(from: &str, from_cuts: &Cuts, text: &str, cuts: &Cuts, partner: &[Opti
     out.0
 }
 
+/// Bytes of the lines that both texts begin with, and of those that both end with.
+fn common_lines(old: &str, new: &str) -> (usize, usize) {
+    let (a, b) = (old.as_bytes(), new.as_bytes());
+    let ahead = same_bytes(a.len().min(b.len()), |from, to| a.get(from..to) == b.get(from..to));
+    let head = memchr::memrchr(b'\n', a.get(..ahead).unwrap_or_default()).map_or(0, |at| at + 1);
+    let back = |all: &[u8], from: usize, to: usize| all.len() - to..all.len() - from;
+    let left = a.len().min(b.len()) - head;
+    let behind = same_bytes(left, |from, to| a.get(back(a, from, to)) == b.get(back(b, from, to)));
+    // From the first line that begins in what is the same.
+    let tail = a.get(a.len() - behind..).and_then(|same| memchr::memchr(b'\n', same)).map_or(0, |at| behind - at - 1);
+    (head, tail)
+}
+
+/// How many of `most` bytes are the same, when `same` compares stretches of them; large ones first.
+fn same_bytes(most: usize, same: impl Fn(usize, usize) -> bool) -> usize {
+    let (mut at, mut step) = (0, 4_096);
+    while step > 0 {
+        if at + step <= most && same(at, at + step) {
+            at += step;
+        } else {
+            step /= 4;
+        }
+    }
+    at
+}
+
 struct Pieces(Vec<Piece>);
 
 impl Pieces {
@@ -168,6 +194,14 @@ impl Pieces {
         if old == new {
             return self.copy(base, base + old.len());
         }
+        // Most of a changed cell stands as it was: only the lines between are compared.
+        let (head, tail) = common_lines(old, new);
+        self.copy(base, base + head);
+        let cut = |text: &'_ str| head..text.len() - tail;
+        self.lines(old.get(cut(old)).unwrap_or_default(), base + head, new.get(cut(new)).unwrap_or_default());
+        self.copy(base + old.len() - tail, base + old.len());
+    }
+    fn lines(&mut self, old: &str, base: usize, new: &str) {
         let (a, b): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
         let starts = |lines: &[&str]| -> Vec<usize> {
             let mut at = 0;

@@ -1,7 +1,7 @@
 //! Charts of plotly and Vega-Lite, read into figures a window can draw.
 //!
 //! [`plotly::read`] and [`vegalite::read`] turn a tool's own description into a [`Figure`]; no script is run and nothing
-//! is fetched. What is outside the subset is named in [`Figure::notes`]. [`describe`] says in JSON what is shown.
+//! is fetched. What is outside the subset is named in [`Figure::notes`]. [`describe()`] says in JSON what is shown.
 mod civil;
 pub mod color;
 mod contour;
