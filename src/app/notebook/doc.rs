@@ -262,6 +262,9 @@ pub struct Doc {
     /// What is looked for.
     pub find: Option<Find>,
 
+    /// A long cell is being written in: what it defines is looked for when the letters rest.
+    pub typing: Option<CellKey>,
+
     names: HashMap<CellKey, (Arc<str>, Arc<Names>)>,
     states: HashMap<CellKey, CellState>,
     outline: Vec<OutlineRow>,
@@ -308,6 +311,7 @@ impl Doc {
             session: None,
             carets: HashMap::new(),
             find: None,
+            typing: None,
             names: HashMap::new(),
             states: HashMap::new(),
             outline: Vec::new(),
@@ -527,8 +531,11 @@ impl Doc {
         let cells: Vec<Arc<Cell>> = nb.cells().to_vec();
         self.names.retain(|k, _| nb_has(&cells, *k));
         for cell in cells.iter().filter(|c| c.kind == CellKind::Code) {
-            let known =
-                self.names.get(&cell.key).is_some_and(|(s, _)| Arc::ptr_eq(s, &cell.source) || *s == cell.source);
+            let later = self.typing == Some(cell.key) && self.mode == Mode::Edit && self.selected == cell.key;
+            let known = self
+                .names
+                .get(&cell.key)
+                .is_some_and(|(s, _)| later || Arc::ptr_eq(s, &cell.source) || *s == cell.source);
             if !known {
                 let names = Arc::new(names_of(&cell.source, &language));
                 self.names.insert(cell.key, (cell.source.clone(), names));

@@ -89,6 +89,9 @@ fn in_file(
     effects
 }
 
+/// Sources longer than this are not read for names at each letter.
+const LONG: usize = 8 * 1024;
+
 /// Carries acts out on the text of a cell; each that changes it is noted with the cursors around it.
 fn edit_cell(doc: &mut Doc, key: CellKey, acts: &[Act], cx: &Cx) -> Result<()> {
     doc.assist.hint = None;
@@ -123,6 +126,8 @@ fn edit_cell(doc: &mut Doc, key: CellKey, acts: &[Act], cx: &Cx) -> Result<()> {
         let cell = doc.notebook().and_then(|n| n.cell(key)).cloned().unwrap_or(cell);
         session = super::session::Session::new(&cell, language, None);
     }
+    let long = doc.notebook().and_then(|n| n.cell(key)).is_some_and(|c| c.source.len() > LONG);
+    doc.typing = long.then_some(key);
     if doc.mode == Mode::Edit && doc.selected == key {
         doc.cursor = session.editor.place();
         doc.session = Some(session);
@@ -177,6 +182,9 @@ fn apply(doc: &mut Doc, command: Command, cx: &Cx) -> Result<()> {
             doc.assist.close();
             if let Some(nb) = doc.notebook_mut() {
                 nb.end_typing();
+            }
+            if doc.typing.take().is_some() {
+                doc.settle();
             }
         }
         Command::ToggleLineNumbers => doc.line_numbers = !doc.line_numbers,

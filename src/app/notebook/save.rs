@@ -209,6 +209,9 @@ fn keep_mine(state: &mut State, id: DocId) {
 fn journal(state: &mut State, id: DocId, _cx: &Cx) -> Vec<Effect> {
     let Some(doc) = state.by_id(id) else { return Vec::new() };
     doc.journal_due = false;
+    if doc.typing.take().is_some() {
+        doc.settle();
+    }
     let revision = doc.revision();
     if !doc.is_dirty() || doc.journaled == Some(revision) || doc.draft.is_some() {
         return Vec::new();

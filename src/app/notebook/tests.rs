@@ -202,6 +202,25 @@ fn interpreters_of_an_untrusted_folder_are_not_run() {
 }
 
 #[test]
+fn what_a_long_cell_defines_is_found_when_the_letters_rest() {
+    let mut rig = Rig::new();
+    let key = rig.key(2);
+    rig.select(2);
+    rig.send(Command::EnterEdit);
+    let defines = |rig: &Rig| rig.doc().names(key).is_some_and(|n| n.defines.iter().any(|d| d == "alpha"));
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText("alpha = 1".into())] });
+    assert!(defines(&rig), "a short one at once");
+    let long = "# words\n".repeat(2_000);
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText(format!("{long}beta = 1"))] });
+    assert!(defines(&rig), "not read yet");
+    rig.send(Command::Journal(rig.id));
+    assert!(!defines(&rig));
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText(format!("{long}alpha = 1"))] });
+    rig.send(Command::LeaveEdit);
+    assert!(defines(&rig), "nobody waits for the timer after leaving the cell");
+}
+
+#[test]
 fn typing_is_journaled_within_a_second_and_saved_under_guard() {
     let mut rig = Rig::new();
     let key = rig.key(2);
