@@ -1,6 +1,8 @@
 //! What the benchmarks measure on: a notebook of any length, a table of any size, made here and always the same.
 #![allow(dead_code, clippy::unwrap_used, reason = "each benchmark uses its part and ends at the first surprise")]
 pub mod versions;
+#[cfg(feature = "gui")]
+pub mod window;
 
 use std::{
     fs,

@@ -169,18 +169,21 @@ fn a_side_is_taken_by_a_click_and_buttons_do_as_they_say() {
     assert!(!sent(&harness), "it asks first");
 }
 
-#[test]
-fn a_text_file_is_decided_by_its_lines() {
+/// A text that both sides changed in two places.
+fn two_places() -> Versions {
     let text = |a: &str, b: &str| Some(format!("one\n{a}\nthree\nfour\n{b}\n").into_bytes());
-    let versions = Versions {
+    Versions {
         base: text("two", "five"),
         ours: text("TWO", "5"),
         theirs: text("2", "V"),
-        now: None,
-        special: false,
         unmerged: true,
         ..Versions::default()
-    };
+    }
+}
+
+#[test]
+fn a_text_file_is_decided_by_its_lines() {
+    let versions = two_places();
     let mut harness = stage(state("limits.toml", versions));
     harness.get_by_label_contains("Lines changed on both sides");
     harness.get_by_label("Line 5, both sides changed these lines, decide");
@@ -286,16 +289,7 @@ fn a_text_somebody_began_to_decide_says_so_and_offers_both_ways() {
 
 #[test]
 fn decisions_of_an_earlier_time_are_named_used_and_forgotten() {
-    let text = |a: &str, b: &str| Some(format!("one\n{a}\nthree\nfour\n{b}\n").into_bytes());
-    let versions = Versions {
-        base: text("two", "five"),
-        ours: text("TWO", "5"),
-        theirs: text("2", "V"),
-        now: None,
-        special: false,
-        unmerged: true,
-        ..Versions::default()
-    };
+    let versions = two_places();
     let plan = TextPlan::new("two", "TWO", "2");
     let mut decided = Answer::new(&plan.entries[0]);
     decided.pick(&plan.entries[0], Pick::Both);

@@ -131,9 +131,8 @@ impl Output {
             }
         }
         // Named before HTML: the HTML beside these is only a script that loads the rest.
-        if let Some((what, size)) = undrawn(data) {
-            let browser = what.contains("browser") || what.contains("not run");
-            return if browser { Self::refused } else { Self::note }(what, size, fallback(data));
+        if let Some((what, size, refused)) = undrawn(data) {
+            return if refused { Self::refused } else { Self::note }(what, size, fallback(data));
         }
         if let Some(source) = text("text/html")
             && let Some(output) = Self::from_html(&source, data)
@@ -173,14 +172,14 @@ impl Output {
             return Some(Self::note("HTML that is too large to be read".into(), source.len(), fallback(data)));
         }
         let spec = if source.contains("vegaEmbed") {
-            Some("Vega-Lite chart inside HTML")
+            Some("Vega-Lite chart inside HTML that could not be read")
         } else if source.contains("Plotly.newPlot") {
-            Some("Plotly figure inside HTML")
+            Some("Plotly figure inside HTML that could not be read")
         } else {
             None
         };
         if let Some(what) = spec {
-            return Some(Self::note(format!("{what}, not drawn"), source.len(), fallback(data)));
+            return Some(Self::note(what.to_owned(), source.len(), fallback(data)));
         }
         let mut page = html::parse(source);
         if page.blocks.is_empty() {
@@ -322,34 +321,26 @@ fn value_size(value: &Value) -> usize {
     value.as_str().map_or_else(|| value.to_string().len(), str::len)
 }
 
-/// The richer thing a bundle holds that is not drawn yet, in words.
-fn undrawn(data: &Map<String, Value>) -> Option<(String, usize)> {
+/// The richer thing a bundle holds that is not drawn, in words, its size, and whether it would have to be run.
+fn undrawn(data: &Map<String, Value>) -> Option<(String, usize, bool)> {
     data.iter().find_map(|(mime, value)| {
-        let what = match mime.as_str() {
-            "application/vnd.jupyter.widget-view+json" => "Widget, shown without its live state".to_owned(),
-            "application/vnd.plotly.v1+json" => {
-                let kinds: Vec<&str> = value
-                    .pointer("/data")
-                    .and_then(Value::as_array)
-                    .map(|traces| traces.iter().filter_map(|t| t.get("type")?.as_str()).take(3).collect())
-                    .unwrap_or_default();
-                if kinds.is_empty() {
-                    "Plotly figure, not drawn".to_owned()
-                } else {
-                    format!("Plotly figure ({}), not drawn", kinds.join(", "))
-                }
-            }
-            m if m.starts_with("application/vnd.vegalite") => "Vega-Lite chart, not drawn".to_owned(),
-            m if m.starts_with("application/vnd.vega") => "Vega chart, which needs a browser".to_owned(),
-            m if m.starts_with("application/vnd.bokeh") => "Bokeh figure, which needs a browser".to_owned(),
+        let size = value_size(value);
+        let refused = |what: &str| Some((what.to_owned(), size, true));
+        let unread = |what: &str| Some((what.to_owned(), size, false));
+        match mime.as_str() {
+            // Drawn with the state in its notebook; a cell that runs has none yet.
+            widget::VIEW => unread("Widget, shown without its live state"),
+            "application/vnd.plotly.v1+json" => unread("Plotly figure that could not be read"),
+            m if m.starts_with("application/vnd.vegalite") => unread("Vega-Lite chart that could not be read"),
+            m if m.starts_with("application/vnd.vega") => refused("Vega chart, which needs a browser"),
+            m if m.starts_with("application/vnd.bokeh") => refused("Bokeh figure, which needs a browser"),
             m if m.starts_with("application/vnd.holoviews") && !data.contains_key("text/html") => {
-                "HoloViews figure, which needs a browser".to_owned()
+                refused("HoloViews figure, which needs a browser")
             }
-            "application/javascript" if data.len() <= 2 => "JavaScript, which is not run".to_owned(),
-            "image/svg+xml" => format!("Vector picture ({}), not drawn", bytes(value_size(value) as u64)),
-            _ => return None,
-        };
-        Some((what, value_size(value)))
+            "application/javascript" if data.len() <= 2 => refused("JavaScript, which is not run"),
+            "image/svg+xml" => unread(&format!("Vector picture ({}), not drawn", bytes(size as u64))),
+            _ => None,
+        }
     })
 }
 

@@ -289,16 +289,16 @@ fn edit_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, sheet: &Sheet, ent
             ..CodeEditor::new(id, &name)
         }
         .show(ui, theme, &mut view.written, &mut view.written_view);
-        if output.changed || view.written.revision() != known {
+        if output.done.changed || view.written.revision() != known {
             cx.send(Command::Write(view.written.buffer().to_string()));
         }
-        if output.undo {
+        if output.done.undo {
             cx.send(Command::Undo);
         }
-        if output.redo {
+        if output.done.redo {
             cx.send(Command::Redo);
         }
-        if output.leave {
+        if output.done.leave {
             ui.memory_mut(|m| m.surrender_focus(id));
         }
     });
@@ -391,51 +391,35 @@ pub(super) fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, shee
     let place = (sheet.mark, entry.at);
     view.outcome.update(place, &answer, || sheet.outcome(entry, &answer).unwrap_or_default());
     let (stale, none) = (view.outcome.stale, view.outcome.raw.is_empty());
-    Frame::NONE.fill(theme.panel).stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        ui.spacing_mut().item_spacing.y = 0.0;
-        Frame::NONE.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
-            ui.horizontal(|ui| {
-                ui.set_min_height(24.0);
-                ui.label(theme.strong("Output"));
-                let open = entry.parts.contains(&Part::Outputs) && answer.outputs.is_none();
-                if open {
-                    tag_mark(ui, theme, Mark::Warning, "Choose whose outputs stand");
-                } else if stale {
-                    tag_mark(ui, theme, Mark::Warning, "Stale: made before the source changed");
-                }
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    choice_ui(ui, cx, entry, &answer, ran.is_some());
-                });
-            });
-        });
-        let rect = ui.max_rect();
-        ui.painter().hline(rect.x_range(), ui.cursor().top(), theme.hairline());
-        Frame::NONE.inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
-            ui.set_width(ui.available_width());
-            let fresh = ran.as_ref().filter(|_| !matches!(answer.outputs, Some(Results::Of(_) | Results::None)));
-            let open = entry.parts.contains(&Part::Outputs) && answer.outputs.is_none();
-            let acts = match fresh {
-                None if open => both_ui(ui, cx, view, sheet, entry),
-                Some(ran) if ran.outputs.is_empty() => {
-                    ui.label(theme.muted("The cell put nothing out"));
-                    Vec::new()
-                }
-                Some(ran) => draw_outputs(ui, theme, &ran.outputs, &mut view.ran, &mut view.pictures),
-                None if none => {
-                    ui.label(theme.muted("No outputs"));
-                    Vec::new()
-                }
-                None => {
-                    let raw = view.outcome.raw.clone();
-                    drawn(ui, cx, view, (place, 0), (view.outcome.revision, || raw.to_vec()))
-                }
-            };
-            send_acts(cx, acts);
-            if let Some(error) = ran.as_ref().and_then(|r| r.error.as_ref()).filter(|_| fresh.is_none()) {
-                error_box(ui, theme, error, &[]);
+    let open = entry.parts.contains(&Part::Outputs) && answer.outputs.is_none();
+    let title = match (open, stale) {
+        (true, _) => Some((Mark::Warning, "Choose whose outputs stand")),
+        (false, true) => Some((Mark::Warning, "Stale: made before the source changed")),
+        (false, false) => None,
+    };
+    let choice = |ui: &mut Ui, cx: &mut PageCx<'_>| choice_ui(ui, cx, entry, &answer, ran.is_some());
+    output_box(ui, cx, title, choice, |ui, cx| {
+        let fresh = ran.as_ref().filter(|_| !matches!(answer.outputs, Some(Results::Of(_) | Results::None)));
+        let acts = match fresh {
+            None if open => both_ui(ui, cx, view, sheet, entry),
+            Some(ran) if ran.outputs.is_empty() => {
+                ui.label(theme.muted("The cell put nothing out"));
+                Vec::new()
             }
-        });
+            Some(ran) => draw_outputs(ui, theme, &ran.outputs, &mut view.ran, &mut view.pictures),
+            None if none => {
+                ui.label(theme.muted("No outputs"));
+                Vec::new()
+            }
+            None => {
+                let raw = view.outcome.raw.clone();
+                drawn(ui, cx, view, (place, 0), (view.outcome.revision, || raw.to_vec()))
+            }
+        };
+        send_acts(cx, acts);
+        if let Some(error) = ran.as_ref().and_then(|r| r.error.as_ref()).filter(|_| fresh.is_none()) {
+            error_box(ui, theme, error, &[]);
+        }
     });
 }
 
@@ -450,10 +434,12 @@ fn send_acts(cx: &mut PageCx<'_>, acts: Vec<Act>) {
     }
 }
 
+/// The frame around outputs: what is to be said of them, a choice at the right, and the outputs.
 fn output_box(
     ui: &mut Ui,
     cx: &mut PageCx<'_>,
-    (state, title): (Mark, &str),
+    title: Option<(Mark, &str)>,
+    choice: impl FnOnce(&mut Ui, &mut PageCx<'_>),
     contents: impl FnOnce(&mut Ui, &mut PageCx<'_>),
 ) {
     let theme = cx.theme;
@@ -464,7 +450,10 @@ fn output_box(
             ui.horizontal(|ui| {
                 ui.set_min_height(24.0);
                 ui.label(theme.strong("Output"));
-                tag_mark(ui, theme, state, title);
+                if let Some((state, title)) = title {
+                    tag_mark(ui, theme, state, title);
+                }
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| choice(ui, cx));
             });
         });
         let rect = ui.max_rect();
@@ -478,22 +467,34 @@ fn output_box(
 
 /// What the cell puts out while it runs.
 fn live_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, outputs: &[output::Output]) {
-    output_box(ui, cx, (Mark::Running, "Running"), |ui, cx| {
-        let acts = draw_outputs(ui, cx.theme, outputs, &mut view.ran, &mut view.pictures);
-        send_acts(cx, acts);
-    });
+    output_box(
+        ui,
+        cx,
+        Some((Mark::Running, "Running")),
+        |_, _| {},
+        |ui, cx| {
+            let acts = draw_outputs(ui, cx.theme, outputs, &mut view.ran, &mut view.pictures);
+            send_acts(cx, acts);
+        },
+    );
 }
 
 /// What a cell above put out, because of which the run did not reach this one.
 fn above_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, ran: &Ran) {
     let title = ran.error.as_ref().map_or_else(|| "A cell above it failed".to_owned(), |e| e.what.clone());
-    output_box(ui, cx, (Mark::Failed, &title), |ui, cx| {
-        if let (Some(error), true) = (&ran.error, ran.outputs.is_empty()) {
-            error_box(ui, cx.theme, error, &[]);
-        }
-        let acts = draw_outputs(ui, cx.theme, &ran.outputs, &mut view.ran, &mut view.pictures);
-        send_acts(cx, acts);
-    });
+    output_box(
+        ui,
+        cx,
+        Some((Mark::Failed, &title)),
+        |_, _| {},
+        |ui, cx| {
+            if let (Some(error), true) = (&ran.error, ran.outputs.is_empty()) {
+                error_box(ui, cx.theme, error, &[]);
+            }
+            let acts = draw_outputs(ui, cx.theme, &ran.outputs, &mut view.ran, &mut view.pictures);
+            send_acts(cx, acts);
+        },
+    );
 }
 
 /// Outputs as they are written, decoded once.

@@ -56,19 +56,19 @@ fn edit_ui(ui: &mut Ui, theme: &Theme, draft: &mut Draft, tab: &Tab, height: f32
         &mut editor,
         &mut draft.view,
     );
-    for act in &output.acts {
+    for act in &output.done.acts {
         draft.document.act(act, now);
     }
-    if output.undo {
+    if output.done.undo {
         draft.document.undo();
     }
-    if output.redo {
+    if output.done.redo {
         draft.document.redo();
     }
-    if output.undo || output.redo {
+    if output.done.undo || output.done.redo {
         ui.ctx().request_repaint();
     }
-    if output.leave {
+    if output.done.leave {
         ui.memory_mut(|m| m.surrender_focus(id));
     }
     run

@@ -16,16 +16,25 @@ use crate::{
 /// What was asked for in a frame.
 #[derive(Debug, Default)]
 pub struct Done {
+    /// What was done to the text and its cursors, in order.
     pub acts: Vec<Act>,
+    /// The text changed.
     pub changed: bool,
     pub undo: bool,
     pub redo: bool,
+    /// Escape or Ctrl+M.
     pub leave: bool,
+    /// Ctrl+Shift+-: split at the cursor.
     pub split: bool,
+    /// Tab or Shift+Tab at a name.
     pub question: Option<Question>,
+    /// Ctrl+F, or Ctrl+H with `true`.
     pub find: Option<bool>,
+    /// To the next find (`true`) or the one before.
     pub find_next: Option<bool>,
+    /// Lines are to be wrapped or not.
     pub toggle_wrap: bool,
+    /// An arrow went beyond the first (`true`) or last row.
     pub edge: Option<bool>,
 }
 

@@ -24,7 +24,7 @@ use self::{
     rows::Rows,
 };
 use crate::{
-    model::editor::{Act, Editor},
+    model::editor::Editor,
     ui::theme::{MONO, Theme},
 };
 
@@ -149,26 +149,8 @@ impl std::fmt::Debug for EditorView {
 #[derive(Debug)]
 pub struct Output {
     pub response: Response,
-    /// What was done to the text and its cursors, in order.
-    pub acts: Vec<Act>,
-    /// The text changed.
-    pub changed: bool,
-    pub undo: bool,
-    pub redo: bool,
-    /// Escape or Ctrl+M.
-    pub leave: bool,
-    /// Ctrl+Shift+-: split at the cursor.
-    pub split: bool,
-    /// Tab or Shift+Tab at a name.
-    pub question: Option<Question>,
-    /// Ctrl+F, or Ctrl+H with `true`.
-    pub find: Option<bool>,
-    /// To the next find (`true`) or the one before.
-    pub find_next: Option<bool>,
-    /// Lines are to be wrapped or not.
-    pub toggle_wrap: bool,
-    /// An arrow went beyond the first (`true`) or last row.
-    pub edge: Option<bool>,
+    /// What was asked for by keys and on the text.
+    pub done: keys::Done,
     /// The pointer was pressed on the text.
     pub pressed: bool,
     /// Where the cursor is on the screen.
@@ -211,7 +193,8 @@ impl Frame {
 /// Width of the numbers of so many lines.
 pub fn numbers_width(ui: &Ui, theme: &Theme, last: usize) -> f32 {
     let advance = ui.fonts_mut(|f| f.glyph_width(&theme.mono(MONO), '0'));
-    (last.max(10).ilog10() + 1) as f32 * advance + GAP
+    // Room for three digits, so that the text of a small file does not stick to the edge nor move as it grows.
+    (last.max(100).ilog10() + 1) as f32 * advance + GAP
 }
 
 impl CodeEditor<'_> {
@@ -271,23 +254,7 @@ impl CodeEditor<'_> {
             self.keep_keyboard(ui, &frame, caret);
         }
         self.tell_selection(ui, editor, view, focused);
-        Output {
-            response,
-            acts: done.acts,
-            changed: done.changed,
-            undo: done.undo,
-            redo: done.redo,
-            leave: done.leave,
-            split: done.split,
-            question: done.question,
-            find: done.find,
-            find_next: done.find_next,
-            toggle_wrap: done.toggle_wrap,
-            edge: done.edge,
-            pressed,
-            caret,
-            text_left: text.left(),
-        }
+        Output { response, done, pressed, caret, text_left: text.left() }
     }
 
     /// Rows between the edges of what is seen.

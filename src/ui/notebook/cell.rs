@@ -345,7 +345,7 @@ fn text_ui(
         ..CodeEditor::new(id, name)
     }
     .show(ui, cx.theme, &mut editor, &mut text.view);
-    acts.extend(output.acts.iter().cloned());
+    acts.extend(output.done.acts.iter().cloned());
     if editing {
         acts.extend(assist_ui(ui, cx, doc, cell, view, &editor, &output));
     } else if output.pressed || output.response.gained_focus() {
@@ -357,7 +357,7 @@ fn text_ui(
         cx.send(Command::Select(cell.key));
         cx.send(Command::EnterEdit);
     }
-    let split = output.split.then(|| editor.selections().primary().head);
+    let split = output.done.split.then(|| editor.selections().primary().head);
     if !acts.is_empty() {
         cx.send(Command::EditCell { key: cell.key, acts });
     }
@@ -371,17 +371,17 @@ fn text_ui(
 
 /// What the editor asked of the page beside changing the text.
 fn leave(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &View, id: egui::Id, given: bool, output: &Output) {
-    if output.undo {
+    if output.done.undo {
         cx.send(Command::UndoTyping);
     }
-    if output.redo {
+    if output.done.redo {
         cx.send(Command::RedoTyping);
     }
-    find::keys(cx, doc, output.find, output.find_next);
-    if let Some(up) = output.edge {
+    find::keys(cx, doc, output.done.find, output.done.find_next);
+    if let Some(up) = output.done.edge {
         cx.send(Command::Beyond(up));
     }
-    if output.leave {
+    if output.done.leave {
         ui.memory_mut(|m| m.surrender_focus(id));
         cx.send(Command::LeaveEdit);
     } else if given && output.response.lost_focus() && ui.input(|i| i.pointer.any_pressed()) {
@@ -411,7 +411,7 @@ fn assist_ui(
     }
     let cursor = editor.selections().primary().head;
     let (key, text) = (cell.key, || editor.buffer().to_string());
-    match output.question {
+    match output.done.question {
         Some(Question::Complete) => cx.send(Command::Complete { key, text: text(), cursor }),
         Some(Question::Explain) => cx.send(Command::Explain { key, text: text(), cursor }),
         None => {}

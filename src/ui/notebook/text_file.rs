@@ -80,23 +80,23 @@ pub fn text_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, text: &TextDoc, view
             .show(ui, theme, &mut editor, &mut shown.editor)
         })
         .inner;
-    if flip || output.toggle_wrap {
+    if flip || output.done.toggle_wrap {
         shown.wrap = Some(!wrap);
         ui.ctx().request_repaint();
     }
-    if !output.acts.is_empty() {
-        cx.send(Command::EditFile { doc: doc.id, acts: output.acts });
+    if !output.done.acts.is_empty() {
+        cx.send(Command::EditFile { doc: doc.id, acts: output.done.acts });
     }
-    if output.undo {
+    if output.done.undo {
         cx.send(Command::UndoFile(doc.id));
     }
-    if output.redo {
+    if output.done.redo {
         cx.send(Command::RedoFile(doc.id));
     }
-    find::keys(cx, doc, output.find, output.find_next);
-    if output.leave && doc.find.is_some() {
+    find::keys(cx, doc, output.done.find, output.done.find_next);
+    if output.done.leave && doc.find.is_some() {
         cx.send(Command::CloseFind);
-    } else if output.leave {
+    } else if output.done.leave {
         // Whoever writes with the keyboard alone gets out of the text, too.
         ui.memory_mut(|m| m.surrender_focus(id));
     }
