@@ -1,10 +1,10 @@
 //! The one error type: what happened, to what, why, and what to do next.
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Who can mend it; decides the exit code and the colour of the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The request itself cannot be carried out (wrong argument, no such run).
@@ -22,7 +22,7 @@ pub enum Kind {
 }
 
 /// An error a person can act on. `what` is a whole sentence without a full stop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     pub kind: Kind,
     pub what: String,

@@ -146,7 +146,7 @@ impl std::fmt::Display for Exit {
 }
 
 /// How a session is.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub enum SessionState {
     /// The process starts and is being connected.
     #[default]
@@ -219,7 +219,7 @@ pub struct Variable {
 }
 
 /// News of a session as a whole.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SessionEvent {
     State(SessionState),
     /// The kernel answered for the first time after a start or restart.
@@ -227,7 +227,7 @@ pub enum SessionEvent {
 }
 
 /// How one execution ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
     Ok {
         execution_count: Option<u64>,
@@ -257,14 +257,14 @@ impl Outcome {
 }
 
 /// A MIME bundle: data and metadata by MIME type, in the kernel's order.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Bundle {
     pub data: Map<String, Value>,
     pub metadata: Map<String, Value>,
 }
 
 /// What a running cell reports, in order. [`ExecEvent::Done`] is the last but for what threads print later.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ExecEvent {
     /// The code went to the kernel.
     Started {
@@ -311,12 +311,51 @@ pub enum ExecEvent {
     },
 }
 
-/// Number of an execution, unique in the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Number of an execution, unique among all windows of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ExecId(pub u64);
 
+/// Which cell an execution belongs to, in words that the next window understands, too.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CellTag {
+    /// The cell's own id, where the notebook's format has them.
+    pub id: Option<String>,
+    /// Its place, for the others.
+    pub index: usize,
+}
+
+/// A cell that waits to be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    pub tag: CellTag,
+    /// The code; none where only a window can run it (SQL, or code that needs a result of SQL).
+    pub code: Option<String>,
+    /// What comes behind it runs even when it fails.
+    pub may_fail: bool,
+}
+
+/// What is to run next, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// Counts up with every change, so that an older one that comes late is known as such.
+    pub version: u64,
+    pub cells: Vec<Planned>,
+}
+
+/// What a window says of an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Label {
+    pub tag: CellTag,
+    /// What comes after it runs even when it fails.
+    pub may_fail: bool,
+    /// What is to come after it.
+    pub then: Plan,
+}
+
 /// How code is to be executed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecOptions {
     /// Somebody can answer `input()`.
     pub allow_stdin: bool,
@@ -333,7 +372,7 @@ impl Default for ExecOptions {
 }
 
 /// What can follow the cursor.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Completions {
     pub matches: Vec<String>,
     /// Kind of each match (`function`, `module`), empty where unknown.

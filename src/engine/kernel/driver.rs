@@ -2,7 +2,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,14 +16,14 @@ use tokio::{
 
 use super::{
     Sink,
+    order::{Job, Order, Shared},
     process::Process,
     wire::{Address, Channel, Message, Wire},
 };
 use crate::{
     base::{Error, Result, time::Clock},
     model::kernel::{
-        Bundle, Completions, ExecEvent, ExecId, ExecOptions, Exit, InterruptMode, KernelInfo, KernelSpec, Outcome,
-        SessionEvent, SessionState,
+        Bundle, Completions, ExecEvent, ExecId, Exit, InterruptMode, KernelInfo, KernelSpec, Outcome, SessionState,
     },
 };
 
@@ -37,64 +37,6 @@ const STREAM_BYTES: usize = 256 * 1024;
 const HALF_DONE_PATIENCE: Duration = Duration::from_secs(5);
 /// Finished runs whose late output still finds its cell.
 const KEPT_ROUTES: usize = 64;
-
-/// A cell to execute.
-pub(super) struct Job {
-    pub id: ExecId,
-    pub code: String,
-    pub options: ExecOptions,
-    pub sink: Sink,
-}
-
-/// What a session is told.
-pub(super) enum Order {
-    Execute(Job),
-    /// Forget waiting cells: one, or all.
-    Withdraw(Option<ExecId>),
-    Interrupt,
-    Answer(String),
-    Restart(Sender<Result<()>>),
-    Shutdown(Sender<()>),
-    /// End the process now; the session is dead then and can be restarted.
-    Kill,
-    Complete {
-        code: String,
-        cursor: usize,
-        reply: Sender<Completions>,
-    },
-    Inspect {
-        code: String,
-        cursor: usize,
-        reply: Sender<Bundle>,
-    },
-}
-
-/// What the handle and the driver both see.
-pub(super) struct Shared {
-    pub state: Mutex<SessionState>,
-    pub info: Mutex<Option<KernelInfo>>,
-    pub pid: Mutex<Option<i32>>,
-    pub notify: Box<dyn Fn(SessionEvent) + Send + Sync>,
-}
-
-impl Shared {
-    pub fn state(&self) -> SessionState {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-    fn set(&self, state: SessionState) {
-        {
-            let mut now = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if *now == state {
-                return;
-            }
-            now.clone_from(&state);
-        }
-        (self.notify)(SessionEvent::State(state));
-    }
-    fn set_pid(&self, pid: Option<i32>) {
-        *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = pid;
-    }
-}
 
 struct Live {
     process: Process,
@@ -264,7 +206,13 @@ impl Driver {
                 }
                 Some(Order::Interrupt | Order::Kill) => return Err(None),
                 Some(Order::Shutdown(tx)) => return Err(Some(tx)),
-                Some(Order::Answer(_) | Order::Complete { .. } | Order::Inspect { .. }) => {}
+                Some(
+                    Order::Answer(_)
+                    | Order::Complete { .. }
+                    | Order::Inspect { .. }
+                    | Order::Plan(_)
+                    | Order::Settled(_),
+                ) => {}
                 None => return Err(None),
             }
         }
@@ -426,6 +374,8 @@ impl Driver {
                 let request = jp::InspectRequest { code, cursor_pos: cursor, detail_level: Some(0) };
                 self.ask(live, request, Ask::Inspect(reply)).await;
             }
+            // Who drives the process itself sees to the queue, and keeps no log.
+            Some(Order::Plan(_) | Order::Settled(_)) => {}
             None => return Some(End::Shutdown(None)),
         }
         None
@@ -676,8 +626,7 @@ async fn launch_once(spec: &KernelSpec, cwd: &std::path::Path, shared: &Shared, 
             if spec.language == "python" {
                 wire.request(fault_handler()).await?;
             }
-            *shared.info.lock().unwrap_or_else(PoisonError::into_inner) = Some(kernel.clone());
-            (shared.notify)(SessionEvent::Info(kernel));
+            shared.set_info(kernel);
             Ok(Live { process, wire, _address: address })
         }
         Err(mut error) => {

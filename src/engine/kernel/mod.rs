@@ -2,18 +2,20 @@
 //!
 //! [`Kernels`] is the service of a window or a command; it owns the threads. [`Kernels::start`] gives a [`Session`],
 //! a cheap handle: its calls return at once and news comes through sinks, except where a name says otherwise.
-//! `discover` finds kernels, `environment` makes one, `driver` owns a session, `wire` its sockets, `process` its
-//! process.
+//! `discover` finds kernels, `environment` makes one. `order` is the seam between a handle and what drives a kernel;
+//! `driver` is the driver that owns a process of this program, `wire` its sockets, `process` its process.
 mod discover;
 mod driver;
 mod environment;
+#[allow(dead_code, reason = "labels and plans are read by the kernel owner, which comes next")]
+mod order;
 mod process;
 mod wire;
 
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -25,6 +27,7 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use crate::base::{Error, Result, error::Context, job::JobCtx, time::Clock};
 pub use crate::model::kernel::*;
 pub use environment::create_environment;
+use order::{Job, Order, Shared};
 
 /// Receives what a running cell reports. Called on the kernel's thread: must be quick.
 pub type Sink = Arc<dyn Fn(ExecEvent) + Send + Sync>;
@@ -32,7 +35,13 @@ pub type Sink = Arc<dyn Fn(ExecEvent) + Send + Sync>;
 /// The longest a stop can take: request, SIGTERM, SIGKILL.
 const STOP_PATIENCE: Duration = Duration::from_secs(4);
 
-static NEXT_EXEC: AtomicU64 = AtomicU64::new(1);
+/// A new number. Executions are told apart between programs, too, so the numbers begin anywhere.
+fn next_exec() -> ExecId {
+    // A JSON number that is exact everywhere has 53 bits.
+    static FIRST: LazyLock<u64> = LazyLock::new(|| u64::from(rand::random::<u32>()) << 20);
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    ExecId(*FIRST + COUNT.fetch_add(1, Ordering::Relaxed))
+}
 
 /// All kernels of a program. Costs nothing until the first one is started.
 pub struct Kernels {
@@ -100,15 +109,14 @@ impl Kernels {
         let runtime = self.runtime()?;
         let (orders, rx) = mpsc::channel(4096);
         let (started, first_start) = bounded(1);
-        let shared = Arc::new(driver::Shared {
-            state: Mutex::default(),
-            info: Mutex::default(),
-            pid: Mutex::default(),
-            notify: Box::new(notify),
-        });
+        let shared = Arc::new(Shared::new(notify));
         let driver = driver::Driver::new(spec.clone(), cwd.to_path_buf(), rx, shared.clone(), self.clock.clone());
         runtime.spawn(driver.run(started));
-        let session = Session(Arc::new(Handle { spec: spec.clone(), orders, shared, first_start }));
+        self.enter(Session::over(spec.clone(), orders, shared, first_start))
+    }
+
+    /// Takes a session in, so that it ends with the program.
+    fn enter(&self, session: Session) -> Result<Session> {
         {
             let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
             sessions.retain(|s| s.state() != SessionState::Closed);
@@ -167,8 +175,8 @@ impl Drop for Kernels {
 
 struct Handle {
     spec: KernelSpec,
-    orders: mpsc::Sender<driver::Order>,
-    shared: Arc<driver::Shared>,
+    orders: mpsc::Sender<Order>,
+    shared: Arc<Shared>,
     first_start: crossbeam_channel::Receiver<Result<()>>,
 }
 
@@ -183,6 +191,16 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
+    /// A handle of whatever takes these orders and keeps `shared` true. `first_start` hears how the first start went.
+    fn over(
+        spec: KernelSpec,
+        orders: mpsc::Sender<Order>,
+        shared: Arc<Shared>,
+        first_start: crossbeam_channel::Receiver<Result<()>>,
+    ) -> Self {
+        Self(Arc::new(Handle { spec, orders, shared, first_start }))
+    }
+
     /// What it was started from.
     pub fn spec(&self) -> &KernelSpec {
         &self.0.spec
@@ -193,11 +211,11 @@ impl Session {
     }
     /// What the kernel said about itself, once it has answered.
     pub fn info(&self) -> Option<KernelInfo> {
-        self.0.shared.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.shared.info()
     }
     /// Process id while it runs.
     pub fn pid(&self) -> Option<i32> {
-        *self.0.shared.pid.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.shared.pid()
     }
     /// Resident memory of the kernel's process in bytes, where the system tells.
     pub fn memory(&self) -> Option<u64> {
@@ -206,7 +224,7 @@ impl Session {
         Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
     }
 
-    fn order(&self, order: driver::Order) -> Result<()> {
+    fn order(&self, order: Order) -> Result<()> {
         self.0.orders.try_send(order).map_err(|e| match e {
             mpsc::error::TrySendError::Closed(_) => Error::user("The kernel was stopped").hint("Start it again"),
             mpsc::error::TrySendError::Full(_) => Error::user("Too many cells are waiting").hint("Wait or interrupt"),
@@ -216,9 +234,23 @@ impl Session {
     /// Gives it a cell and returns at once. Cells run in order, one at a time; a cell that waits can be withdrawn.
     /// The last event is always [`ExecEvent::Done`], whatever happens to the kernel.
     pub fn execute(&self, code: &str, options: ExecOptions, sink: Sink) -> Result<ExecId> {
-        let id = ExecId(NEXT_EXEC.fetch_add(1, Ordering::Relaxed));
-        self.order(driver::Order::Execute(driver::Job { id, code: code.to_owned(), options, sink }))?;
+        self.submit(code, options, None, sink)
+    }
+
+    /// The same, with what the window says of it: kept with its outputs where the kernel outlives the window.
+    pub fn submit(&self, code: &str, options: ExecOptions, label: Option<Label>, sink: Sink) -> Result<ExecId> {
+        let id = next_exec();
+        self.order(Order::Execute(Job { id, code: code.to_owned(), options, label, sink }))?;
         Ok(id)
+    }
+
+    /// Says what is to run next should the window be gone by then. Without effect where the kernel ends with it.
+    pub fn plan(&self, plan: Plan) {
+        let _ = self.order(Order::Plan(plan));
+    }
+    /// The outputs of these are in the file: nothing more has to be kept of them.
+    pub fn settled(&self, done: Vec<ExecId>) {
+        let _ = self.order(Order::Settled(done));
     }
 
     /// Executes and waits for the end. A cancelled `cx` interrupts the cell, and after five seconds kills the kernel.
@@ -260,25 +292,25 @@ impl Session {
 
     /// Takes back a cell that still waits, or all of them.
     pub fn withdraw(&self, id: Option<ExecId>) {
-        let _ = self.order(driver::Order::Withdraw(id));
+        let _ = self.order(Order::Withdraw(id));
     }
     /// Interrupts the running cell. The state tells when it was sent; when it does not help, [`Session::kill`].
     pub fn interrupt(&self) {
-        let _ = self.order(driver::Order::Interrupt);
+        let _ = self.order(Order::Interrupt);
     }
     /// Ends the process at once; the session is dead then and can be restarted.
     pub fn kill(&self) {
-        let _ = self.order(driver::Order::Kill);
+        let _ = self.order(Order::Kill);
     }
     /// Answers an `input()`.
     pub fn answer(&self, text: &str) {
-        let _ = self.order(driver::Order::Answer(text.to_owned()));
+        let _ = self.order(Order::Answer(text.to_owned()));
     }
 
     /// A new process in place of the old one; returns at once, the state tells how it goes.
     pub fn restart(&self) -> Result<()> {
         let (tx, _rx) = bounded(1);
-        self.order(driver::Order::Restart(tx))
+        self.order(Order::Restart(tx))
     }
 
     /// Waits for the first start.
@@ -302,14 +334,14 @@ impl Session {
     /// What can follow the cursor (in characters). Waits at most `patience`; none when the kernel is busy.
     pub fn complete(&self, code: &str, cursor: usize, patience: Duration) -> Option<Completions> {
         let (reply, rx) = bounded(1);
-        self.order(driver::Order::Complete { code: code.to_owned(), cursor, reply }).ok()?;
+        self.order(Order::Complete { code: code.to_owned(), cursor, reply }).ok()?;
         rx.recv_timeout(patience).ok()
     }
 
     /// What is known of the name at the cursor (in characters). Waits at most `patience`.
     pub fn inspect(&self, code: &str, cursor: usize, patience: Duration) -> Option<Bundle> {
         let (reply, rx) = bounded(1);
-        self.order(driver::Order::Inspect { code: code.to_owned(), cursor, reply }).ok()?;
+        self.order(Order::Inspect { code: code.to_owned(), cursor, reply }).ok()?;
         rx.recv_timeout(patience).ok().filter(|b| !b.data.is_empty())
     }
 
@@ -323,6 +355,6 @@ impl Session {
     /// Asks it to stop and returns at once.
     fn begin_shutdown(&self) -> Option<crossbeam_channel::Receiver<()>> {
         let (tx, rx) = bounded(1);
-        self.order(driver::Order::Shutdown(tx)).ok().map(|()| rx)
+        self.order(Order::Shutdown(tx)).ok().map(|()| rx)
     }
 }
