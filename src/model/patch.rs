@@ -198,7 +198,14 @@ impl Pieces {
         let (head, tail) = common_lines(old, new);
         self.copy(base, base + head);
         let cut = |text: &'_ str| head..text.len() - tail;
-        self.lines(old.get(cut(old)).unwrap_or_default(), base + head, new.get(cut(new)).unwrap_or_default());
+        let (a, b) = (old.get(cut(old)).unwrap_or_default(), new.get(cut(new)).unwrap_or_default());
+        // One line in the place of one, such as a rewritten id, has nothing to align.
+        let is_line = |text: &str| !text.trim_end_matches('\n').contains('\n');
+        if is_line(a) && is_line(b) {
+            self.inside(a, base + head, b);
+        } else {
+            self.lines(a, base + head, b);
+        }
         self.copy(base + old.len() - tail, base + old.len());
     }
     fn lines(&mut self, old: &str, base: usize, new: &str) {

@@ -13,7 +13,10 @@ use andon::{
     },
     ui::{PageCx, review::View, theme::Theme},
 };
-use egui_kittest::{Harness, kittest::Queryable};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
 
 use crate::support;
 
@@ -182,6 +185,51 @@ fn the_commit_dialog_lists_files_and_says_why_it_cannot_commit_yet() {
     h.get_by_label("Commit 1 file").click();
     h.run_steps(2);
     assert!(h.state().sent.contains(&git::Command::Commit.into()));
+}
+
+#[test]
+fn the_changes_of_a_file_are_discarded_from_its_row_only_where_they_lie_on_disk() {
+    let name = "Discard the changes of a.ipynb";
+    let mut page = comparing("a.ipynb", notebook(&cells(1)), notebook(&cells(2)));
+    let mut committed = comparing("a.ipynb", notebook(&cells(1)), notebook(&cells(2)));
+    let file = FileState {
+        path: "a.ipynb".into(),
+        old_path: None,
+        staged: None,
+        changed: Some(Change::Modified),
+        untracked: false,
+        conflicted: false,
+    };
+    page.state.git.status.files = vec![file.clone()];
+    let mut h = harness(page);
+    h.run_steps(4);
+    h.get_by_label(name).click();
+    h.run_steps(2);
+    let discard = git::work::Work::Discard(vec!["a.ipynb".into()]);
+    assert!(h.state().sent.contains(&discard.into()), "{:?}", h.state().sent);
+    committed.state.git.status.files = vec![file];
+    committed.state.review.compare = Rev::At("units".into());
+    let mut h = harness(committed);
+    h.run_steps(4);
+    assert!(h.query_by_label(name).is_none());
+}
+
+#[test]
+fn content_that_is_not_here_is_not_offered_for_approval() {
+    let pointer = |c: char| {
+        let oid = c.to_string().repeat(64);
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12300000\n").into_bytes()
+    };
+    let is_offered = |path: &str, old: Vec<u8>, new: Vec<u8>| {
+        let mut page = comparing(path, old, new);
+        let shown = page.state.review.shown.clone().unwrap();
+        page.state.review.talk.placing = Arc::new(review::threads::placing(&shown, &[], &[], &[]));
+        let mut h = harness(page);
+        h.run_steps(4);
+        !h.get_by_label("Approve this file").accesskit_node().is_disabled()
+    };
+    assert!(!is_offered("model.bin", pointer('a'), pointer('b')));
+    assert!(is_offered("notes.txt", b"a".to_vec(), b"b".to_vec()));
 }
 
 /// CPU time of frames while scrolling through 1,000 changed cells. The bound holds for unoptimised code too.

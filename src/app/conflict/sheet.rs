@@ -7,7 +7,7 @@ use crate::{
         diff::{CellType, Document, is_notebook},
         merge::{
             Answer, Choices, Chunk, Entry, KeyConflict, Names, Part, Plan, Take, TextPlan, carry, in_our_words,
-            is_open, merge, names_in, take, written_since,
+            is_marked, is_open, merge, names_in, take, written_since,
         },
         notebook::Notebook,
         settle::{is_noted, is_torn, open_cells},
@@ -209,8 +209,7 @@ impl Sheet {
     /// Finishing writes over what somebody may have decided in the file outside of this page.
     pub fn writes_over(&self) -> bool {
         // Where it is not certain that nobody did, it is kept as well.
-        let marked = |now: &[u8]| memchr::memmem::find(now, b"<<<<<<< ").is_some();
-        let marked = self.versions.now.as_deref().is_some_and(marked);
+        let marked = self.versions.now.as_deref().is_some_and(is_marked);
         (self.versions.may_be_begun() && marked && !self.of_file) || (self.decided_on_disk && self.versions.unmerged)
     }
 
@@ -388,8 +387,7 @@ fn decided_on_disk(path: &str, versions: &Versions) -> bool {
     if is_notebook(path) {
         return Notebook::parse(now).is_ok() && !is_noted(now) && open_cells(now).is_ok_and(|open| open.is_empty());
     }
-    let marks: [&[u8]; 2] = [b"<<<<<<< ", b">>>>>>> "];
-    !now.split(|b| *b == b'\n').any(|line| marks.iter().any(|m| line.starts_with(m)))
+    !is_marked(now) && !now.split(|b| *b == b'\n').any(|line| line.starts_with(b">>>>>>> "))
 }
 
 /// The versions of a file that takes no merge by parts: one is chosen.

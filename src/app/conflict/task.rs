@@ -24,7 +24,7 @@ use crate::{
         blame::{Deed, Version, stories},
         diff::{CellView, is_notebook},
         git::{CommitInfo, Discarded},
-        merge::{Answer, Entry, Take},
+        merge::{Answer, Entry, Take, is_marked},
         notebook::Notebook,
         output::{self, Output},
         run::Params,
@@ -152,7 +152,7 @@ fn load(root: &Path, path: &str, anew: bool) -> Result<Sheet> {
 /// Marks stand in the file, and it is what git wrote.
 fn is_as_left(now: &[u8], stages: &Stages) -> bool {
     let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone().unwrap_or_default()).ok();
-    let marked = memchr::memmem::find(now, b"<<<<<<<").is_some() && now.len() <= MOST_COMPARED;
+    let marked = is_marked(now) && now.len() <= MOST_COMPARED;
     let all = (marked && !stages.special).then(|| (text(&stages.base), text(&stages.ours), text(&stages.theirs)));
     let (Some((Some(base), Some(ours), Some(theirs))), Ok(now)) = (all, std::str::from_utf8(now)) else { return false };
     is_as_git_left_it(now, [&base, &ours, &theirs])

@@ -6,7 +6,10 @@ use git2::{ErrorCode, Index, IndexEntry};
 use super::{Asks, GitContext, Repo, command, refusal::refusal, wrap};
 use crate::{
     base::{Error, Result, error::Context, job::JobCtx},
-    model::git::{CommitInfo, Head, Underway},
+    model::{
+        git::{CommitInfo, Head, Underway},
+        merge::is_marked,
+    },
 };
 
 impl Repo {
@@ -229,9 +232,8 @@ impl Repo {
         }
         for path in paths {
             let text = fs::read(self.root.join(path)).unwrap_or_default();
-            let marked = text.split(|b| *b == b'\n').any(|l| l.starts_with(b"<<<<<<< "));
             let inner = self.inner(path);
-            if marked && (1..=3).any(|stage| index.get_path(Path::new(&inner), stage).is_some()) {
+            if is_marked(&text) && (1..=3).any(|stage| index.get_path(Path::new(&inner), stage).is_some()) {
                 return Err(Error::user(format!("{path} still has conflict marks"))
                     .hint("Decide the conflicts in it, then commit"));
             }

@@ -242,11 +242,12 @@ pub fn in_our_words(text: &str) -> String {
             l => l.to_owned(),
         }
     };
-    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+    super::marked::narrowed(text).split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The names that the first marks of a text give its two sides.
 pub fn names_in(text: &str) -> Option<(String, String)> {
+    let text = super::marked::narrowed(text);
     let name = |mark: &str| text.lines().find_map(|l| l.strip_prefix(mark)).map(str::to_owned);
     Some((name("<<<<<<< ")?, name(">>>>>>> ")?))
 }

@@ -1,5 +1,8 @@
 //! A text with git's marks as it lies on disk: read by its marks, and whether somebody has begun to decide it.
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use super::Chunk;
 
@@ -18,7 +21,7 @@ pub(super) enum Piece {
 
 /// A line that is nothing but this mark and a name; the middle has none.
 fn is(line: &str, mark: &str) -> bool {
-    let named = mark != MIDDLE;
+    let named = !mark.starts_with('=');
     line.strip_prefix(mark).is_some_and(|rest| matches!(rest, "" | "\r") || (named && rest.starts_with(' ')))
 }
 
@@ -27,9 +30,40 @@ const BASE: &str = "|||||||";
 const MIDDLE: &str = "=======";
 const THEIRS: &str = ">>>>>>>";
 
+/// How many characters the mark that begins a conflict has in this line: git's seven, or as many more as the attribute
+/// `conflict-marker-size` says.
+fn width_of(line: &[u8]) -> Option<usize> {
+    let width = line.iter().take_while(|b| **b == b'<').count();
+    let ends = matches!(line.get(width..), Some([] | [b'\r'] | [b' ', ..]));
+    (width >= OURS.len() && ends).then_some(width)
+}
+
+/// True when a line of this text begins a conflict, however wide its marks are.
+pub fn is_marked(text: &[u8]) -> bool {
+    text.split(|b| *b == b'\n').any(|line| width_of(line).is_some())
+}
+
+/// The text with marks of git's usual width. The first mark says how wide they are: wider ones inside of it belong to
+/// the merge of several common ancestors and stay.
+pub fn narrowed(text: &str) -> Cow<'_, str> {
+    let width = text.split('\n').find_map(|l| width_of(l.as_bytes())).unwrap_or(OURS.len());
+    if width == OURS.len() {
+        return Cow::Borrowed(text);
+    }
+    let line = |line: &str| -> String {
+        let marks = [OURS, BASE, MIDDLE, THEIRS];
+        let wide = |mark: &&str| is(line, &mark[..1].repeat(width));
+        match marks.into_iter().find(wide) {
+            Some(mark) => format!("{mark}{}", &line[width..]),
+            None => line.to_owned(),
+        }
+    };
+    Cow::Owned(text.split('\n').map(line).collect::<Vec<_>>().join("\n"))
+}
+
 /// True when a line begins or ends a conflict.
 pub(super) fn has_marks(text: &str) -> bool {
-    text.split('\n').any(|l| is(l, OURS) || is(l, THEIRS))
+    narrowed(text).split('\n').any(|l| is(l, OURS) || is(l, THEIRS))
 }
 
 /// The text with marks that name nobody: git names the sides in more than one way.
@@ -39,7 +73,7 @@ pub fn without_names(text: &str) -> String {
         Some(mark) => mark.to_owned(),
         None => line.to_owned(),
     };
-    text.split('\n').map(bare).collect::<Vec<_>>().join("\n")
+    narrowed(text).split('\n').map(bare).collect::<Vec<_>>().join("\n")
 }
 
 /// The text by its marks; none when they do not belong together.
@@ -54,7 +88,7 @@ pub(super) fn pieces(text: &str) -> Option<Vec<Piece>> {
     let mut all = Vec::new();
     let mut place = In::Text;
     let (mut lines, mut local, mut base, mut remote) = (Vec::new(), Vec::new(), None, Vec::new());
-    for line in text.split('\n') {
+    for line in narrowed(text).split('\n') {
         let mark = [OURS, BASE, MIDDLE, THEIRS].into_iter().find(|m| is(line, m));
         match (&place, mark) {
             (In::Text, Some(OURS)) => {
@@ -185,6 +219,28 @@ mod tests {
 
     fn touched(now: &str) -> bool {
         TextPlan::new(BASE_TEXT, OUR_TEXT, THEIR_TEXT).touched(now, versions())
+    }
+
+    /// `conflict-marker-size` in git's attributes makes marks wider, so that texts with lines of seven can be merged.
+    #[test]
+    fn wide_marks_are_read() {
+        let wide = GIT.replace("<<<<<<<", &"<".repeat(12)).replace(">>>>>>>", &">".repeat(12));
+        let wide = wide.replace("=======", &"=".repeat(12));
+        assert_eq!(pieces(&wide), pieces(GIT));
+        assert!(is_marked(wide.as_bytes()) && has_marks(&wide) && pieces(GIT).is_some_and(|p| p.len() == 5));
+        assert_eq!(without_names(&wide), without_names(GIT));
+        // A heading's underline of seven stands between wide marks.
+        let heading = "<<<<<<<<<< HEAD\nName\n=======\n==========\nTitle\n=======\n>>>>>>>>>> x\n";
+        let Some([_, Piece::Open { local, remote, .. }, _]) =
+            pieces(heading).as_deref().and_then(|p| p.first_chunk::<3>().cloned())
+        else {
+            panic!("{:?}", pieces(heading))
+        };
+        assert_eq!(
+            (local, remote),
+            (vec!["Name".to_owned(), "=======".to_owned()], vec!["Title".to_owned(), "=======".to_owned()])
+        );
+        assert!(!is_marked(b"x <<<<<<< y\n<<<<<<\n<<<<<<<<x\n"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use cell::{Names, Part};
 pub use decide::{Choice, Choices, Keys, Results, carry, decide_all, written_since};
 pub use hunks::TextPlan;
 pub use kept::Kept;
-pub use marked::without_names;
+pub use marked::{is_marked, without_names};
 pub use plan::{Entry, KeyConflict, Plan};
 pub use text::{Chunk, Merge3, merge as merge_text};
 

@@ -3,7 +3,11 @@ use egui::{Align, Layout, ScrollArea, Ui};
 
 use super::people;
 use crate::{
-    app::review::{Command, Counts},
+    app::{
+        git::work::Work,
+        review::{Command, Counts},
+        workspace,
+    },
     base::{
         text::{count, thousands},
         time,
@@ -14,7 +18,7 @@ use crate::{
     },
     ui::{
         PageCx,
-        widgets::{Row, hair_x, link, section_head},
+        widgets::{Row, hair_x, icon_button, link, section_head},
     },
 };
 
@@ -29,10 +33,10 @@ pub(super) fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         ui.label(theme.faint(note));
     });
     let height = ui.available_height();
-    let mut send: Vec<Command> = Vec::new();
+    let (mut send, mut acts): (Vec<Command>, Vec<crate::app::Command>) = Default::default();
     list(ui, "review-file-list", height * 0.4, 32.0, files, |ui, i| {
         if let Some(file) = review.files.files.get(i) {
-            file_ui(ui, cx, file, &mut send);
+            file_ui(ui, cx, file, &mut send, &mut acts);
         }
     });
     if review.files.more > 0 {
@@ -80,6 +84,7 @@ pub(super) fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         list(ui, "review-history", left, 24.0, review.history.len(), |ui, i| history_ui(ui, cx, i, &mut send));
     }
     send.into_iter().for_each(|c| cx.send(c));
+    acts.into_iter().for_each(|c| cx.send(c));
 }
 
 fn list(ui: &mut Ui, id: &str, height: f32, row: f32, rows: usize, mut draw: impl FnMut(&mut Ui, usize)) {
@@ -134,9 +139,23 @@ fn counts_words(file: &ChangedFile, counts: Option<&Counts>) -> String {
     if lines.is_empty() { state.to_owned() } else { lines }
 }
 
-fn file_ui(ui: &mut Ui, cx: &PageCx<'_>, file: &ChangedFile, send: &mut Vec<Command>) {
+/// True where the comparison shows what lies on disk and no commit has: that can be discarded.
+fn can_discard(cx: &PageCx<'_>, path: &str) -> bool {
+    let status = cx.state.git.status.file(path);
+    cx.state.review.compare == Rev::WorkingTree && status.is_some_and(|f| !f.conflicted)
+}
+
+fn file_ui(
+    ui: &mut Ui,
+    cx: &PageCx<'_>,
+    file: &ChangedFile,
+    send: &mut Vec<Command>,
+    acts: &mut Vec<crate::app::Command>,
+) {
     let theme = cx.theme;
     let review = &cx.state.review;
+    let discards = can_discard(cx, &file.path);
+    let discard = || crate::app::Command::from(Work::Discard(vec![file.path.clone()]));
     let on = review.path.as_deref() == Some(file.path.as_str());
     let viewed = review.is_viewed(&file.path);
     let mut name = if viewed { format!("{}, viewed", file.path) } else { file.path.clone() };
@@ -147,6 +166,13 @@ fn file_ui(ui: &mut Ui, cx: &PageCx<'_>, file: &ChangedFile, send: &mut Vec<Comm
     let row = Row::new(&name).height(32.0).selected(on).show(ui, theme, |ui| {
         ui.label(theme.icon(file_icon(&file.path), 14.0));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let near = ui.rect_contains_pointer(ui.max_rect().expand2(egui::vec2(12.0, 0.0)));
+            if discards && (near || on) {
+                let name = format!("Discard the changes of {}", file.path);
+                if icon_button(ui, theme, "eraser", &name).clicked() {
+                    acts.push(discard());
+                }
+            }
             if viewed {
                 ui.label(theme.icon("check", 14.0));
             } else {
@@ -168,6 +194,17 @@ fn file_ui(ui: &mut Ui, cx: &PageCx<'_>, file: &ChangedFile, send: &mut Vec<Comm
         Some(old) => format!("{} (was {old})", file.path),
         None => file.path.clone(),
     };
+    row.context_menu(|ui| {
+        if file.change != Change::Deleted && ui.button("Open the file").clicked() {
+            acts.push(workspace::Command::OpenFile(file.path.clone()).into());
+        }
+        if ui.button("Copy the path").clicked() {
+            ui.ctx().copy_text(file.path.clone());
+        }
+        if discards && ui.button("Discard the changes").clicked() {
+            acts.push(discard());
+        }
+    });
     if row.on_hover_text(tip).clicked() {
         send.push(Command::Select(file.path.clone()));
     }

@@ -37,6 +37,7 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, narrow: bool) {
     let done = placed && me.is_some_and(|me| placing.is_done_by(me));
     let wanted = if placed { placing.wanted.len() } else { 0 };
     let reason = (wanted == 0).then_some("Nothing differs in this file, so there is nothing to approve");
+    let reason = reason.or_else(|| threads::obstacle(&shown.diff));
     // One filled button a page: what is on disk is committed first.
     let commits = review.compare == Rev::WorkingTree && cx.state.git.committable().next().is_some();
     let label = if done { "Approved" } else { "Approve" };

@@ -6,7 +6,7 @@ use crate::{
     app::{AppState, Cx, Effect, Job, notify::Notice},
     base::{Error, Result, text::count},
     model::{
-        diff::{CellView, FileDiff, FileShape},
+        diff::{CellView, FileDiff, FileShape, Kept},
         review::{self, Actions, Approval, CellAnchor, Standing},
     },
 };
@@ -40,6 +40,18 @@ fn content(diff: &FileDiff) -> Option<String> {
     }
 }
 
+/// Why a file that differs cannot be approved.
+pub fn obstacle(diff: &FileDiff) -> Option<&'static str> {
+    match &diff.shape {
+        FileShape::Notebook(_) | FileShape::Missing => None,
+        _ if diff.same_bytes || content(diff).is_some() => None,
+        FileShape::Kept { new: Some(Kept::Elsewhere(_)), .. } => {
+            Some("The content is not on this machine: get it with Git LFS (git lfs pull), then approve it")
+        }
+        _ => Some("It is compared by its size alone, so nothing would tell when it changes"),
+    }
+}
+
 /// How an approval stands in a comparison.
 pub fn standing(diff: &FileDiff, approval: &Approval) -> Standing {
     match &diff.shape {
@@ -69,7 +81,7 @@ fn actions(path: &str, diff: &FileDiff, row: usize, by: &str) -> Result<Actions>
         _ => match content(diff) {
             Some(content) => Ok(review::approve_file(path, &content, by)),
             None => Err(Error::user(format!("{path} cannot be approved"))
-                .because_of("It is compared by its size alone, so nothing would tell when it changes")),
+                .because_of(obstacle(diff).unwrap_or("nothing is known of its content"))),
         },
     }
 }

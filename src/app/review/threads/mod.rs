@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-pub use approve::Wanted;
+pub use approve::{Wanted, obstacle};
 pub use place::{Lapse, Person, Placing, find as placing};
 pub use tally::{Tally, Whole};
 pub use work::run;
