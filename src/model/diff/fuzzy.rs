@@ -16,7 +16,7 @@ const KEPT: usize = 8;
 /// Longest list of features of one cell.
 const MAX_FEATURES: usize = 4_000;
 /// Matched cells that help to tell rare features from common ones.
-const SAMPLE: usize = 2_000;
+const SAMPLE: usize = 250;
 
 /// Sorted features of one cell, each with what it says.
 struct Bag {
@@ -160,13 +160,22 @@ fn fold(words: &[u64], turn: u32) -> u64 {
 
 /// Features of matched cells, which tell rare ones from common ones. Read once for all rounds.
 #[derive(Default)]
-pub(super) struct Common(Option<Vec<u64>>);
+pub(super) struct Common(Option<Sampled>);
+
+struct Sampled {
+    features: Vec<u64>,
+    /// How many cells each sampled one stands for.
+    cells: u32,
+}
 
 impl Common {
-    fn of(&mut self, m: &Matching, a: &[CellView]) -> &[u64] {
+    fn of(&mut self, m: &Matching, a: &[CellView]) -> &Sampled {
         self.0.get_or_insert_with(|| {
-            let matched = a.iter().enumerate().filter(|(i, _)| !m.is_free_old(*i)).take(SAMPLE);
-            matched.flat_map(|(_, c)| features(&c.source)).collect()
+            let matched: Vec<&CellView> =
+                a.iter().enumerate().filter(|(i, _)| !m.is_free_old(*i)).map(|(_, c)| c).collect();
+            let step = matched.len().div_ceil(SAMPLE).max(1);
+            let features = matched.iter().step_by(step).flat_map(|c| features(&c.source)).collect();
+            Sampled { features, cells: step as u32 }
         })
     }
 }
@@ -178,14 +187,14 @@ struct Rarity {
 }
 
 impl Rarity {
-    fn of(common: &[u64], x: &HashMap<usize, Bag>, y: &HashMap<usize, Bag>, total: usize) -> Self {
+    fn of(common: &Sampled, x: &HashMap<usize, Bag>, y: &HashMap<usize, Bag>, total: usize) -> Self {
         let mut counts: Hashed<u32> = Hashed::default();
         for f in x.values().chain(y.values()).flat_map(|bag| &bag.features) {
             *counts.entry(f.0).or_default() += 1;
         }
-        for f in common {
+        for f in &common.features {
             if let Some(n) = counts.get_mut(f) {
-                *n += 2;
+                *n += 2 * common.cells;
             }
         }
         Self { counts, cells: total as f32 }

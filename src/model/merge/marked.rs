@@ -19,12 +19,6 @@ pub(super) enum Piece {
     },
 }
 
-/// A line that is nothing but this mark and a name; the middle has none.
-fn is(line: &str, mark: &str) -> bool {
-    let named = !mark.starts_with('=');
-    line.strip_prefix(mark).is_some_and(|rest| matches!(rest, "" | "\r") || (named && rest.starts_with(' ')))
-}
-
 const OURS: &str = "<<<<<<<";
 const BASE: &str = "|||||||";
 const MIDDLE: &str = "=======";
@@ -43,37 +37,48 @@ pub fn is_marked(text: &[u8]) -> bool {
     text.split(|b| *b == b'\n').any(|line| width_of(line).is_some())
 }
 
-/// The text with marks of git's usual width. The first mark says how wide they are: wider ones inside of it belong to
-/// the merge of several common ancestors and stay.
+/// How wide the marks of a text are, as the first one says: wider ones inside belong to the merge of several common
+/// ancestors, and narrower ones are lines of the text.
+fn width_in(text: &str) -> usize {
+    text.split('\n').find_map(|l| width_of(l.as_bytes())).unwrap_or(OURS.len())
+}
+
+/// The mark that a line is, when the marks have this width; a line that is nothing but the mark and a name.
+fn mark_of(line: &str, width: usize) -> Option<&'static str> {
+    [OURS, BASE, MIDDLE, THEIRS].into_iter().find(|mark| {
+        let rest = line.get(width..).filter(|_| line.bytes().take(width).all(|b| mark.as_bytes().first() == Some(&b)));
+        rest.is_some_and(|rest| matches!(rest, "" | "\r") || (*mark != MIDDLE && rest.starts_with(' ')))
+    })
+}
+
+/// The text with marks of git's usual width.
 pub fn narrowed(text: &str) -> Cow<'_, str> {
-    let width = text.split('\n').find_map(|l| width_of(l.as_bytes())).unwrap_or(OURS.len());
+    let width = width_in(text);
     if width == OURS.len() {
         return Cow::Borrowed(text);
     }
-    let line = |line: &str| -> String {
-        let marks = [OURS, BASE, MIDDLE, THEIRS];
-        let wide = |mark: &&str| is(line, &mark[..1].repeat(width));
-        match marks.into_iter().find(wide) {
-            Some(mark) => format!("{mark}{}", &line[width..]),
-            None => line.to_owned(),
-        }
+    let line = |line: &str| match mark_of(line, width) {
+        Some(mark) => format!("{mark}{}", line.get(width..).unwrap_or_default()),
+        None => line.to_owned(),
     };
     Cow::Owned(text.split('\n').map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// True when a line begins or ends a conflict.
 pub(super) fn has_marks(text: &str) -> bool {
-    narrowed(text).split('\n').any(|l| is(l, OURS) || is(l, THEIRS))
+    let width = width_in(text);
+    text.split('\n').any(|l| matches!(mark_of(l, width), Some(OURS | THEIRS)))
 }
 
 /// The text with marks that name nobody: git names the sides in more than one way.
 pub fn without_names(text: &str) -> String {
-    let bare = |line: &str| match [OURS, BASE, MIDDLE, THEIRS].into_iter().find(|m| is(line, m)) {
+    let width = width_in(text);
+    let bare = |line: &str| match mark_of(line, width) {
         Some(mark) if line.ends_with('\r') => format!("{mark}\r"),
         Some(mark) => mark.to_owned(),
         None => line.to_owned(),
     };
-    narrowed(text).split('\n').map(bare).collect::<Vec<_>>().join("\n")
+    text.split('\n').map(bare).collect::<Vec<_>>().join("\n")
 }
 
 /// The text by its marks; none when they do not belong together.
@@ -88,8 +93,9 @@ pub(super) fn pieces(text: &str) -> Option<Vec<Piece>> {
     let mut all = Vec::new();
     let mut place = In::Text;
     let (mut lines, mut local, mut base, mut remote) = (Vec::new(), Vec::new(), None, Vec::new());
-    for line in narrowed(text).split('\n') {
-        let mark = [OURS, BASE, MIDDLE, THEIRS].into_iter().find(|m| is(line, m));
+    let width = width_in(text);
+    for line in text.split('\n') {
+        let mark = mark_of(line, width);
         match (&place, mark) {
             (In::Text, Some(OURS)) => {
                 all.push(Piece::Lines(std::mem::take(&mut lines)));
