@@ -26,6 +26,8 @@ mod layering;
 mod marked;
 #[path = "cli/merge.rs"]
 mod merge;
+#[path = "cli/notebooks.rs"]
+mod notebooks;
 #[path = "cli/query.rs"]
 mod query;
 #[path = "cli/review.rs"]

@@ -6,6 +6,8 @@ mod exec;
 mod kernel;
 #[path = "slow/nbdime.rs"]
 mod nbdime;
+#[path = "slow/nbtest.rs"]
+mod nbtest;
 #[path = "slow/support.rs"]
 mod support;
 #[cfg(unix)]

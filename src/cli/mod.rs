@@ -21,6 +21,7 @@ pub mod sample;
 pub mod shot;
 pub mod show;
 pub mod sql;
+pub mod test;
 mod torn;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,8 @@ pub enum Sub {
     Runs(runs::Args),
     /// Run again what failed in a run
     Rerun(rerun::Args),
+    /// Execute notebooks and compare their outputs with those stored
+    Test(test::Args),
     /// Evaluate a suite of data-quality checks, or all of them
     Check(check::Args),
     /// Query files with SQL
@@ -93,6 +96,7 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Run(args) => run::run(&args),
         Sub::Runs(args) => runs::run(&args),
         Sub::Rerun(args) => rerun::run(&args),
+        Sub::Test(args) => test::run(&args),
         Sub::Check(args) => check::run(&args),
         Sub::Sql(args) => sql::run(&args),
         Sub::Profile(args) => profile::run(&args),

@@ -2,6 +2,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -10,26 +11,49 @@ use super::out::{self, Common, document, finish, line, say};
 use crate::{
     base::{Error, Result, fsx, job::JobCtx, text, time},
     engine::{
-        notebook,
+        exec, notebook,
         runner::{self, Begin, Execution, Launch, RunEvent, Sink},
         store::{MetricQuery, Store},
     },
-    model::run::{Level, Run, RunKind, RunState, TaskRun, Trigger},
+    model::{
+        params,
+        run::{Attempt, Level, Params, Run, RunKind, RunState, TaskRun, Trigger},
+    },
 };
 
 /// Arguments of `andon run`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 success, 1 a task failed, 2 or more could not run, 130 cancelled.\n\
+#[command(after_help = "Exit codes: 0 success, 1 a task or cell failed, 2 or more could not run, 130 cancelled.\n\
+    A notebook's parameters go into a cell tagged injected-parameters behind the one tagged parameters, as with papermill.\n\
+    Cells tagged raises-exception may fail, cells tagged skip-execution are not run.\n\
     Naming a pipeline or a notebook here is consent to run it.")]
 pub struct Args {
     /// Pipeline file (.toml), its name, or a notebook (.ipynb)
     pub target: String,
-    /// Value of a parameter; may be given several times
+    /// Value of a parameter; may be given several times. For a notebook True, None, numbers and lists are read as such
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub param: Vec<String>,
-    /// Write the executed copy of the notebook here too
+    /// The same, taken as text whatever it looks like (notebooks)
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub raw: Vec<String>,
+    /// Values of parameters from a file of JSON or plain YAML (notebooks)
+    #[arg(short = 'f', long, alias = "parameters_file", value_name = "FILE")]
+    pub parameters_file: Vec<PathBuf>,
+    /// Write the executed copy of the notebook here too; it is kept up to date while the notebook runs
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Kernel instead of the one the notebook names
+    #[arg(long, value_name = "NAME")]
+    pub kernel: Option<String>,
+    /// Go on after cells that fail
+    #[arg(long)]
+    pub allow_errors: bool,
+    /// Most seconds a cell may take
+    #[arg(long, value_name = "S")]
+    pub timeout: Option<f64>,
+    /// Folder the notebook runs in; the workspace when left out
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<PathBuf>,
     /// Why, kept with the run
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
@@ -50,21 +74,23 @@ pub fn run(args: &Args) -> i32 {
 
 fn execute(args: &Args) -> Result<i32> {
     let (root, source) = target(&args.common, &args.target)?;
-    let params = args.param.iter().map(|p| pair(p)).collect::<Result<Vec<_>>>()?;
-    if args.output.is_some() && !source.ends_with(".ipynb") {
-        return Err(Error::user("--output is for notebooks").hint("A pipeline names the outputs of its tasks"));
-    }
-    if source.ends_with(".ipynb") {
-        // A notebook that cannot be read cannot run: that is said with its line, and no run begins.
+    let notebook = source.ends_with(".ipynb");
+    let cx = out::context(false);
+    let mut launch = Launch { note: args.note.clone(), ..Launch::new(&source, Trigger::Cli) };
+    if notebook {
+        launch.values = values(args)?;
+        launch.options = options(args)?;
+        // A notebook that cannot be read, or has no kernel here, cannot run: that is said, and no run begins.
         notebook::load(&root.join(&source))?;
+        exec::check(&root, Path::new(&source), &launch.options, &cx)?;
+    } else {
+        only_notebooks(args)?;
+        launch.params = args.param.iter().map(|p| pair(p)).collect::<Result<Vec<_>>>()?;
     }
     let store = open(&root)?;
-    let cx = out::context(false);
-    let mut launch = Launch { params, note: args.note.clone(), ..Launch::new(&source, Trigger::Cli) };
     if let Some(key) = &args.request {
         launch.key = format!("run:{source}:{key}");
     }
-    launch.output = args.output.as_deref().map(absolute).transpose()?;
     let run = match runner::begin(&store, &launch, &cx)? {
         Begin::Started(execution) => follow(*execution, &cx, args.verbose)?,
         Begin::Already(run) => {
@@ -74,6 +100,59 @@ fn execute(args: &Args) -> Result<i32> {
     };
     report(&store, &run, args.common.json, json!({}))?;
     Ok(exit_code(&run))
+}
+
+/// The values of a notebook's parameters: those of files first, then those of the command line.
+fn values(args: &Args) -> Result<Params> {
+    let mut all = Params::new();
+    for file in &args.parameters_file {
+        all.extend(params::read_file(&file.display().to_string(), &fsx::read_text(file)?)?);
+    }
+    for (given, plain) in [(&args.param, false), (&args.raw, true)] {
+        for text in given {
+            let (name, value) = params::pair(text, plain)?;
+            all.insert(name, value);
+        }
+    }
+    Ok(all)
+}
+
+fn options(args: &Args) -> Result<exec::Options> {
+    let folder = args.cwd.as_deref().map(absolute).transpose()?;
+    if let Some(folder) = folder.as_ref().filter(|f| !f.is_dir()) {
+        return Err(Error::user(format!("No folder {}", folder.display())));
+    }
+    Ok(exec::Options {
+        kernel: args.kernel.clone(),
+        allow_errors: args.allow_errors,
+        cell_timeout: args.timeout.map(seconds).transpose()?,
+        folder,
+        copies: args.output.as_deref().map(absolute).transpose()?.into_iter().collect(),
+        ..exec::Options::default()
+    })
+}
+
+/// A time limit of the command line; none for 0 and what is negative, as with nbclient.
+pub(super) fn seconds(given: f64) -> Result<Duration> {
+    let limit = if given <= 0.0 { Ok(Duration::MAX) } else { Duration::try_from_secs_f64(given) };
+    limit.map_err(|e| Error::user(format!("--timeout {given} is no number of seconds")).because(&e))
+}
+
+fn only_notebooks(args: &Args) -> Result<()> {
+    let given = [
+        (args.output.is_some(), "--output"),
+        (!args.raw.is_empty(), "--raw"),
+        (!args.parameters_file.is_empty(), "--parameters-file"),
+        (args.kernel.is_some(), "--kernel"),
+        (args.allow_errors, "--allow-errors"),
+        (args.timeout.is_some(), "--timeout"),
+        (args.cwd.is_some(), "--cwd"),
+    ];
+    match given.iter().find(|g| g.0) {
+        Some((_, name)) => Err(Error::user(format!("{name} is for notebooks"))
+            .hint("A pipeline names outputs, time limits and parameters of its tasks in its file")),
+        None => Ok(()),
+    }
 }
 
 /// Opens the store, saying so when a damaged one was set aside, and settles runs whose process is gone.
@@ -218,8 +297,18 @@ pub(super) fn body(store: &Store, run: &Run, more: Value) -> Result<Value> {
 pub(super) fn exit_code(run: &Run) -> i32 {
     match run.state {
         RunState::Success => 0,
+        RunState::Failed
+            if run.kind == RunKind::Notebook && run.tasks.iter().any(|t| t.last().is_some_and(could_not)) =>
+        {
+            runner::COULD_NOT_RUN
+        }
         RunState::Failed => 1,
         RunState::Cancelled => 130,
         RunState::Interrupted | RunState::Queued | RunState::Running => 2,
     }
+}
+
+/// A notebook whose kernel could not be started; commands have exit codes of their own.
+fn could_not(attempt: &Attempt) -> bool {
+    attempt.exit_code == Some(runner::COULD_NOT_RUN) && attempt.artifact.is_some()
 }

@@ -6,6 +6,7 @@ pub mod frames;
 pub mod git;
 pub mod kernel;
 pub mod ledger;
+pub mod nbtest;
 pub mod notebook;
 mod process;
 pub mod profile;

@@ -80,6 +80,8 @@ pub enum ParamKind {
     Float,
     Bool,
     Date,
+    /// Anything a notebook's cell can hold: a list, nothing, text.
+    Value,
 }
 
 /// A parameter with its default.
@@ -198,7 +200,8 @@ impl Pipeline {
     /// `today` and `yesterday` are the local dates at the start.
     pub fn resolve(&self, given: &[(String, String)], today: &str, yesterday: &str) -> Result<Params> {
         let mut values = Params::new();
-        for param in &self.params {
+        // A notebook holds its own defaults: only what is given goes in.
+        for param in self.params.iter().filter(|_| !self.is_notebook()) {
             let value = match param.default.as_str() {
                 Some("${today}") => Value::from(today),
                 Some("${yesterday}") => Value::from(yesterday),
@@ -209,8 +212,8 @@ impl Pipeline {
         for (name, text) in given {
             // A notebook declares its parameters in a cell, so anything may be given.
             let value = match self.params.iter().find(|p| p.name == *name) {
+                _ if self.is_notebook() => super::params::typed(text),
                 Some(param) => param.read(text)?,
-                None if self.params.is_empty() && self.is_notebook() => literal(text),
                 None => return Err(self.unknown_param(name)),
             };
             values.insert(name.clone(), value);
@@ -265,6 +268,15 @@ impl Pipeline {
 }
 
 impl Param {
+    /// The default as a person types it; empty for what only code can make.
+    pub fn default_text(&self) -> String {
+        match (&self.default, self.kind) {
+            (Value::Null, _) => String::new(),
+            (value, ParamKind::Value) => super::params::python(value),
+            (value, _) => show(value),
+        }
+    }
+
     /// Reads what a person typed.
     pub fn read(&self, text: &str) -> Result<Value> {
         let trimmed = text.trim();
@@ -278,9 +290,10 @@ impl Param {
                 _ => None,
             },
             ParamKind::Date => trimmed.parse::<jiff::civil::Date>().ok().map(|d| Value::from(d.to_string())),
+            ParamKind::Value => Some(super::params::typed(text)),
         };
         let wanted = match self.kind {
-            ParamKind::Text => "text",
+            ParamKind::Text | ParamKind::Value => "text",
             ParamKind::Int => "a whole number",
             ParamKind::Float => "a number",
             ParamKind::Bool => "true or false",
@@ -300,14 +313,6 @@ impl Param {
 /// A value as a person types it: text without quotes.
 pub fn show(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Reads an untyped value: numbers and booleans as such, anything else as text.
-fn literal(text: &str) -> Value {
-    match serde_json::from_str::<Value>(text.trim()) {
-        Ok(v @ (Value::Bool(_) | Value::Number(_))) => v,
-        _ => Value::from(text),
-    }
 }
 
 #[cfg(test)]

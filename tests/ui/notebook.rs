@@ -432,3 +432,77 @@ fn escape_gives_up_saving_elsewhere() {
     assert!(sent(&h, Command::AskPath(false)));
     assert!(h.query_by_label("Path of the file").is_none());
 }
+
+fn tested(state: &mut AppState) {
+    use andon::{
+        app::notebook::tested::{Command as Test, Event as Told},
+        model::{
+            nbtest::{CellResult, Difference, Line, NotebookResult, Verdict},
+            textdiff::RowKind,
+        },
+    };
+    let clock = FixedClock(morning());
+    dispatch::dispatch(state, Command::Test(Test::This).into(), &Cx { clock: &clock });
+    let line = |kind, text: &str| Line { kind, text: text.into() };
+    let difference = Difference {
+        output: 1,
+        what: "stdout".into(),
+        words: "stdout: lines that differ: 1 stored, 1 put out".into(),
+        lines: vec![line(RowKind::Removed, "old words"), line(RowKind::Added, "new words")],
+    };
+    let cell = |cell, verdict, differences| CellResult {
+        cell,
+        id: None,
+        title: "print(x)".into(),
+        verdict,
+        ms: 4,
+        reason: "stdout: lines that differ".into(),
+        differences,
+        traceback: String::new(),
+        hidden: String::new(),
+    };
+    let cells = vec![cell(1, Verdict::Passed, vec![]), cell(2, Verdict::Differs, vec![difference])];
+    let result = NotebookResult { path: "notebooks/a.ipynb".into(), cells, ms: 1_200, kernel: None, error: None };
+    let doc = state.notebook.active.unwrap();
+    let sides = Some(andon::app::notebook::tested::Sides { stored: "/w/a".into(), executed: "/w/b".into() });
+    let number = state.notebook.doc().unwrap().tests;
+    apply(state, Event::Test(Told::Done { doc, number, result, sides }));
+}
+
+#[test]
+fn a_test_shows_each_cell_that_differs_with_both_sides() {
+    let mut state = open();
+    tested(&mut state);
+    let mut h = stage(state);
+    h.get_by_label("1 differ, 1 passed, 1.2 s");
+    assert_eq!(h.query_all_by_label("- old words").count(), 0, "the cell is not selected yet");
+    h.get_by_role_and_label(Role::ListItem, "Cell 3 differs").click();
+    h.run_steps(3);
+    assert_eq!(doc(&h).index(), 2);
+    h.get_by_label("- old words");
+    h.get_by_label("+ new words");
+    assert_eq!(h.get_all_by_label("Test: differs").count(), 1);
+    h.get_by_role_and_label(Role::Link, "Compare stored and new outputs").click();
+    h.run_steps(2);
+    assert!(sent(&h, Command::Test(notebook::tested::Command::Compare)));
+    assert_eq!(h.state().state.shell.page, Page::Review);
+}
+
+#[test]
+fn the_form_of_parameters_has_a_field_for_each_with_its_type() {
+    let mut h = stage(open());
+    h.get_by_role_and_label(Role::Button, "Run with parameters\u{2026}").click();
+    h.run_steps(4);
+    h.get_by_label("Run notebooks/a.ipynb");
+    h.get_by_label("integer");
+    let field = h.get_by_role_and_label(Role::TextInput, "x");
+    field.focus();
+    h.run_steps(2);
+    h.key_press(Key::End);
+    h.input_mut().events.push(egui::Event::Text("z".into()));
+    h.run_steps(3);
+    h.get_by_label("x must be a whole number, not \"1z\"");
+    h.get_by_role_and_label(Role::Button, "Cancel").click();
+    h.run_steps(2);
+    assert!(h.state().state.runs.dialog.is_none());
+}

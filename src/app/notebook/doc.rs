@@ -11,6 +11,7 @@ use super::{
     find::Find,
     fold::{Folds, first_level},
     session::{Session, TextDoc, language_of},
+    tested::Test,
 };
 use crate::{
     base::Error,
@@ -21,6 +22,7 @@ use crate::{
         names::{Names, names_of},
         notebook::{Cell, CellKey, CellKind, Notebook, Snapshot},
         output::Collector,
+        params::{DECLARED, tagged},
         table::{ColumnProfile, Page},
     },
 };
@@ -262,6 +264,12 @@ pub struct Doc {
     /// What is looked for.
     pub find: Option<Find>,
 
+    /// The last test of it, and how many there were.
+    pub test: Option<Test>,
+    pub tests: u64,
+    /// What its tab says instead of the end of the path.
+    pub name: Option<String>,
+
     /// A long cell is being written in: what it defines is looked for when the letters rest.
     pub typing: Option<CellKey>,
 
@@ -270,6 +278,7 @@ pub struct Doc {
     outline: Vec<OutlineRow>,
     stale: Vec<CellKey>,
     only_sql: bool,
+    declares: bool,
 }
 
 impl Doc {
@@ -311,18 +320,22 @@ impl Doc {
             session: None,
             carets: HashMap::new(),
             find: None,
+            test: None,
+            tests: 0,
+            name: None,
             typing: None,
             names: HashMap::new(),
             states: HashMap::new(),
             outline: Vec::new(),
             stale: Vec::new(),
             only_sql: false,
+            declares: false,
         }
     }
 
-    /// Last part of the path.
+    /// Last part of the path, or what an executed copy is called.
     pub fn title(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
+        self.name.as_deref().unwrap_or_else(|| self.path.rsplit('/').next().unwrap_or(&self.path))
     }
     /// The notebook, unless it is being read, broken, or a text file.
     pub fn notebook(&self) -> Option<&Notebook> {
@@ -491,6 +504,11 @@ impl Doc {
         self.only_sql
     }
 
+    /// True when a cell declares parameters.
+    pub fn declares(&self) -> bool {
+        self.declares
+    }
+
     /// True when the run belongs to a session that still lives.
     pub fn is_present(&self, run: &CellRun) -> bool {
         run.epoch == if run.sql { self.sql_epoch } else { self.epoch }
@@ -567,6 +585,7 @@ impl Doc {
         self.stale = cells.iter().map(|c| c.key).filter(out_of_date).collect();
         let mut code = cells.iter().filter(|c| c.kind == CellKind::Code && !c.source.trim().is_empty()).peekable();
         self.only_sql = code.peek().is_some() && code.all(|c| Self::is_sql(c));
+        self.declares = tagged(&cells, DECLARED).is_some();
         let level = |c: &Arc<Cell>| Some((c.key, first_level(c.kind, &c.source)?));
         let levels = cells.iter().filter_map(level).collect();
         self.states = states;

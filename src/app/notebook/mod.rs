@@ -9,11 +9,13 @@ mod edit;
 pub mod find;
 pub mod fold;
 pub mod keys;
+pub mod parameters;
 pub mod revert;
 mod run;
 mod save;
 pub mod session;
 mod task;
+pub mod tested;
 
 use std::sync::Arc;
 
@@ -55,6 +57,10 @@ pub struct State {
     pub making: Option<String>,
     /// The document a new path is being typed for.
     pub saving_as: Option<DocId>,
+    /// Notebooks tested as a folder.
+    pub tests: tested::Tests,
+    /// Notebooks that were run with parameters from here: the copies are shown when they end.
+    pub following: Vec<String>,
 }
 
 impl State {
@@ -273,6 +279,12 @@ pub enum Command {
     /// Shows what changed since the last commit on the review page.
     Compare,
     Commit,
+    /// Notebooks as tests.
+    Test(tested::Command),
+    /// Opens the form of the notebook's parameters.
+    AskParameters,
+    /// Makes the selected cell the one that declares parameters, or no longer.
+    DeclareParameters,
 
     Save,
     SaveAll,
@@ -405,6 +417,7 @@ pub enum Event {
         number: u64,
         hint: assist::Hint,
     },
+    Test(tested::Event),
     /// Where something was found in a long text.
     Found {
         doc: DocId,
@@ -518,6 +531,7 @@ pub enum Task {
         text: String,
         cursor: usize,
     },
+    Test(tested::Task),
     Find {
         doc: DocId,
         number: u64,
@@ -563,6 +577,9 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::OpenInData { .. }
         | Command::Compare
         | Command::Commit => run::command(state, command, cx),
+        Command::Test(command) => tested::command(state, command, cx),
+        Command::AskParameters => parameters::ask(state, cx),
+        Command::DeclareParameters => parameters::toggle(state),
         Command::Save
         | Command::SaveAll
         | Command::SaveAs { .. }
@@ -623,6 +640,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Event::Committed { .. } => revert::event(state, event),
+        Event::Test(event) => tested::event(&mut state.notebook, event),
         Event::Found { doc, number, finds } => {
             if let Some(doc) = state.notebook.by_id(doc) {
                 find::event(doc, number, finds);
@@ -667,6 +685,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         let open = Command::Open(entry.path.clone());
         all.push(Action::new("Notebooks", entry.name(), open).detail(entry.parent()).icon("notebook-text"));
     }
+    all.extend(test_actions(state));
     let Some(doc) = state.notebook.doc() else { return all };
     all.push(Action::new("Notebook", format!("Save {}", doc.title()), Command::Save).icon("save").key("Ctrl+S"));
     let save_as = Action::new("Notebook", format!("Save {} as\u{2026}", doc.title()), Command::AskPath(true));
@@ -703,12 +722,30 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         row("Fold all headings", Command::FoldAll(true)).key("Ctrl+Shift+Left"),
         row("Unfold all headings", Command::FoldAll(false)).key("Ctrl+Shift+Right"),
         row("Show or hide line numbers", Command::ToggleLineNumbers).key("Shift+L"),
+        row("Test this notebook", Command::Test(tested::Command::This)).icon("list-checks"),
+        row("Run with parameters\u{2026}", Command::AskParameters).icon("sliders-horizontal"),
+        row("Make the cell declare parameters, or no longer", Command::DeclareParameters).icon("tag"),
         row("Compare with the last commit", Command::Compare).icon("git-compare"),
         row("Discard the changes of this cell since the last commit", Command::RevertCell)
             .icon("eraser")
             .only_if(state.workspace.is_repo, "The folder is not a git repository"),
     ]);
     all
+}
+
+/// Testing all notebooks, and those of each folder that has some.
+fn test_actions(state: &AppState) -> Vec<Action> {
+    let mut folders: Vec<&str> = state.workspace.files(FileKind::Notebook).map(|e| e.parent()).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    if folders.is_empty() {
+        return Vec::new();
+    }
+    let test = |title: String, folder: &str| {
+        Action::new("Notebook", title, Command::Test(tested::Command::Folder(folder.to_owned()))).icon("list-checks")
+    };
+    let named = folders.into_iter().filter(|f| !f.is_empty()).map(|f| test(format!("Test the notebooks of {f}"), f));
+    std::iter::once(test("Test all notebooks".to_owned(), "")).chain(named).collect()
 }
 
 /// What the status bar says: kernel, cell and cursor.

@@ -305,6 +305,12 @@ fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<E
     doc.conflict = None;
     doc.save_error = None;
     doc.settle();
+    if reload {
+        // It speaks of another version.
+        doc.test = None;
+    } else {
+        super::tested::name_cells(doc);
+    }
     if let (true, Body::Notebook(old)) = (reload, old) {
         let lost = old.is_dirty();
         doc.before_reload = Some(old);

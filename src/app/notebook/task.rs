@@ -134,6 +134,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let hash = disk::version(&env.root()?.join(path))?;
             out.send(Event::Disk { doc, hash });
         }
+        Task::Test(task) => super::tested::run(task, env, cx, out)?,
         Task::Committed { .. } => super::revert::run(task, env, cx, out)?,
         Task::RunSql { doc, key, number, sql, name } => run_sql(env, cx, out, (doc, key, number), &sql, name),
         Task::RunCode { doc, key, number, code, wish } => run_code(env, cx, out, (doc, key, number), &code, &wish),

@@ -609,3 +609,121 @@ fn save_as_asks_for_a_path_and_never_takes_one_that_exists() {
     rig.send(Command::SaveAs { doc: rig.id, path: "c.ipynb".into() });
     assert_eq!((rig.doc().path.as_str(), rig.state.notebook.saving_as), ("c.ipynb", None));
 }
+
+fn result(path: &str, cells: Vec<crate::model::nbtest::CellResult>) -> crate::model::nbtest::NotebookResult {
+    crate::model::nbtest::NotebookResult { path: path.into(), cells, ms: 900, kernel: None, error: None }
+}
+
+fn differs(cell: usize) -> crate::model::nbtest::CellResult {
+    crate::model::nbtest::CellResult {
+        cell,
+        id: None,
+        title: "x = 1".into(),
+        verdict: crate::model::nbtest::Verdict::Differs,
+        ms: 3,
+        reason: "stdout: lines that differ".into(),
+        differences: Vec::new(),
+        traceback: String::new(),
+        hidden: String::new(),
+    }
+}
+
+#[test]
+fn the_test_of_a_notebook_is_that_of_what_the_window_has() {
+    use tested::{Command as Test, Event as Told};
+    let mut rig = Rig::new();
+    let key = rig.key(2);
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText("x = 2".into())] });
+    let effects = rig.send(Command::Test(Test::This));
+    let [Task::Test(tested::Task::This { snapshot, number, .. })] = &tasks(&effects)[..] else { panic!("{effects:?}") };
+    assert!(String::from_utf8(snapshot.to_bytes()).unwrap().contains("x = 2"), "unsaved edits are tested");
+    let (number, doc) = (*number, rig.id);
+    assert!(rig.doc().test.as_ref().unwrap().is_running());
+    rig.event(Event::Test(Told::At { doc, number, cell: 2 }));
+    assert_eq!(rig.doc().test.as_ref().unwrap().at, Some(2));
+    // A late answer of a test that was replaced changes nothing.
+    rig.event(Event::Test(Told::Done { doc, number: number + 7, result: result("a.ipynb", vec![]), sides: None }));
+    assert!(rig.doc().test.as_ref().unwrap().is_running());
+    rig.event(Event::Test(Told::Done { doc, number, result: result("a.ipynb", vec![differs(2)]), sides: None }));
+    let test = rig.doc().test.clone().unwrap();
+    assert!(test.of(key).is_some_and(|c| c.verdict.is_bad()) && test.of(rig.key(1)).is_none());
+    assert!(!test.is_old(rig.doc()));
+    // A cell inserted above moves nothing: results stay with their cells.
+    rig.select(0);
+    rig.send(Command::Insert { above: true, kind: CellKind::Code });
+    let test = rig.doc().test.clone().unwrap();
+    assert!(test.of(key).is_some() && test.is_old(rig.doc()));
+    rig.send(Command::Test(Test::Close));
+    assert!(rig.doc().test.is_none());
+    rig.state.workspace.trusted = false;
+    assert!(rig.send(Command::Test(Test::This)).is_empty(), "an untrusted folder is asked about first");
+    assert!(rig.state.shell.dialog.is_some());
+}
+
+#[test]
+fn a_folder_is_tested_as_a_list_that_leads_to_the_cells() {
+    use tested::{Command as Test, Event as Told};
+    let mut rig = Rig::new();
+    let entry = |path: &str| crate::model::workspace::Entry {
+        path: path.into(),
+        kind: FileKind::Notebook,
+        size: 1,
+        modified: 0,
+        depth: 0,
+    };
+    rig.state.workspace.entries =
+        std::sync::Arc::new(vec![entry("a.ipynb"), entry("nb/b.ipynb"), entry("nb2/c.ipynb")]);
+    let titles: Vec<String> = actions(&rig.state).into_iter().map(|a| a.title).collect();
+    assert!(titles.contains(&"Test all notebooks".into()) && titles.contains(&"Test the notebooks of nb".into()));
+    let effects = rig.send(Command::Test(Test::Folder("nb".into())));
+    assert!(matches!(&tasks(&effects)[..], [Task::Test(tested::Task::Folder(p))] if *p == ["nb/b.ipynb"]));
+    rig.send(Command::Test(Test::Folder(String::new())));
+    rig.event(Event::Test(Told::One(result("a.ipynb", vec![differs(4)]))));
+    assert_eq!((rig.state.notebook.tests.total, rig.state.notebook.tests.results.len()), (3, 1));
+    rig.send(Command::Test(Test::Open("a.ipynb".into())));
+    let last = rig.key(4);
+    assert!(rig.doc().test.as_ref().unwrap().of(last).is_some());
+    rig.event(Event::Test(Told::FolderDone(None)));
+    assert!(!rig.state.notebook.tests.running);
+    rig.send(Command::Test(Test::CloseList));
+    assert_eq!(rig.state.notebook.tests.total, 0);
+}
+
+#[test]
+fn a_run_with_parameters_gives_only_what_was_changed_and_shows_its_copy() {
+    use crate::app::runs;
+    let mut rig = Rig::new();
+    assert!(matches!(&rig.send(Command::AskParameters)[..], [Effect::Notice(_)]), "none are declared yet");
+    rig.select(2);
+    let key = rig.key(2);
+    let text = "low = 2  # least delay\nday = '2026-11-16'\nall = []\nflag = False";
+    rig.send(Command::EditCell { key, acts: vec![Act::SetText(text.into())] });
+    rig.send(Command::DeclareParameters);
+    assert!(rig.doc().declares() && rig.doc().cells()[2].tags() == ["parameters"]);
+    let effects = rig.send(Command::AskParameters);
+    assert!(tasks(&effects).iter().any(|t| matches!(t, Task::Save { .. })), "the run reads the file");
+    let Some(runs::Dialog::Run(form)) = &rig.state.runs.dialog else { panic!("no form") };
+    let fields: Vec<_> = form.fields.iter().map(|f| (f.param.name.as_str(), f.text.as_str())).collect();
+    assert_eq!(fields, [("low", "2"), ("day", "2026-11-16"), ("all", "[]"), ("flag", "false")]);
+    assert_eq!(form.fields[0].param.help.as_deref(), Some("least delay"));
+    let set = |name: &str, text: &str| runs::Command::SetField { name: name.into(), text: text.into() };
+    let cx_send =
+        |rig: &mut Rig, c: runs::Command| dispatch::dispatch(&mut rig.state, c.into(), &Cx { clock: &rig.clock });
+    cx_send(&mut rig, set("low", "x"));
+    assert!(cx_send(&mut rig, runs::Command::Confirm).is_empty(), "a wrong value is marked at its field");
+    cx_send(&mut rig, set("low", "7"));
+    cx_send(&mut rig, set("all", "['DAL', 3]"));
+    let effects = cx_send(&mut rig, runs::Command::Confirm);
+    let launch = effects.iter().find_map(|e| match e {
+        Effect::Start(job) => match &job.task {
+            AnyTask::Runs(runs::Task::Begin { launch, .. }) => Some(launch.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let values = serde_json::Value::Object(launch.unwrap().values);
+    assert_eq!(values, serde_json::json!({ "low": 7, "all": ["DAL", 3] }));
+    assert_eq!(rig.state.notebook.following, ["a.ipynb"]);
+    rig.send(Command::DeclareParameters);
+    assert!(!rig.doc().declares());
+}

@@ -4,7 +4,7 @@ use crate::{
     app::{AppState, Cx, Effect, Job, Policy, notify::Notice, shell},
     base::{Error, ids::RunId},
     engine::runner::{Launch, rerun_key},
-    model::run::{Run, Scope, Trigger},
+    model::run::{Params, Run, Scope, Trigger},
 };
 
 pub(super) fn load() -> Effect {
@@ -241,13 +241,13 @@ fn run(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         state.runs.dialog = Some(Dialog::Run(new));
         return Vec::new();
     }
-    begin(state, &source, Vec::new(), None, cx)
+    begin(state, &source, Default::default(), None, cx)
 }
 
 fn begin(
     state: &mut AppState,
     source: &str,
-    params: Vec<(String, String)>,
+    (params, values): (Vec<(String, String)>, Params),
     note: Option<String>,
     cx: &Cx,
 ) -> Vec<Effect> {
@@ -255,7 +255,10 @@ fn begin(
     if state.runs.just_started(&key, cx.now()) {
         return Vec::new();
     }
-    let launch = Launch { params, note, ..Launch::new(source, Trigger::Window) };
+    if source.ends_with(".ipynb") && state.shell.page == shell::Page::Notebook {
+        state.notebook.following.push(source.to_owned());
+    }
+    let launch = Launch { params, note, values, ..Launch::new(source, Trigger::Window) };
     let name = state.runs.name_of(source).unwrap_or(source);
     let title = format!("Running {name}");
     let task = Task::Begin { key: key.clone(), launch };
@@ -305,7 +308,12 @@ fn confirm(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
     match state.runs.dialog.clone() {
         Some(Dialog::Run(d)) => {
             // A wrong value is marked at its field; the dialog stays.
-            let Ok(values) = d.values() else { return Vec::new() };
+            let given = if d.is_notebook() {
+                d.changed().map(|values| (Vec::new(), values))
+            } else {
+                d.values().map(|params| (params, Params::new()))
+            };
+            let Ok(values) = given else { return Vec::new() };
             state.runs.dialog = None;
             begin(state, &d.source, values, note(&d.note), cx)
         }

@@ -5,7 +5,7 @@ use crate::{
     base::{Result, ids::RunId, time::local_zone},
     model::{
         pipeline::{Param, Pipeline, show},
-        run::Scope,
+        run::{Params, Scope},
     },
 };
 
@@ -55,7 +55,11 @@ impl RunDialog {
         let fields = pipeline
             .params
             .iter()
-            .map(|p| Field { text: values.get(&p.name).map(show).unwrap_or_default(), param: p.clone(), error: None })
+            .map(|p| {
+                // A notebook keeps its defaults to itself.
+                let text = values.get(&p.name).map(show);
+                Field { text: text.unwrap_or_else(|| p.default_text()), param: p.clone(), error: None }
+            })
             .collect();
         Self { pipeline: pipeline.name.clone(), source: pipeline.file.clone(), fields, note: String::new() }
     }
@@ -65,6 +69,15 @@ impl RunDialog {
             field.error = field.param.read(&text).err().map(|e| e.what);
             field.text = text;
         }
+    }
+    /// Of a notebook: what was changed, each with its type. What was left alone stays as its cell says.
+    pub fn changed(&self) -> Result<Params> {
+        let changed = |f: &&Field| f.text != f.param.default_text();
+        self.fields.iter().filter(changed).map(|f| Ok((f.param.name.clone(), f.param.read(&f.text)?))).collect()
+    }
+    /// True for a notebook.
+    pub fn is_notebook(&self) -> bool {
+        self.source.ends_with(".ipynb")
     }
     /// Names and values as typed; the first error when one is wrong.
     pub fn values(&self) -> Result<Vec<(String, String)>> {

@@ -177,6 +177,9 @@ fn changed(state: &mut AppState, run: Arc<Run>, cx: &Cx) -> Vec<Effect> {
         effects.extend(command::select_run(state, &run.id));
     }
     if ended {
+        if run.kind == RunKind::Notebook {
+            effects.extend(crate::app::notebook::parameters::ran(state, &run, cx));
+        }
         effects.extend(tell(state, &run, cx));
     }
     effects

@@ -266,7 +266,7 @@ impl Loop<'_> {
             attempt: number,
             cx: JobCtx::new(cancel, self.cx.clock.clone(), Arc::new(|_| {})),
             sink: self.sink.clone(),
-            output: self.exec.output.clone(),
+            options: self.exec.options.clone(),
         };
         let tx = self.tx.clone();
         let go = move || {

@@ -4,16 +4,14 @@
 //! the work on the caller's thread, a thread more for each running task. What happens reaches the store first and the
 //! [`Sink`] second. A request with a key that was used before starts nothing. When this process dies, the next one
 //! that calls [`recover`] marks the run as interrupted and ends what it left behind.
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::store::{Begun, Lease, Rerun, Store, rounded};
+use super::{
+    exec,
+    store::{Begun, Lease, Rerun, Store, rounded},
+};
 use crate::{
     base::{
         Error, Result, fsx,
@@ -35,6 +33,7 @@ mod record;
 mod task;
 
 pub use record::commits_between;
+pub use task::COULD_NOT_RUN;
 
 /// What the runner tells while it works.
 #[derive(Debug, Clone)]
@@ -61,14 +60,17 @@ pub struct Launch {
     /// Requests with the same key start one run.
     pub key: String,
     pub note: Option<String>,
-    /// Where the executed copy of a notebook goes besides `.andon/runs`.
-    pub output: Option<PathBuf>,
+    /// Values of a notebook's parameters, typed already.
+    pub values: Params,
+    /// How a notebook is executed; its copies are those besides the one in `.andon/runs`.
+    pub options: exec::Options,
 }
 
 impl Launch {
     /// A launch with a key of its own.
     pub fn new(source: &str, trigger: Trigger) -> Self {
-        Self { source: source.to_owned(), params: Vec::new(), trigger, key: random(16), note: None, output: None }
+        let (params, values, options) = Default::default();
+        Self { source: source.to_owned(), params, values, trigger, key: random(16), note: None, options }
     }
 }
 
@@ -87,7 +89,7 @@ pub struct Execution {
     pipeline: Pipeline,
     run: Run,
     lease: Lease,
-    output: Option<PathBuf>,
+    options: exec::Options,
     over: bool,
 }
 
@@ -188,7 +190,8 @@ pub fn begin(store: &Store, launch: &Launch, cx: &JobCtx) -> Result<Begin> {
     let pipeline = load(root, &launch.source)?;
     let now = rounded(cx.clock.now());
     let (today, yesterday) = dates(now);
-    let params = pipeline.resolve(&launch.params, &today, &yesterday)?;
+    let mut params = pipeline.resolve(&launch.params, &today, &yesterday)?;
+    params.extend(launch.values.clone());
     let run = Run {
         id: RunId(random(8)),
         number: 0,
@@ -213,7 +216,7 @@ pub fn begin(store: &Store, launch: &Launch, cx: &JobCtx) -> Result<Begin> {
     };
     let lease = Lease::new();
     let begun = store.begin(&run, &launch.key, &lease)?;
-    taken(store, begun, pipeline, lease, launch.output.clone())
+    taken(store, begun, pipeline, lease, launch.options.clone())
 }
 
 /// Puts the tasks in `scope` back into the queue with this process as the owner. `seen` is the run as the person saw
@@ -240,7 +243,7 @@ pub fn begin_rerun(store: &Store, seen: &Run, scope: &Scope, note: Option<String
     let lease = Lease::new();
     let key = rerun_key(seen, scope);
     let begun = store.begin_rerun(&wish, &key, &lease, now)?;
-    taken(store, begun, pipeline, lease, None)
+    taken(store, begun, pipeline, lease, exec::Options::default())
 }
 
 /// The key of a wish to rerun: the same for everyone who saw the same round of the run and wants the same.
@@ -248,11 +251,11 @@ pub fn rerun_key(seen: &Run, scope: &Scope) -> String {
     format!("rerun:{}:{}:{}", seen.id, seen.round, scope.key())
 }
 
-fn taken(store: &Store, begun: Begun, pipeline: Pipeline, lease: Lease, output: Option<PathBuf>) -> Result<Begin> {
+fn taken(store: &Store, begun: Begun, pipeline: Pipeline, lease: Lease, options: exec::Options) -> Result<Begin> {
     match begun {
         Begun::Started(run) => {
             let store = store.clone();
-            Ok(Begin::Started(Box::new(Execution { store, pipeline, run, lease, output, over: false })))
+            Ok(Begin::Started(Box::new(Execution { store, pipeline, run, lease, options, over: false })))
         }
         Begun::Already(id) => {
             let run = store.run(&id)?.ok_or_else(|| Error::bug(format!("The run {id} was begun but is not there")))?;

@@ -1,9 +1,5 @@
 //! One attempt of one task, by kind.
-use std::{
-    collections::BTreeMap,
-    fs, panic,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, panic, path::PathBuf};
 
 use serde_json::Value;
 
@@ -22,6 +18,9 @@ use crate::{
         run::{Level, Metric, Params, Run, metrics_in, parse_metrics},
     },
 };
+
+/// Exit code noted with a notebook that found no kernel.
+pub const COULD_NOT_RUN: i32 = 2;
 
 /// What came of an attempt.
 #[derive(Default)]
@@ -50,7 +49,7 @@ pub(super) struct Work {
     pub attempt: u32,
     pub cx: JobCtx,
     pub sink: Sink,
-    pub output: Option<PathBuf>,
+    pub options: exec::Options,
 }
 
 impl Work {
@@ -260,22 +259,28 @@ impl Work {
         let params = self.params()?;
         let sink = |progress: exec::Progress| notebook_news(log, progress);
         let root = self.store.root();
-        let done = exec::execute_notebook(root, Path::new(&path), &params, &self.cx, &sink)?;
-        out.kernel.clone_from(&done.kernel);
-        // The copy is kept whatever came of it: the traceback stands in it.
+        // The copy is kept whatever came of it, and while it runs: the traceback stands in it.
         let kept = self.kept("ipynb");
-        fsx::write_atomic(&kept, &done.bytes)?;
-        out.artifact = Some(fsx::relative(root, &kept));
+        let mut options = exec::Options { notes: true, ..self.options.clone() };
         if let Some(output) = &self.spec.output {
-            fsx::write_atomic(&self.target(&self.fill(output, Mode::Plain)?)?, &done.bytes)?;
+            options.copies.push(self.target(&self.fill(output, Mode::Plain)?)?);
         }
-        if let Some(output) = &self.output {
-            fsx::write_atomic(output, &done.bytes)?;
+        options.copies.push(kept.clone());
+        let notebook = exec::read(&path, fsx::read(&root.join(&path))?)?;
+        let request = exec::Request { root, name: &path, notebook, params: &params, options: &options };
+        let done = exec::execute(request, &self.cx, (&sink, &|_, _| {}))?;
+        out.kernel.clone_from(&done.kernel);
+        out.artifact = Some(fsx::relative(root, &kept));
+        if done.cells_failed() > 0 && done.end == exec::End::Success {
+            let failed = text::count(done.cells_failed() as u64, "cell");
+            log.line(Level::Warn, "notebook", &format!("{failed} failed, as they may"));
         }
         match done.end {
             exec::End::Success => Ok(()),
             exec::End::Cancelled => Err(Error::cancelled()),
             exec::End::Failed(failure) => {
+                // As a process that could not be started: the notebook is not to blame.
+                out.exit_code = (failure.ename == exec::NO_KERNEL).then_some(COULD_NOT_RUN);
                 for line in failure.traceback.lines() {
                     log.line(Level::Error, "notebook", line);
                 }

@@ -220,6 +220,12 @@ impl NotebookDiff {
     }
 }
 
+/// Compares the outputs of two executions of one cell; empty when they show the same, but for the noise that comes with
+/// them.
+pub fn compare_outputs(old: &[OutputView], new: &[OutputView], rules: &Rules) -> (Vec<OutputDiff>, Noise) {
+    output::compare(old, new, &output::Judge::new(rules))
+}
+
 /// True when two runs' outputs differ in nothing but what is masked: addresses, times.
 pub(in crate::model) fn outputs_differ_in_noise_only(a: &[OutputView], b: &[OutputView]) -> bool {
     output::compare(a, b, &output::Judge::new(&Rules::default())).0.is_empty()

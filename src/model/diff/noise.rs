@@ -141,6 +141,10 @@ impl Noise {
     pub(super) fn join(&mut self, other: &Self) {
         other.0.iter().for_each(|(kind, n)| self.add(kind, *n));
     }
+    /// Counts numbers that differ by no more than the tolerance.
+    pub fn within(&mut self, count: u64) {
+        self.add(WITHIN, count);
+    }
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -231,6 +235,11 @@ struct Own {
 }
 
 impl Rules {
+    /// Nothing counts for nothing.
+    pub fn exact() -> Self {
+        Self { masks: Arc::default(), tolerance: 0.0 }
+    }
+
     /// Reads the `[diff]` table of andon.toml.
     pub fn parse(source: &str) -> Result<Self> {
         let file: File =

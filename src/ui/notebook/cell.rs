@@ -207,6 +207,12 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell) {
         if let Some(run) = doc.runs.get(&cell.key) {
             ui.label(theme.faint(time_words(run, cx)));
         }
+        if let Some(tested) = doc.test.as_ref().and_then(|t| t.of(cell.key)).filter(|t| t.verdict.is_bad()) {
+            let ink = theme.mark_text(super::tested::mark_of(tested.verdict));
+            ui.label(
+                egui::RichText::new(format!("Test: {}", tested.verdict.word())).font(theme.medium(SMALL)).color(ink),
+            );
+        }
     });
 }
 

@@ -26,6 +26,7 @@ pub fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             .show(ui, |ui| memory_ui(ui, cx, memory));
     }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        super::tested::section_ui(ui, cx, doc);
         variables_ui(ui, cx, doc);
         queue_ui(ui, cx, doc);
         if let Some(cell) = doc.cell() {

@@ -12,6 +12,7 @@ mod keys;
 mod navigator;
 mod outputs;
 mod tabs;
+mod tested;
 mod text_file;
 
 use std::collections::HashMap;
@@ -58,6 +59,7 @@ pub struct View {
     save_as: Option<(DocId, String)>,
     kernel_menu: bool,
     assist: assist::View,
+    dialogs: super::runs::Dialogs,
     /// The inspector was asked for in a window too narrow to show it by itself.
     inspect: bool,
 }
@@ -106,6 +108,7 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         ui.spacing_mut().item_spacing.y = 0.0;
         middle_ui(ui, cx, view, narrow);
     });
+    super::runs::dialogs_ui(ui.ctx(), cx, &mut view.dialogs);
 }
 
 fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {

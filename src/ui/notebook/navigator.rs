@@ -18,6 +18,15 @@ use crate::{
 /// Draws it.
 pub fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let outline = cx.state.notebook.doc().filter(|d| !d.outline().is_empty());
+    if cx.state.notebook.tests.total > 0 {
+        egui::Panel::bottom(egui::Id::unique("notebook-tests"))
+            .frame(egui::Frame::NONE.fill(cx.theme.panel))
+            .show_separator_line(false)
+            .show(ui, |ui| {
+                hair_x(ui, cx.theme);
+                super::tested::list_ui(ui, cx);
+            });
+    }
     let full = ui.available_height();
     let files = match outline {
         Some(doc) => (full - 56.0 - 24.0 * doc.outline().len() as f32).max(full * 0.4),

@@ -122,6 +122,7 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
                 cx.send(Command::Commit);
             }
             kernel_chip(ui, cx, doc, view, roomy);
+            more_ui(ui, cx, doc, wide);
             if roomy && cx.state.workspace.is_repo {
                 let compare = Btn::new("Compare").icon("git-compare").quiet().name("Compare with the last commit");
                 if compare.show(ui, theme).clicked() {
@@ -130,6 +131,21 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
             }
         });
     });
+}
+
+/// Testing, and running with other parameters.
+fn more_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, wide: bool) {
+    let theme = cx.theme;
+    let testing = doc.test.as_ref().is_some_and(|t| t.is_running());
+    let button = Btn::new("").icon("list-checks").quiet().name("Test this notebook");
+    let button = button.disabled(testing.then_some("The test runs"));
+    let tip = "Runs all cells apart from the session and compares what they put out with what is stored";
+    if button.show(ui, theme).on_hover_text(tip).clicked() {
+        cx.send(Command::Test(crate::app::notebook::tested::Command::This));
+    }
+    if wide && doc.declares() && icon_button(ui, theme, "sliders-horizontal", "Run with parameters\u{2026}").clicked() {
+        cx.send(Command::AskParameters);
+    }
 }
 
 fn stop_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {

@@ -18,11 +18,12 @@ use crate::{
 
 /// What the dialogs remember.
 #[derive(Debug, Default)]
-pub(super) struct View {
+pub struct View {
     open: bool,
 }
 
-pub(super) fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
+/// Draws the dialog that is open, over the page of runs or a notebook.
+pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
     let Some(dialog) = cx.state.runs.dialog.clone() else {
         view.open = false;
         return;
@@ -112,7 +113,12 @@ fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RunDialog, first: bool) {
     });
     let wrong = d.fields.iter().any(|f| f.error.is_some());
     let reason = wrong.then_some("A value is wrong");
-    foot_ui(ui, cx, "A click twice starts it once", "Run it", "play", reason);
+    let note = if d.is_notebook() {
+        "What you leave alone stays as its cell says; the executed copy opens at the end"
+    } else {
+        "A click twice starts it once"
+    };
+    foot_ui(ui, cx, note, "Run it", "play", reason);
 }
 
 fn label(ui: &mut Ui, theme: &Theme, name: &str, help: &str) {
@@ -157,6 +163,7 @@ fn field_ui(ui: &mut Ui, cx: &mut PageCx<'_>, field: &Field, focus: bool) {
                 ParamKind::Date => "2026-11-16",
                 ParamKind::Int => "a whole number",
                 ParamKind::Float => "a number",
+                ParamKind::Value => "text, a number, [1, 2]",
                 _ => "text",
             };
             let mut text = field.text.clone();
@@ -173,6 +180,7 @@ fn field_ui(ui: &mut Ui, cx: &mut PageCx<'_>, field: &Field, focus: bool) {
                 ParamKind::Float => "number",
                 ParamKind::Bool => "",
                 ParamKind::Date => "date",
+                ParamKind::Value => "value",
             }));
         }
     });

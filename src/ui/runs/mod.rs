@@ -24,6 +24,7 @@ use crate::{
     },
 };
 
+pub use dialogs::{View as Dialogs, dialogs_ui};
 pub use words::task_mark;
 
 /// What only the page itself needs to remember.
