@@ -11,6 +11,8 @@ pub mod json;
 pub mod kernel;
 pub mod ledger;
 pub mod lfs;
+pub mod markdown;
+pub mod math;
 pub mod matrix;
 pub mod merge;
 pub mod names;

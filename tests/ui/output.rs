@@ -70,6 +70,49 @@ fn printed(lines: usize) -> Vec<Output> {
     c.views().to_vec()
 }
 
+/// Runs until the threads have made what is seen.
+fn settle(harness: &mut Harness<'static, Stage>) {
+    for _ in 0..400 {
+        harness.run_steps(1);
+        if !harness.state().pictures.busy() && !harness.state().pictures.is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    harness.run_steps(2);
+}
+
+#[test]
+fn vector_pictures_films_and_formulas_become_textures() {
+    for (name, frames) in [("img_svg", 1), ("img_gif", 1), ("latex_align", 1), ("mpl_svg_text", 1), ("img_webp", 1)] {
+        let mut harness = stage(oracle(name));
+        settle(&mut harness);
+        let pictures = &harness.state().pictures;
+        assert!(pictures.len() >= frames && !pictures.busy(), "{name}: {pictures:?}");
+        assert!(pictures.bytes() > 0, "{name} has no texture");
+    }
+}
+
+#[test]
+fn words_and_links_of_markdown_are_there_for_everybody() {
+    let source = "# Title\n\nSee [more](https://example.org), [below](#part) and $x^2$.\n\n- [x] done\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<details><summary>More</summary>\n\nhidden\n\n</details>";
+    let mut harness = stage(vec![Output::Markdown(source.into())]);
+    settle(&mut harness);
+    harness.get_by_label("https://example.org").click();
+    harness.run_steps(2);
+    harness.get_by_label("#part").click();
+    harness.run_steps(2);
+    let acts = &harness.state().acts;
+    assert!(
+        acts.contains(&Act::Open("https://example.org".into())) && acts.contains(&Act::Follow("#part".into())),
+        "{acts:?}"
+    );
+    assert!(harness.query_by_label_contains("hidden").is_none());
+    harness.get_by_label("More").click();
+    harness.run_steps(2);
+    assert!(harness.query_by_label_contains("hidden").is_some());
+}
+
 #[test]
 fn every_oracle_is_drawn_in_both_themes() {
     let dir = format!("{}/tests/fixtures/outputs", env!("CARGO_MANIFEST_DIR"));

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     assist::Assist,
+    beside::Beside,
     find::Find,
     fold::{Folds, first_level},
     session::{Session, TextDoc, language_of},
@@ -255,6 +256,8 @@ pub struct Doc {
     pub memory: Option<u64>,
     /// What is offered or explained at the cursor.
     pub assist: Assist,
+    /// What texts show that lies beside the notebook.
+    pub beside: Beside,
     /// Folded headings.
     pub folds: Folds,
     /// The cell being edited, while letters are text.
@@ -314,6 +317,7 @@ impl Doc {
             kernel: KernelView::default(),
             kept: Vec::new(),
             variables: Vec::new(),
+            beside: Beside::default(),
             memory: None,
             assist: Assist::default(),
             folds: Folds::default(),

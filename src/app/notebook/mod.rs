@@ -4,6 +4,7 @@
 //! embedded engine and to kernels one at a time, `save` keeps the file, the journal and the world outside apart,
 //! `task` does the work off the window's thread.
 pub mod assist;
+pub mod beside;
 pub mod doc;
 mod edit;
 pub mod find;
@@ -271,6 +272,8 @@ pub enum Command {
         first: u64,
         count: usize,
     },
+    /// Something that a text points at.
+    Beside(beside::Command),
     /// Shows a result on the data page, as rows or as a chart.
     OpenInData {
         key: CellKey,
@@ -387,6 +390,7 @@ pub enum Event {
         key: CellKey,
         result: Result<Box<revert::Committed>, Error>,
     },
+    Beside(beside::Event),
     Kernels(Arc<Discovery>),
     Making(String),
     Made(Result<Box<crate::model::kernel::KernelSpec>, Error>),
@@ -512,6 +516,7 @@ pub enum Task {
         workspace: bool,
     },
     MakeEnvironment,
+    Beside(beside::Task),
     Rows {
         doc: DocId,
         key: CellKey,
@@ -591,6 +596,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::RestoreDraft(_)
         | Command::DiscardDraft(_)
         | Command::Journal(_) => save::command(state, command, cx),
+        Command::Beside(command) => beside::command(state, command, cx),
         Command::Complete { .. } | Command::Explain { .. } | Command::CloseAssist => assist::command(state, command),
         Command::RevertCell | Command::RevertFile | Command::UndoRevert { .. } => revert::command(state, command),
         Command::Find { .. }
@@ -641,6 +647,10 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         }
         Event::Committed { .. } => revert::event(state, event),
         Event::Test(event) => tested::event(&mut state.notebook, event),
+        Event::Beside(event) => {
+            beside::event(state, event);
+            Vec::new()
+        }
         Event::Found { doc, number, finds } => {
             if let Some(doc) = state.notebook.by_id(doc) {
                 find::event(doc, number, finds);
@@ -664,6 +674,7 @@ pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
 
 /// Files below the root changed on disk (workspace-relative, `/`); no paths: anything may have.
 pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Effect> {
+    state.notebook.docs.iter_mut().for_each(|d| d.beside.forget());
     let changed = |d: &&Doc| paths.is_empty() || paths.contains(&d.path);
     let loaded = |d: &&Doc| matches!(d.body, Body::Notebook(_) | Body::Text(_) | Body::Failed(_)) && !d.saving;
     let docs = state.notebook.docs.iter().filter(loaded).filter(changed);

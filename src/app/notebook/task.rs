@@ -183,6 +183,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         }
         Task::Ask { .. } | Task::CompleteSql { .. } => super::assist::run(task, env, cx, out),
         Task::Find { doc, number, texts, query } => return super::find::task(doc, number, &texts, &query, out),
+        Task::Beside(task) => super::beside::run(task, env, out)?,
         Task::Rows { doc, key, first, count } => {
             if let Some(frame) = env.notebooks.frame(doc, key) {
                 let page = Arc::new(frame.page(first, count)?);

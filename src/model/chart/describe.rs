@@ -285,5 +285,7 @@ pub fn table(figure: &Figure) -> Table {
         caption: None,
         note: None,
         dropped_rows: dropped,
+        looks: std::collections::HashMap::new(),
+        spanned: false,
     }
 }

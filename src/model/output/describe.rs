@@ -4,11 +4,16 @@ use serde_json::{Map, Value};
 
 use super::{
     Output, Table, Text,
-    html::Block,
+    html::{Block, Look},
     view_placed,
     widget::{Control, Widget, Widgets},
 };
-use crate::model::{chart, notebook::Notebook};
+use crate::model::{
+    chart,
+    markdown::{self, Context},
+    math::Macros,
+    notebook::{CellKind, Notebook},
+};
 
 /// One output as it is shown. Members that its kind does not have are left out.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -45,18 +50,28 @@ pub struct Shown {
 /// All outputs of a notebook as they are shown.
 pub fn notebook(book: &Notebook) -> Vec<Shown> {
     let widgets = Widgets::of(book);
+    let macros = macros(book);
     let mut all = Vec::new();
     for (cell, of) in book.cells().iter().enumerate() {
         let raw: Vec<_> = of.outputs().collect();
         for (at, output) in view_placed(raw.iter().map(|o| o.text()), &widgets) {
-            all.push(Shown { cell, output: at, ..shown(&output) });
+            all.push(Shown { cell, output: at, ..shown_with(&output, &macros) });
         }
     }
     all
 }
 
+/// What the Markdown cells of a notebook define for all formulas in it.
+pub fn macros(book: &Notebook) -> Macros {
+    Macros::of(book.cells().iter().filter(|c| c.kind == CellKind::Markdown).map(|c| &*c.source))
+}
+
 /// One output.
 pub fn shown(output: &Output) -> Shown {
+    shown_with(output, &Macros::default())
+}
+
+fn shown_with(output: &Output, macros: &Macros) -> Shown {
     let mut it = Shown { text: output.to_text(), ..Shown::default() };
     match output {
         Output::Text(text) => {
@@ -70,7 +85,7 @@ pub fn shown(output: &Output) -> Shown {
         Output::Page(blocks) => page(&mut it, blocks),
         Output::Image(image) => {
             it.kind = "image";
-            it.text = String::new();
+            it.text = image.words();
             it.set("format", image.mime.trim_start_matches("image/").trim_end_matches("+xml"));
             if let Some((width, height)) = image.pixels {
                 it.set("width", width);
@@ -80,12 +95,30 @@ pub fn shown(output: &Output) -> Shown {
                 it.set("display_width", width);
                 it.set("display_height", height);
             }
-            if let Err(e) = image.decode() {
-                it.kind = "refused";
-                it.note = Some(e.to_string());
+            match image.frames(super::MAX_SIDE, None) {
+                _ if image.is_heavy() => it.note = Some("Drawn when it is asked for, since it is large".to_owned()),
+                Ok(frames) => it.set("frames", frames.all.len()),
+                Err(e) => {
+                    it.kind = "refused";
+                    it.note = Some(e.to_string());
+                }
             }
         }
-        Output::Markdown(_) => it.kind = "markdown",
+        Output::Markdown(source) => {
+            it.kind = "markdown";
+            let read = markdown::read(source, &Context { macros, ..Context::default() });
+            it.text = read.plain();
+            formulas(&mut it, &read);
+        }
+        Output::Latex(source) => {
+            it.kind = "latex";
+            if let Some(read) = markdown::latex(source, macros) {
+                formulas(&mut it, &read);
+            }
+            if it.note.is_some() {
+                it.kind = "fallback";
+            }
+        }
         Output::Json(value) => {
             it.kind = "json";
             if let Some(object) = value.as_object() {
@@ -103,12 +136,26 @@ pub fn shown(output: &Output) -> Shown {
         }
         Output::Widget(widget) => control(&mut it, widget),
         Output::Note(note) => {
-            let inner = note.fallback.as_deref().map(shown);
+            let inner = note.fallback.as_deref().map(|f| shown_with(f, macros));
             it = Shown { kind: if note.refused { "refused" } else { "fallback" }, ..inner.unwrap_or_default() };
             it.note = Some(note.what.clone());
         }
     }
     it
+}
+
+/// How many formulas there are, and what is wrong with those that are shown as text.
+fn formulas(it: &mut Shown, read: &markdown::Document) {
+    let all = read.formulas();
+    if all.is_empty() {
+        return;
+    }
+    it.set("formulas", all.len());
+    let wrong: Vec<String> = all.iter().filter_map(|f| f.formula().err().map(str::to_owned)).collect();
+    if let Some(first) = wrong.first() {
+        let count = crate::base::text::count(wrong.len() as u64, "formula");
+        it.note = Some(format!("{count} shown as text: {first}"));
+    }
 }
 
 impl Shown {
@@ -157,10 +204,29 @@ fn grid(it: &mut Shown, table: &Table) {
     it.set("index_levels", table.index_columns);
     it.set("header_levels", table.head.len());
     it.set("shown_rows", table.page.rows.len());
+    let count = |has: &dyn Fn(&Look) -> bool| table.looks.values().filter(|l| has(l)).count();
+    for (key, n) in [
+        ("cell_backgrounds", count(&|l| l.ground.is_some())),
+        ("bars", count(&|l| !l.bars.is_empty())),
+        ("coloured_texts", count(&|l| l.ink.is_some())),
+    ] {
+        if n > 0 {
+            it.set(key, n);
+        }
+    }
+    let mut tips: Vec<_> = table.looks.iter().filter_map(|(at, l)| Some((*at, l.tip.clone()?))).collect();
+    tips.sort_unstable();
+    if !tips.is_empty() {
+        it.set("tooltips", tips.iter().map(|(_, t)| t.to_string()).collect::<Vec<_>>());
+    }
     let types: Vec<_> = table.page.columns.iter().map(|c| c.dtype.clone()).collect();
     let above = [&table.caption, &table.note].into_iter().flatten().cloned();
     let types = types.iter().any(|t| !t.is_empty()).then(|| types.join("\t"));
     // Names in several rows of the head are joined in the columns and stand alone in the head.
+    let links = table.links();
+    if !links.is_empty() {
+        it.set("links", links);
+    }
     let heads = table.head.iter().map(|row| row.join("\t"));
     it.text = above.chain(heads).chain(types).chain([table.to_tsv()]).collect::<Vec<_>>().join("\n");
 }

@@ -1,25 +1,33 @@
 //! Pictures in outputs: kept encoded, sized without decoding, decoded within limits when they are drawn.
-use std::{io::Cursor, sync::Arc};
+use std::{io::Cursor, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use image::{ImageFormat, ImageReader, Limits};
+use image::{
+    AnimationDecoder, Frame, ImageDecoder, ImageFormat, ImageReader, Limits,
+    codecs::{gif::GifDecoder, webp::WebPDecoder},
+};
 use serde_json::Value;
 
+use super::svg;
 use crate::base::{Error, Result, error::Context, fsx, text};
 
 /// Encoded bytes beyond this are not decoded.
 const MAX_ENCODED: usize = 64 * 1024 * 1024;
-/// Decoded pixels beyond this are not decoded.
+/// Decoded pixels beyond this are not decoded; of a film, those of all its frames.
 const MAX_PIXELS: u64 = 64 * 1024 * 1024;
 /// The longest side a picture is decoded to; larger ones are scaled down, since graphics cards have a limit too.
 pub const MAX_SIDE: u32 = 4096;
+/// Frames faster than this are slowed down, as browsers do.
+const FASTEST: Duration = Duration::from_millis(20);
+const SLOWED: Duration = Duration::from_millis(100);
 
 /// A picture as it stands in a notebook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {
     /// `image/png`.
     pub mime: String,
-    base64: Arc<str>,
+    /// Base64; of a vector picture its source.
+    data: Arc<str>,
     /// Names the content, for caches.
     pub hash: u64,
     /// Size in pixels, when the head could be read.
@@ -37,17 +45,48 @@ pub struct Pixels {
     pub rgba: Vec<u8>,
 }
 
+/// A picture, or one after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frames {
+    /// Each with the time it stays.
+    pub all: Vec<(Pixels, Duration)>,
+    /// Frames that were left out since they are too many.
+    pub dropped: bool,
+}
+
+impl Frames {
+    fn still(pixels: Pixels) -> Self {
+        Self { all: vec![(pixels, Duration::ZERO)], dropped: false }
+    }
+    /// The frame that is shown at this time after the first, and how long it stays.
+    pub fn at(delays: &[Duration], since: Duration) -> (usize, Duration) {
+        let whole: Duration = delays.iter().sum();
+        if delays.len() < 2 || whole.is_zero() {
+            return (0, Duration::MAX);
+        }
+        let mut left = Duration::from_nanos((since.as_nanos() % whole.as_nanos()) as u64);
+        for (i, delay) in delays.iter().enumerate() {
+            if left < *delay {
+                return (i, delay.saturating_sub(left));
+            }
+            left = left.saturating_sub(*delay);
+        }
+        (0, whole)
+    }
+}
+
 impl Image {
-    /// A picture from base64 text; spaces and line feeds in it are passed over.
-    pub fn new(mime: &str, base64: &str, metadata: Option<&Value>) -> Self {
-        let compact: String = if base64.bytes().any(|b| b.is_ascii_whitespace()) {
-            base64.split_whitespace().collect()
+    /// A picture from base64 text, in which spaces and line feeds are passed over, or from the source of an SVG.
+    pub fn new(mime: &str, data: &str, metadata: Option<&Value>) -> Self {
+        let vector = mime == svg::MIME;
+        let data: Arc<str> = if !vector && data.bytes().any(|b| b.is_ascii_whitespace()) {
+            data.split_ascii_whitespace().collect::<String>().into()
         } else {
-            base64.to_owned()
+            data.into()
         };
-        let hash = fsx::hash(compact.as_bytes());
+        let hash = fsx::hash(data.as_bytes());
         let number = |key: &str| metadata?.get(key)?.as_f64().map(|n| n as f32).filter(|n| *n > 0.0);
-        let mut image = Self { mime: mime.to_owned(), base64: compact.into(), hash, pixels: None, size: None };
+        let mut image = Self { mime: mime.to_owned(), data, hash, pixels: None, size: None };
         image.pixels = image.read_size();
         let ratio = |known: f32, (a, b): (u32, u32)| known * b as f32 / a.max(1) as f32;
         image.size = match (number("width"), number("height"), image.pixels) {
@@ -60,13 +99,54 @@ impl Image {
     }
 
     /// From `data:image/png;base64,...`; none for anything else.
-    pub(super) fn from_data_uri(uri: &str, width: Option<f32>, height: Option<f32>) -> Option<Self> {
-        let (mime, data) = uri.strip_prefix("data:")?.split_once(";base64,")?;
-        if !super::RASTER.contains(&mime) {
-            return None;
-        }
+    pub fn from_data_uri(uri: &str, width: Option<f32>, height: Option<f32>) -> Option<Self> {
+        let (mime, data) = uri.trim().strip_prefix("data:")?.split_once(";base64,")?;
         let size = serde_json::json!({ "width": width, "height": height });
-        Some(Self::new(mime, data, Some(&size)))
+        if mime == svg::MIME {
+            let source = String::from_utf8(STANDARD.decode(data.trim()).ok()?).ok()?;
+            return Some(Self::new(mime, &source, Some(&size)));
+        }
+        super::RASTER.contains(&mime).then(|| Self::new(mime, data, Some(&size)))
+    }
+
+    /// From a file's bytes.
+    pub fn from_bytes(mime: &str, bytes: &[u8], width: Option<f32>, height: Option<f32>) -> Self {
+        let size = serde_json::json!({ "width": width, "height": height });
+        match std::str::from_utf8(bytes) {
+            Ok(source) if mime == svg::MIME => Self::new(mime, source, Some(&size)),
+            _ => Self::new(mime, &STANDARD.encode(bytes), Some(&size)),
+        }
+    }
+
+    /// Drawn from its description, so sharp at any size.
+    pub fn is_vector(&self) -> bool {
+        self.mime == svg::MIME
+    }
+
+    /// So large that it is drawn only when a person asks for it.
+    pub fn is_heavy(&self) -> bool {
+        self.is_vector() && self.data.len() > svg::HEAVY
+    }
+
+    /// Size of the file in bytes.
+    pub fn len(&self) -> usize {
+        if self.is_vector() { self.data.len() } else { self.data.len() / 4 * 3 }
+    }
+
+    /// True for a picture without content.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// The words in a vector picture.
+    pub fn words(&self) -> String {
+        if self.is_vector() && !self.is_heavy() { svg::words(&self.data) } else { String::new() }
+    }
+
+    /// False when it is certain that nothing can be drawn of it: broken base64, or bytes of something else.
+    pub fn is_sound(&self) -> bool {
+        let base64 = || self.data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
+        self.pixels.is_some() && (self.is_vector() || base64())
     }
 
     /// Size on screen in points: as told, else one point a pixel.
@@ -76,18 +156,37 @@ impl Image {
 
     /// The file's bytes.
     pub fn bytes(&self) -> Result<Vec<u8>> {
-        if self.base64.len() / 4 * 3 > MAX_ENCODED {
-            let size = text::bytes((self.base64.len() / 4 * 3) as u64);
+        if self.len() > MAX_ENCODED {
+            let size = text::bytes(self.len() as u64);
             return Err(Error::user(format!("The picture is too large to be drawn ({size})"))
-                .hint("Open it in another program"));
+                .hint("Save it and open it in another program"));
         }
-        STANDARD.decode(self.base64.as_bytes()).config(|| "The picture's base64 text is broken".to_owned())
+        if self.is_vector() {
+            return Ok(self.data.as_bytes().to_vec());
+        }
+        STANDARD.decode(self.data.as_bytes()).config(|| "The picture's base64 text is broken".to_owned())
+    }
+
+    /// The file in base64, to be saved, and a name for it.
+    pub fn file(&self) -> (String, Arc<str>) {
+        let ending = match self.mime.as_str() {
+            "image/png" => "png",
+            "image/jpeg" => "jpg",
+            "image/gif" => "gif",
+            "image/webp" => "webp",
+            _ => "svg",
+        };
+        let base64 = if self.is_vector() { STANDARD.encode(self.data.as_bytes()).into() } else { self.data.clone() };
+        (format!("output.{ending}"), base64)
     }
 
     fn read_size(&self) -> Option<(u32, u32)> {
+        if self.is_vector() {
+            return svg::size_of(&self.data).map(|(w, h)| (w.ceil().max(1.0) as u32, h.ceil().max(1.0) as u32));
+        }
         // The sizes stand near the beginning; metadata of a camera may come first in a JPEG.
-        let head = self.base64.len().min(256 * 1024) / 4 * 4;
-        size_of(&self.mime, &STANDARD.decode(self.base64.get(..head)?).ok()?)
+        let head = self.data.len().min(256 * 1024) / 4 * 4;
+        size_of(&self.mime, &STANDARD.decode(self.data.get(..head)?).ok()?)
     }
 
     /// Decodes, within limits, and scales down what is larger than [`MAX_SIDE`]. Takes milliseconds: not for the
@@ -98,8 +197,75 @@ impl Image {
 
     /// As [`Image::decode`], for a screen that takes no more than `side` pixels in a row.
     pub fn decode_to(&self, side: u32) -> Result<Pixels> {
+        if self.is_vector() {
+            return svg::draw(&self.data, svg::Fit::Natural { side: side.min(MAX_SIDE) });
+        }
         decode(&self.mime, self.bytes()?, side)
     }
+
+    /// All that is shown of it one after the other, and a vector picture for a place this many pixels wide.
+    pub fn frames(&self, side: u32, width: Option<u32>) -> Result<Frames> {
+        match (self.mime.as_str(), width) {
+            (svg::MIME, Some(width)) => {
+                svg::draw(&self.data, svg::Fit::Width { width, side: side.min(MAX_SIDE) }).map(Frames::still)
+            }
+            ("image/gif" | "image/webp", _) => frames(&self.mime, &self.bytes()?, side),
+            _ => self.decode_to(side).map(Frames::still),
+        }
+    }
+}
+
+/// The frames of a GIF or WebP; a still picture has one.
+fn frames(mime: &str, bytes: &[u8], side: u32) -> Result<Frames> {
+    let what = || format!("The {} picture could not be decoded", mime.trim_start_matches("image/"));
+    let (w, h) = size_of(mime, bytes).ok_or_else(|| Error::user(what()))?;
+    let one = u64::from(w.min(side)) * u64::from(h.min(side));
+    let most = (MAX_PIXELS / 4 / one.max(1)).clamp(1, 2_000) as usize;
+    let collect = |frames: image::Frames<'_>| {
+        let mut all = Vec::new();
+        let mut dropped = false;
+        for frame in frames {
+            if all.len() == most {
+                dropped = true;
+                break;
+            }
+            match frame {
+                Ok(frame) => all.push(frame_of(frame, side)),
+                // What came before a break is shown.
+                Err(_) => break,
+            }
+        }
+        Frames { all, dropped }
+    };
+    if u64::from(w) * u64::from(h) <= MAX_PIXELS {
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(MAX_PIXELS * 8);
+        let many = if mime == "image/gif" {
+            let mut decoder = GifDecoder::new(Cursor::new(bytes)).config(what)?;
+            decoder.set_limits(limits).config(what)?;
+            Some(collect(decoder.into_frames()))
+        } else {
+            let mut decoder = WebPDecoder::new(Cursor::new(bytes)).config(what)?;
+            decoder.set_limits(limits).config(what)?;
+            decoder.has_animation().then(|| collect(decoder.into_frames()))
+        };
+        if let Some(many) = many.filter(|f| f.all.len() > 1) {
+            return Ok(many);
+        }
+    }
+    decode(mime, bytes, side).map(Frames::still)
+}
+
+fn frame_of(frame: Frame, side: u32) -> (Pixels, Duration) {
+    let delay = Duration::from(frame.delay());
+    let mut rgba = frame.into_buffer();
+    let longest = rgba.width().max(rgba.height());
+    if longest > side {
+        let to = |n: u32| (u64::from(n) * u64::from(side) / u64::from(longest)).max(1) as u32;
+        rgba = image::imageops::thumbnail(&rgba, to(rgba.width()), to(rgba.height()));
+    }
+    let pixels = Pixels { width: rgba.width(), height: rgba.height(), rgba: rgba.into_raw() };
+    (pixels, if delay < FASTEST { SLOWED } else { delay })
 }
 
 fn format_of(mime: &str) -> Option<ImageFormat> {
@@ -187,6 +353,38 @@ mod tests {
         let cut = png(50, 50);
         let cut = &cut[..cut.len() / 8 * 4];
         assert!(Image::new("image/png", cut, None).decode().is_err());
+    }
+
+    #[test]
+    fn broken_pictures_are_told_from_sound_ones() {
+        assert!(Image::new("image/png", &png(3, 3), None).is_sound());
+        assert!(!Image::new("image/png", "!!!", None).is_sound());
+        assert!(!Image::new("image/png", &STANDARD.encode(b"no picture"), None).is_sound());
+        let mut broken = png(30, 30);
+        broken.replace_range(60..61, "#");
+        assert!(!Image::new("image/png", &broken, None).is_sound());
+        assert!(!Image::new("image/svg+xml", "no picture", None).is_sound());
+    }
+
+    #[test]
+    fn a_film_keeps_its_frames_and_their_times() {
+        let mut bytes = Vec::new();
+        {
+            let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+            for (n, ms) in [(10u8, 200u32), (200, 0), (90, 300)] {
+                let buffer = image::RgbaImage::from_pixel(4, 2, image::Rgba([n, n, n, 255]));
+                let delay = image::Delay::from_numer_denom_ms(ms, 1);
+                encoder.encode_frame(Frame::from_parts(buffer, 0, 0, delay)).unwrap();
+            }
+        }
+        let frames = Image::new("image/gif", &STANDARD.encode(&bytes), None).frames(MAX_SIDE, None).unwrap();
+        let delays: Vec<Duration> = frames.all.iter().map(|(_, d)| *d).collect();
+        assert_eq!(delays, [Duration::from_millis(200), SLOWED, Duration::from_millis(300)]);
+        assert!(!frames.dropped && frames.all[1].0.rgba[0] > 150);
+        let at = |ms: u64| Frames::at(&delays, Duration::from_millis(ms)).0;
+        assert_eq!([at(0), at(199), at(200), at(310), at(599), at(600), at(6_050)], [0, 0, 1, 2, 2, 0, 0]);
+        let still = Image::new("image/gif", &STANDARD.encode(&bytes[..bytes.len() / 2]), None).frames(MAX_SIDE, None);
+        assert!(still.is_err() || still.is_ok_and(|f| f.all.len() < 3));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod collect;
 pub mod describe;
 pub mod html;
 mod image;
+pub mod svg;
 pub mod table;
 pub mod text;
 pub mod widget;
@@ -17,18 +18,21 @@ use serde_json::{Map, Value};
 
 pub use self::{
     collect::{Collector, error_json, stream_json},
-    image::{Image, MAX_SIDE, Pixels, decode, shrink, size_of},
+    image::{Frames, Image, MAX_SIDE, Pixels, decode, shrink, size_of},
     table::{Table, table_json},
     text::{Ink, Line, Style, Text},
     widget::{Widget, Widgets},
 };
-use crate::{
-    base::text::bytes,
-    model::chart::{self, Figure},
+use crate::model::{
+    chart::{self, Figure},
+    markdown,
+    math::Macros,
 };
 
-/// Pictures that are drawn.
+/// Pictures of pixels that are drawn.
 const RASTER: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+/// All pictures that are drawn, the best first.
+const PICTURES: [&str; 5] = [svg::MIME, "image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /// One output, ready to be drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +44,8 @@ pub enum Output {
     Page(Vec<html::Block>),
     Image(Image),
     Markdown(Arc<str>),
+    /// LaTeX with a formula in it.
+    Latex(Arc<str>),
     Json(Arc<Value>),
     /// A figure of plotly or Vega-Lite.
     Chart(Arc<Figure>),
@@ -125,10 +131,25 @@ impl Output {
         if let Some(table) = data.get("application/vnd.dataresource+json").and_then(table::from_dataresource) {
             return Self::Table(Box::new(table));
         }
-        for mime in RASTER {
+        let mut broken = None;
+        for mime in PICTURES {
             if let Some(Value::String(_) | Value::Array(_)) = data.get(mime) {
-                return Self::Image(Image::new(mime, &text(mime).unwrap_or_default(), metadata.get(mime)));
+                let image = Image::new(mime, &text(mime).unwrap_or_default(), metadata.get(mime));
+                if image.is_sound() {
+                    return Self::Image(image);
+                }
+                broken = broken.or(Some(image));
             }
+        }
+        if let Some(image) = broken {
+            let mut rest = data.clone();
+            rest.retain(|mime, _| !PICTURES.contains(&mime.as_str()));
+            if rest.is_empty() {
+                return Self::Image(image);
+            }
+            let kind = image.mime.trim_start_matches("image/").trim_end_matches("+xml").to_uppercase();
+            let what = format!("The {kind} picture in this output is broken");
+            return Self::note(what, image.len(), Some(Self::from_bundle(&rest, metadata)));
         }
         // Named before HTML: the HTML beside these is only a script that loads the rest.
         if let Some((what, size, refused)) = undrawn(data) {
@@ -143,7 +164,10 @@ impl Output {
             return Self::Markdown(source.into());
         }
         if let Some(source) = text("text/latex") {
-            return Self::note("Formula, shown as LaTeX".into(), source.len(), Some(Self::Text(Text::parse(&source))));
+            if markdown::latex(&source, &Macros::default()).is_some() {
+                return Self::Latex(source.into());
+            }
+            return Self::note("LaTeX without a formula".into(), source.len(), Some(Self::Text(Text::parse(&source))));
         }
         let json = data.iter().find(|(mime, _)| *mime == "application/json" || *mime == "application/geo+json");
         if let Some((_, value)) = json {
@@ -209,7 +233,7 @@ impl Output {
     /// A chart; one of which nothing can be drawn gives way to a picture the tool made of it.
     fn from_figure(figure: Figure, data: &Map<String, Value>, metadata: &Map<String, Value>) -> Option<Self> {
         if !figure.is_drawn()
-            && let Some(mime) = RASTER.into_iter().find(|m| data.contains_key(*m))
+            && let Some(mime) = PICTURES.into_iter().find(|m| data.contains_key(*m))
         {
             let picture = Image::new(mime, &data.get(mime).map(joined)?, metadata.get(mime));
             let what = format!("{}; the picture that came with it is shown", figure.notes.join("; "));
@@ -237,11 +261,12 @@ impl Output {
             Self::Text(text) => text.plain(),
             Self::Table(table) => table.to_tsv(),
             Self::Page(blocks) => blocks.iter().map(html::Block::plain).collect::<Vec<_>>().join("\n"),
-            Self::Image(image) => match image.pixels {
-                Some((w, h)) => format!("[{} {w} × {h}]", image.mime),
-                None => format!("[{}]", image.mime),
-            },
-            Self::Markdown(source) => source.to_string(),
+            Self::Image(image) => {
+                let size = image.pixels.map(|(w, h)| format!(" {w} × {h}")).unwrap_or_default();
+                let words = image.words();
+                format!("[{}{size}]{}{words}", image.mime, if words.is_empty() { "" } else { "\n" })
+            }
+            Self::Markdown(source) | Self::Latex(source) => source.to_string(),
             Self::Chart(figure) => {
                 let mut text = chart::label(figure);
                 text.push('\n');
@@ -338,7 +363,6 @@ fn undrawn(data: &Map<String, Value>) -> Option<(String, usize, bool)> {
                 refused("HoloViews figure, which needs a browser")
             }
             "application/javascript" if data.len() <= 2 => refused("JavaScript, which is not run"),
-            "image/svg+xml" => unread(&format!("Vector picture ({}), not drawn", bytes(size as u64))),
             _ => None,
         }
     })

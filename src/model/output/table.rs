@@ -1,8 +1,9 @@
 //! Tables read from HTML and from typed JSON, as pages of ready-to-show cells.
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
 
+use super::html::Look;
 use crate::{
     base::text::thousands,
     model::{
@@ -29,9 +30,57 @@ pub struct Table {
     pub note: Option<String>,
     /// Rows that were too many to keep.
     pub dropped_rows: usize,
+    /// Cells of the body that look different, by row and column.
+    pub looks: HashMap<(u32, u32), Look>,
+    /// A cell reaches over several rows.
+    pub spanned: bool,
 }
 
 impl Table {
+    /// Addresses that cells lead to, in the order of the rows.
+    pub fn links(&self) -> Vec<&str> {
+        let mut all: Vec<_> = self.looks.iter().filter_map(|(at, look)| Some((at, look.link.as_deref()?))).collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, link)| link).collect()
+    }
+
+    /// True when rows can be put in another order: all of them are here, and none of them spans others.
+    pub fn is_plain(&self) -> bool {
+        let whole = self.dropped_rows == 0 && self.said().is_none_or(|(rows, _)| rows == self.page.rows.len() as u64);
+        let gap = |row: &Vec<Cell>| {
+            row.iter().all(|c| matches!(c, Cell::Text(t) if t == "..." || t == "\u{2026}" || t.is_empty()))
+        };
+        whole && !self.spanned && self.page.rows.len() > 1 && !self.page.rows.iter().any(gap)
+    }
+
+    /// The order of rows by a column: numbers by their value, before words, and what is missing at the end.
+    pub fn order_by(&self, column: usize, descending: bool) -> Vec<u32> {
+        let key = |row: &u32| -> (u8, f64, String) {
+            match self.page.rows.get(*row as usize).and_then(|r| r.get(column)) {
+                Some(Cell::Int(n)) => (0, *n as f64, String::new()),
+                Some(Cell::UInt(n)) => (0, *n as f64, String::new()),
+                Some(Cell::Float(n)) if !n.is_nan() => (0, *n, String::new()),
+                Some(Cell::Bool(b)) => (0, f64::from(u8::from(*b)), String::new()),
+                Some(Cell::Text(text)) => match text.as_str() {
+                    "" | "NaN" | "nan" | "None" | "null" | "<NA>" | "NaT" => (2, 0.0, String::new()),
+                    _ => match number(text) {
+                        Some(n) => (0, n, String::new()),
+                        None => (1, 0.0, text.to_lowercase()),
+                    },
+                },
+                _ => (2, 0.0, String::new()),
+            }
+        };
+        let mut rows: Vec<(u32, (u8, f64, String))> = (0..self.page.rows.len() as u32).map(|r| (r, key(&r))).collect();
+        rows.sort_by(|(_, a), (_, b)| {
+            let values = a.1.total_cmp(&b.1).then_with(|| a.2.cmp(&b.2));
+            let values = if descending { values.reverse() } else { values };
+            // What is missing stays at the end both ways.
+            (a.0 == 2).cmp(&(b.0 == 2)).then(if descending { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) }).then(values)
+        });
+        rows.into_iter().map(|(row, _)| row).collect()
+    }
+
     /// Rows and columns separated by tabs, with the head, for the clipboard.
     pub fn to_tsv(&self) -> String {
         let clean = |text: &str| text.replace(['\t', '\n', '\r'], " ");
@@ -141,6 +190,7 @@ struct RawCell {
     head: bool,
     columns: usize,
     rows: usize,
+    look: Option<Box<Look>>,
 }
 
 #[derive(Default)]
@@ -181,10 +231,45 @@ impl Builder {
                         head: tag == "th",
                         columns: columns.clamp(1, MAX_SPAN),
                         rows: rows.clamp(1, MAX_SPAN),
+                        look: None,
                     });
                 }
             }
         }
+    }
+
+    /// The open cell looks like this.
+    pub(super) fn look(&mut self, look: Look) {
+        if let Some(cell) = self.cell().filter(|_| !look.is_plain()) {
+            cell.look = Some(Box::new(look));
+        }
+    }
+
+    /// An element inside the open cell; what it says holds for the whole cell.
+    pub(super) fn inside(&mut self, name: &str, link: Option<String>, css: &str) {
+        if !self.cell_open || !matches!(name, "a" | "b" | "strong" | "i" | "em" | "span" | "font" | "code") {
+            return;
+        }
+        if link.is_none() && css.is_empty() && matches!(name, "a" | "span" | "font" | "code") {
+            return;
+        }
+        let Some(cell) = self.cell() else { return };
+        // Of several parts none speaks for the whole.
+        let first = cell.text.trim().is_empty();
+        let look = cell.look.get_or_insert_default();
+        if first {
+            look.bold |= matches!(name, "b" | "strong");
+            look.italic |= matches!(name, "i" | "em");
+            look.apply(css);
+        }
+        look.link = look.link.take().or(link.map(Into::into));
+    }
+
+    fn cell(&mut self) -> Option<&mut RawCell> {
+        if !self.cell_open {
+            return None;
+        }
+        self.rows.last_mut()?.cells.last_mut()
     }
 
     fn row(&mut self) {
@@ -267,7 +352,14 @@ impl Builder {
             let place = |i: usize| row.get(i).filter(|p| !p.repeated);
             (0..width).map(|i| place(i).map_or(Cell::Text(String::new()), |p| Cell::Text(p.text.clone()))).collect()
         });
-        let rows: Vec<Vec<Cell>> = cells.collect();
+        let cells: Vec<Vec<Cell>> = cells.collect();
+        let looks = rows.iter().enumerate().flat_map(|(row, places)| {
+            let places = places.iter().enumerate().filter(|(_, p)| !p.repeated);
+            places.filter_map(move |(column, p)| Some(((row as u32, column as u32), (**p.look.as_ref()?).clone())))
+        });
+        let looks = looks.collect();
+        let rows = cells;
+        let spanned = body.iter().any(|r| r.cells.iter().any(|c| c.rows > 1 || c.columns > 1));
         let total_rows = rows.len() as u64;
         let page = Page { columns: columns.into(), first_row: 0, rows, total_rows };
         Some(Table {
@@ -277,6 +369,8 @@ impl Builder {
             caption,
             note: None,
             dropped_rows: self.dropped,
+            looks,
+            spanned,
         })
     }
 }
@@ -291,6 +385,7 @@ fn leading_heads(row: &RawRow) -> usize {
 #[derive(Clone, Default)]
 struct Place {
     text: String,
+    look: Option<Arc<Look>>,
     /// Below or beside the cell that spans it.
     repeated: bool,
 }
@@ -320,9 +415,10 @@ fn spread(rows: &[RawRow]) -> Vec<Vec<Place>> {
                 break;
             };
             let text = cell.text.trim().to_owned();
+            let look = cell.look.as_deref().cloned().map(Arc::new);
             for i in 0..cell.columns {
                 // The head keeps the text over all columns it spans, since it names each of them.
-                let place = Place { text: text.clone(), repeated: i > 0 };
+                let place = Place { text: text.clone(), look: look.clone(), repeated: i > 0 };
                 if cell.rows > 1 {
                     if taken.len() <= column + i {
                         taken.resize(column + i + 1, (0, Place::default()));
@@ -360,10 +456,10 @@ fn kind_of<'a>(values: impl Iterator<Item = &'a str>) -> Kind {
             "" | "NaN" | "nan" | "None" | "null" | "<NA>" | "NaT" | "..." | "…" | "inf" | "-inf" => continue,
             _ => {}
         }
-        let plain: String = value.chars().filter(|c| !matches!(c, ',' | '_' | '%' | ' ')).collect();
-        if plain.replace('\u{2212}', "-").parse::<f64>().is_err() {
+        if number(value).is_none() {
             return Kind::Text;
         }
+        let plain: String = value.chars().filter(|c| !matches!(c, ',' | '_' | '%' | ' ')).collect();
         whole &= plain.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         numbers += 1;
     }
@@ -372,6 +468,12 @@ fn kind_of<'a>(values: impl Iterator<Item = &'a str>) -> Kind {
         (_, true) => Kind::Int,
         _ => Kind::Float,
     }
+}
+
+/// The number a cell shows: `1,234`, `12 %`.
+fn number(text: &str) -> Option<f64> {
+    let plain: String = text.chars().filter(|c| !matches!(c, ',' | '_' | '%' | ' ')).collect();
+    plain.replace('\u{2212}', "-").parse().ok()
 }
 
 /// `application/vnd.dataresource+json`: typed fields and records.
@@ -412,7 +514,16 @@ pub(super) fn from_dataresource(value: &Value) -> Option<Table> {
     let index_columns = columns.iter().take_while(|c| keys.contains(&c.name)).count();
     let page = Page { columns, first_row: 0, total_rows: rows.len() as u64, rows };
     let dropped_rows = records.len().saturating_sub(limit);
-    Some(Table { page, index_columns, head, caption: None, note: None, dropped_rows })
+    Some(Table {
+        page,
+        index_columns,
+        head,
+        caption: None,
+        note: None,
+        dropped_rows,
+        looks: HashMap::new(),
+        spanned: false,
+    })
 }
 
 fn plain(value: &Value) -> String {
@@ -459,6 +570,36 @@ mod tests {
         assert_eq!(t.page.columns[1].kind, Kind::Int);
         assert_eq!(t.page.columns[2].kind, Kind::Float);
         assert_eq!(t.to_tsv(), "\tq1 · min\tq1 · max\nN\t1\t2\n\t3\t4.5");
+    }
+
+    #[test]
+    fn cells_keep_their_looks_and_links() {
+        let t = table(
+            "<style>#a_row0_col0{background-color:gold}</style><table id=a><tr><th></th><th>v</th></tr>\
+             <tr><th>0</th><td id=a_row0_col0><a href='https://x.org/a'>A</a></td></tr>\
+             <tr><th>1</th><td><b>bold</b></td></tr></table>",
+        );
+        let look = &t.looks[&(0, 1)];
+        assert_eq!(
+            (look.ground, look.link.as_deref()),
+            (Some(super::super::text::Ink::Rgb(255, 215, 0)), Some("https://x.org/a"))
+        );
+        assert!(t.looks[&(1, 1)].bold && t.looks.len() == 2);
+        assert_eq!(t.links(), ["https://x.org/a"]);
+        let t = table("<table><tr><td>x<td><a href='javascript:1'>y</a></table>");
+        assert!(t.links().is_empty());
+    }
+
+    #[test]
+    fn rows_are_sorted_by_what_they_show() {
+        let t =
+            table("<table><tr><th>n<th>w</tr><tr><td>1,000<td>b<tr><td>NaN<td>A<tr><td>-2<td>c<tr><td>30<td></table>");
+        assert!(t.is_plain());
+        assert_eq!(t.order_by(0, false), [2, 3, 0, 1]);
+        assert_eq!(t.order_by(0, true), [0, 3, 2, 1]);
+        assert_eq!(t.order_by(1, false), [1, 0, 2, 3]);
+        let cut = table("<table><tr><th>n</tr><tr><td>1<tr><td>...<tr><td>9</table>");
+        assert!(!cut.is_plain());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     ui::{
         PageCx,
         editor::{Assist, CodeEditor, EditorView, Output, Question},
-        theme::{CLEAR, SMALL, Theme, icon},
+        theme::{CLEAR, SMALL, icon},
         widgets::{link, mark},
     },
 };
@@ -79,7 +79,7 @@ pub fn cell_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, index: usize, cell: 
     inner.set_width(frame_rect.width());
     let folded = doc.folds.is_folded(cell.key);
     let body_click = if rendered {
-        let clicked = rendered_ui(&mut inner, cx, cell, view);
+        let clicked = rendered_ui(&mut inner, cx, doc, cell, view);
         if folded {
             folded_ui(&mut inner, cx, doc, cell);
         }
@@ -226,17 +226,20 @@ fn time_words(run: &CellRun, cx: &PageCx<'_>) -> String {
     }
 }
 
-fn rendered_ui(ui: &mut Ui, cx: &mut PageCx<'_>, cell: &Cell, view: &mut View) -> bool {
-    let theme = cx.theme;
-    let shown = Frame::NONE.inner_margin(Margin { left: 12, right: 12, top: 6, bottom: 4 }).show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        if cell.source.trim().is_empty() {
-            ui.label(theme.small("Empty text cell, press Enter to write"));
-            return;
-        }
-        markdown_ui(ui, theme, view, &cell.source);
+fn rendered_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: &mut View) -> bool {
+    // Links in the text lie above what selects the cell.
+    let below = UiBuilder::new().id_salt("text").sense(Sense::click());
+    let shown = ui.scope_builder(below, |ui| {
+        Frame::NONE.inner_margin(Margin { left: 12, right: 12, top: 6, bottom: 4 }).show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            if cell.source.trim().is_empty() {
+                ui.label(cx.theme.small("Empty text cell, press Enter to write"));
+                return;
+            }
+            outputs::text_ui(ui, cx, doc, cell, view);
+        });
     });
-    let response = ui.interact(shown.response.rect, ui.scope_id().with("text"), Sense::click());
+    let response = shown.response;
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, first_line(&cell.source)));
     if response.double_clicked() {
         cx.send(Command::Select(cell.key));
@@ -248,26 +251,6 @@ fn rendered_ui(ui: &mut Ui, cx: &mut PageCx<'_>, cell: &Cell, view: &mut View) -
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default().trim_start_matches('#').trim()
-}
-
-/// Markdown in the page's own sizes.
-pub fn markdown_ui(ui: &mut Ui, theme: &Theme, view: &mut View, source: &str) {
-    ui.scope(|ui| {
-        let style = ui.style_mut();
-        style.text_styles.insert(egui::TextStyle::Heading, theme.semibold(18.0));
-        style.text_styles.insert(egui::TextStyle::Monospace, theme.mono(12.0));
-        style.spacing.item_spacing = vec2(4.0, 6.0);
-        style.visuals.override_text_color = None;
-        style.visuals.widgets.noninteractive.fg_stroke.color = theme.muted;
-        style.visuals.widgets.active.fg_stroke.color = theme.text;
-        style.interaction.selectable_labels = false;
-        let width = ui.available_width().min(860.0) as usize;
-        egui_commonmark::CommonMarkViewer::new().default_width(Some(width)).max_image_width(Some(width)).show(
-            ui,
-            &mut view.markdown,
-            source,
-        );
-    });
 }
 
 /// The source: an editor when it is edited, else painted text that becomes one with a click.

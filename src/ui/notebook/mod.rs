@@ -18,7 +18,6 @@ mod text_file;
 use std::collections::HashMap;
 
 use egui::{CentralPanel, Frame, Id, Ui};
-use egui_commonmark::CommonMarkCache;
 
 use super::{
     PageCx,
@@ -51,7 +50,6 @@ pub struct View {
     /// Frames for which the selected cell is still brought into view, while heights settle.
     reveal_frames: u8,
     outputs: outputs::Cache,
-    markdown: CommonMarkCache,
     /// First key of a pair such as D D, and when it was pressed.
     first_key: Option<(egui::Key, f64)>,
     /// The answer being typed for `input()`.

@@ -8,7 +8,7 @@ use super::{Place, View};
 use crate::{
     app::{
         notebook::{
-            Command, Doc, RunEnd,
+            Command, Doc, RunEnd, beside,
             doc::{CellRun, SqlTable},
         },
         shell, workspace,
@@ -17,8 +17,10 @@ use crate::{
     model::{
         editor::Act as Edit,
         json::Bytes,
-        notebook::Cell,
-        output::{self, Output},
+        markdown::{self, Context, Document},
+        math::Macros,
+        notebook::{Cell, CellKind},
+        output::{self, Image, Output},
     },
     ui::{
         PageCx,
@@ -27,7 +29,7 @@ use crate::{
             Btn, error_box,
             grid::{DataGrid, GridView, selection_text},
             link,
-            output::{Act, OutputsView, Pictures, outputs_ui as draw_outputs},
+            output::{Act, OutputsView, Pictures, Setting, markdown_ui, outputs_ui as draw_outputs},
             text_field,
         },
     },
@@ -45,6 +47,74 @@ pub struct Cache {
     pictures: Pictures,
     /// The state of the widgets of the notebook that was drawn last, and the metadata it was read from.
     widgets: Option<(Bytes, output::Widgets)>,
+    texts: Texts,
+}
+
+/// Markdown cells as they are drawn, and what they define for all formulas.
+#[derive(Default)]
+struct Texts {
+    read: HashMap<Place, Read>,
+    macros: Macros,
+    /// The cells the definitions were taken from.
+    of: Vec<Arc<str>>,
+}
+
+struct Read {
+    cell: Arc<Cell>,
+    macros: Macros,
+    document: Arc<Document>,
+    view: OutputsView,
+}
+
+impl Texts {
+    /// What the notebook defines now. Cells are compared by their place in memory, so that this costs little.
+    fn update(&mut self, doc: &Doc) {
+        let now = || doc.cells().iter().filter(|c| c.kind == CellKind::Markdown).map(|c| &c.source);
+        if self.of.len() == now().count() && self.of.iter().zip(now()).all(|(a, b)| Arc::ptr_eq(a, b)) {
+            return;
+        }
+        self.of = now().cloned().collect();
+        let macros = Macros::of(self.of.iter().map(|s| &**s));
+        if macros != self.macros {
+            self.macros = macros;
+        }
+    }
+
+    fn read(&mut self, place: Place, cell: &Arc<Cell>) -> &mut Read {
+        if self.read.len() > 600 {
+            self.read.retain(|p, _| *p == place);
+        }
+        let macros = self.macros.clone();
+        let fresh = |view: OutputsView| {
+            let attached = cell.attachments();
+            let attachment = |name: &str| {
+                let (_, forms) = attached.iter().find(|(n, _)| n == name)?;
+                forms.iter().map(|(mime, data)| Image::new(mime, data, None)).find(Image::is_sound)
+            };
+            let cx = Context { macros: &macros, attachments: &attachment };
+            let document = Arc::new(markdown::read(&cell.source, &cx));
+            Read { cell: cell.clone(), macros: macros.clone(), document, view }
+        };
+        let kept = self.read.entry(place).or_insert_with(|| fresh(OutputsView::default()));
+        let same = Arc::ptr_eq(&kept.cell, cell) || Arc::ptr_eq(&kept.cell.source, &cell.source);
+        if !same || kept.macros != macros {
+            let view = std::mem::take(&mut kept.view);
+            *kept = fresh(view);
+        }
+        kept
+    }
+}
+
+/// The text of a Markdown cell.
+pub fn text_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, view: &mut View) {
+    let Cache { pictures, texts, .. } = &mut view.outputs;
+    texts.update(doc);
+    let Read { document, view, .. } = texts.read((doc.id, cell.key), cell);
+    let files = |path: &str| doc.beside.picture(path);
+    let setting = Setting { files: &files, selectable: false };
+    for act in markdown_ui(ui, cx.theme, document, view, pictures, &setting) {
+        carry_out(cx, doc, cell, act);
+    }
 }
 
 /// The state of a notebook's widgets, read again only when its metadata have changed.
@@ -100,8 +170,10 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     if view.outputs.entries.len() > 600 {
         view.outputs.entries.clear();
     }
-    let Cache { entries, pictures, widgets } = &mut view.outputs;
+    let Cache { entries, pictures, widgets, texts } = &mut view.outputs;
     let entry = entries.entry(place).or_default();
+    texts.update(doc);
+    entry.view.set_macros(&texts.macros);
     Frame::NONE.inner_margin(Margin { left: 8, right: 8, top: 4, bottom: 4 }).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 6.0;
@@ -117,7 +189,7 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
                 }
             };
             for act in acts {
-                carry_out(cx, cell, act);
+                carry_out(cx, doc, cell, act);
             }
         }
         if let Some(run) = run {
@@ -127,8 +199,10 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     });
 }
 
-fn carry_out(cx: &mut PageCx<'_>, cell: &Cell, act: Act) {
+fn carry_out(cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, act: Act) {
     match act {
+        Act::Follow(address) => cx.send(Command::Beside(beside::Command::Follow(address))),
+        Act::Need(path) => cx.send(Command::Beside(beside::Command::Picture { doc: doc.id, path })),
         Act::Copy(text) => cx.send(shell::Command::Copy(text)),
         Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
         Act::File { name, base64, open } => cx.send(workspace::Command::KeepFile { name, base64, open }),

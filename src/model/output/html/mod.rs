@@ -2,14 +2,16 @@
 //!
 //! A tolerant tokenizer over a flat walk: deep nesting does not recurse, unclosed tags do no harm.
 mod fold;
+mod sheet;
 mod style;
-mod tokens;
+pub(in crate::model) mod tokens;
 
 use std::sync::Arc;
 
-pub use self::{fold::Fold, style::colour, tokens::decode};
+pub use self::{fold::Fold, sheet::Look, style::colour, tokens::decode};
 use self::{
     fold::Folds,
+    sheet::{Element, Sheet},
     style::apply_css,
     tokens::{Token, Tokens, attribute},
 };
@@ -97,7 +99,11 @@ pub fn parse(html: &str) -> Page {
                     tokens.raw_until("script");
                     reader.leave_out("a script");
                 }
-                "style" | "template" | "svg" | "head" | "noscript" | "title" => {
+                "style" => {
+                    let css = tokens.raw_until("style");
+                    reader.sheet.read(css);
+                }
+                "template" | "svg" | "head" | "noscript" | "title" => {
                     let inside = tokens.raw_until(&name);
                     // Symbols of a page that uses them stand in a picture without a size.
                     let symbols = attributes.contains("width: 0") || attributes.contains("icon");
@@ -133,6 +139,8 @@ struct Open {
     builder: Builder,
     /// True inside `<caption>`.
     in_caption: bool,
+    id: String,
+    class: String,
 }
 
 #[derive(Default)]
@@ -147,6 +155,7 @@ struct Reader {
     pre: usize,
     tables: Vec<Open>,
     folds: Folds,
+    sheet: Sheet,
     /// The mark of a list's item, put before its first word.
     bullet: Option<String>,
     /// A letter follows that stands for a symbol.
@@ -264,6 +273,10 @@ impl Reader {
             return;
         }
         let css = attribute(attributes, "style").unwrap_or_default();
+        if let Some(open) = self.tables.last_mut().filter(|o| !o.in_caption) {
+            let safe = |href: &String| href.starts_with("https://") || href.starts_with("http://");
+            open.builder.inside(name, attribute(attributes, "href").filter(safe), &css);
+        }
         match name {
             "br" => match self.tables.last_mut() {
                 Some(open) => open.builder.text(" ", open.in_caption, false),
@@ -404,7 +417,8 @@ impl Reader {
                     self.flush();
                 }
                 if self.tables.len() < 50 {
-                    self.tables.push(Open::default());
+                    let of = |name: &str| attribute(attributes, name).unwrap_or_default();
+                    self.tables.push(Open { id: of("id"), class: of("class"), ..Open::default() });
                 }
                 true
             }
@@ -425,6 +439,13 @@ impl Reader {
                     attribute(attributes, which).and_then(|v| v.trim().parse::<usize>().ok()).unwrap_or(1)
                 };
                 open.builder.open(name, span("colspan"), span("rowspan"));
+                if matches!(name, "td" | "th") && (!self.sheet.is_empty() || attributes.contains("style")) {
+                    let of = |name: &str| attribute(attributes, name).unwrap_or_default();
+                    let (id, class) = (of("id"), of("class"));
+                    let element = Element { tag: name, id: &id, class: &class };
+                    let table = Element { tag: "table", id: &open.id, class: &open.class };
+                    open.builder.look(self.sheet.look(element, table, &of("style")));
+                }
                 true
             }
             _ => false,

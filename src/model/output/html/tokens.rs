@@ -2,15 +2,15 @@
 
 /// A token of HTML.
 #[derive(Debug, PartialEq)]
-pub(super) enum Token<'a> {
+pub(in crate::model) enum Token<'a> {
     Text(&'a str),
     /// Name in lower case, attributes as written, true when it closes itself.
     Open(String, &'a str),
     Close(String),
 }
 
-pub(super) struct Tokens<'a> {
-    pub(super) rest: &'a str,
+pub(in crate::model) struct Tokens<'a> {
+    pub(in crate::model) rest: &'a str,
 }
 
 impl<'a> Iterator for Tokens<'a> {
@@ -59,7 +59,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Passes over the inside of an element whose content is no HTML; returns it.
-    pub(super) fn raw_until(&mut self, name: &str) -> &'a str {
+    pub(in crate::model) fn raw_until(&mut self, name: &str) -> &'a str {
         let bytes = self.rest.as_bytes();
         let ends = |at: &usize| {
             let after = bytes.get(at + 2..at + 2 + name.len()).unwrap_or_default();
@@ -92,7 +92,7 @@ pub(super) fn tag_name(tag: &str) -> String {
 }
 
 /// The value of an attribute, entities decoded.
-pub(super) fn attribute(attributes: &str, wanted: &str) -> Option<String> {
+pub(in crate::model) fn attribute(attributes: &str, wanted: &str) -> Option<String> {
     let mut rest = attributes;
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');

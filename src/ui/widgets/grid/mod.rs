@@ -13,7 +13,7 @@ mod paint;
 mod scroll;
 mod select;
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
@@ -22,7 +22,10 @@ pub use select::{Selection, selection_text};
 
 use crate::{
     base::text::{count, thousands},
-    model::table::{Cell, Column, ColumnProfile, Page},
+    model::{
+        output::html::Look,
+        table::{Cell, Column, ColumnProfile, Page},
+    },
     ui::theme::Theme,
 };
 
@@ -127,6 +130,8 @@ pub struct Shown {
     pub bar: Option<(usize, usize)>,
     /// Ctrl+C; `selection_text` gives the text when all rows have come.
     pub copy: Option<Selection>,
+    /// A cell with a link was clicked.
+    pub link: Option<Arc<str>>,
     /// Enter or double click on a cell.
     pub open: Option<(u64, usize)>,
 }
@@ -141,7 +146,11 @@ pub struct DataGrid<'a> {
     head: Head,
     row_height: f32,
     sortable: bool,
+    looks: Option<Looks<'a>>,
 }
+
+/// How cells look that are not as others.
+pub type Looks<'a> = &'a dyn Fn(u64, usize) -> Option<&'a Look>;
 
 impl std::fmt::Debug for DataGrid<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -217,7 +226,17 @@ impl Layout {
 impl<'a> DataGrid<'a> {
     /// A table; `id` is also its accessible name.
     pub fn new(id: &'a str, columns: &'a [Column], rows: &'a dyn Rows) -> Self {
-        Self { id, columns, rows, profiles: &[], sort: &[], head: Head::Full, row_height: 24.0, sortable: true }
+        Self {
+            id,
+            columns,
+            rows,
+            profiles: &[],
+            sort: &[],
+            head: Head::Full,
+            row_height: 24.0,
+            sortable: true,
+            looks: None,
+        }
     }
     /// Profiles for the head, by column; `None` while not known.
     #[must_use]
@@ -235,6 +254,12 @@ impl<'a> DataGrid<'a> {
     #[must_use]
     pub fn compact(mut self) -> Self {
         self.head = Head::Compact;
+        self
+    }
+    /// Colours, bars, tooltips and links of single cells.
+    #[must_use]
+    pub fn looks(mut self, looks: Looks<'a>) -> Self {
+        self.looks = Some(looks);
         self
     }
     /// Clicks on a head only move the cursor.
@@ -286,6 +311,7 @@ impl<'a> DataGrid<'a> {
         paint::body(&painter, theme, &self, &layout, view);
         head::head(ui, theme, &self, &layout, view, &mut shown);
         scroll::bars(ui, theme, &layout, view);
+        self.pointed(&response, &layout, view, &mut shown);
         if response.has_focus() {
             paint::focus(&painter, theme, rect);
         }
@@ -294,6 +320,22 @@ impl<'a> DataGrid<'a> {
         view.visible = shown.rows.clone();
         self.describe(&response, view, &layout);
         shown
+    }
+
+    /// What the cell under the mouse says and where it leads.
+    fn pointed(&self, response: &egui::Response, layout: &Layout, view: &GridView, shown: &mut Shown) {
+        let Some(at) = self.looks.and(response.hover_pos()).filter(|at| layout.body.contains(*at)) else { return };
+        let cell = layout.row_at(view, at.y).zip(layout.column_at(view, at.x));
+        let Some(look) = cell.and_then(|(row, column)| self.looks?(row, column)) else { return };
+        if let Some(link) = &look.link {
+            response.ctx.set_cursor_icon(egui::CursorIcon::PointingHand);
+            if response.clicked() {
+                shown.link = Some(link.clone());
+            }
+        }
+        if let Some(words) = look.tip.as_ref().or(look.link.as_ref()) {
+            response.clone().on_hover_text_at_pointer(&**words);
+        }
     }
 
     /// A table with other columns starts with fresh widths and at the first row.

@@ -8,7 +8,10 @@ use egui::{
 use super::{DataGrid, GridView, Layout};
 use crate::{
     base::text::thousands,
-    model::table::{Cell, Kind},
+    model::{
+        output::{Ink, html::Look},
+        table::{Cell, Kind},
+    },
     ui::theme::{SMALL, Theme},
 };
 
@@ -42,7 +45,10 @@ pub(super) fn body(painter: &Painter, theme: &Theme, grid: &DataGrid<'_>, layout
             let (left, right) = layout.x(view, column);
             let rect = Rect::from_min_max(pos2(left, y), pos2(right, y + layout.row_height));
             match grid.rows.cell(row, column) {
-                Some(cell) => one(&cells, theme, grid, column, cell, rect),
+                Some(cell) => {
+                    let look = grid.looks.and_then(|looks| looks(row, column)).filter(|_| !selected);
+                    one(&cells, theme, grid, column, (cell, look), rect);
+                }
                 None => placeholder(&cells, theme, row, column, rect),
             }
         }
@@ -86,7 +92,14 @@ fn cursor(painter: &Painter, theme: &Theme, layout: &Layout, view: &GridView) {
     painter.rect_stroke(rect, 0.0, Stroke::new(1.5, theme.focus), StrokeKind::Inside);
 }
 
-fn one(painter: &Painter, theme: &Theme, grid: &DataGrid<'_>, column: usize, cell: &Cell, rect: Rect) {
+fn one(
+    painter: &Painter,
+    theme: &Theme,
+    grid: &DataGrid<'_>,
+    column: usize,
+    (cell, look): (&Cell, Option<&Look>),
+    rect: Rect,
+) {
     let column = &grid.columns[column];
     let ink = match cell {
         Cell::Null => theme.faint,
@@ -94,14 +107,56 @@ fn one(painter: &Painter, theme: &Theme, grid: &DataGrid<'_>, column: usize, cel
     };
     let right = column.kind.is_number() || column.kind == Kind::Duration;
     let shown = cell.show(column.grouped());
-    text(painter, theme, &shown, ink, rect, right);
+    let plain = TextFormat { font_id: theme.font(12.0), color: ink, ..TextFormat::default() };
+    match look {
+        None => text(painter, &shown, plain, rect, right),
+        Some(look) => {
+            let format = ground(painter, theme, look, plain, rect);
+            text(painter, &shown, format, rect, look.right.unwrap_or(right));
+        }
+    }
+}
+
+/// Paints what a cell with a look of its own stands on; gives the format of its text.
+fn ground(painter: &Painter, theme: &Theme, look: &Look, plain: TextFormat, rect: Rect) -> TextFormat {
+    let rgb = |ink: Option<Ink>| match ink {
+        Some(Ink::Rgb(r, g, b)) => Some(theme.rgb(r, g, b)),
+        _ => None,
+    };
+    let ground = rgb(look.ground);
+    if let Some(fill) = ground {
+        painter.rect_filled(rect, 0.0, fill);
+    }
+    let mut under = ground.unwrap_or(theme.bg);
+    for (ink, from, to) in &look.bars {
+        if let Some(fill) = rgb(Some(*ink)) {
+            let x = |share: f32| rect.left() + rect.width() * share;
+            painter.rect_filled(rect.with_min_x(x(*from)).with_max_x(x(*to)).shrink2(vec2(0.0, 3.0)), 0.0, fill);
+            // Numbers stand at the right.
+            if *to > 0.85 {
+                under = fill;
+            }
+        }
+    }
+    let color = rgb(look.ink).unwrap_or(plain.color);
+    let color = if look.link.is_some() { theme.accent } else { color };
+    // Whoever chose both knew what they did.
+    let chosen = look.ink.is_some() && look.ground.is_some() && look.link.is_none();
+    let color = if chosen { color } else { theme.readable(color, under) };
+    TextFormat {
+        font_id: if look.bold { theme.semibold(12.0) } else { plain.font_id },
+        color,
+        italics: look.italic,
+        underline: if look.link.is_some() { Stroke::new(1.0, color) } else { Stroke::NONE },
+        ..TextFormat::default()
+    }
 }
 
 /// One line in a cell, cut with an ellipsis where it does not fit.
-fn text(painter: &Painter, theme: &Theme, shown: &str, ink: Color32, rect: Rect, right: bool) {
+fn text(painter: &Painter, shown: &str, format: TextFormat, rect: Rect, right: bool) {
     let line: String = shown.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut job =
-        LayoutJob::single_section(line, TextFormat { font_id: theme.font(12.0), color: ink, ..TextFormat::default() });
+    let ink = format.color;
+    let mut job = LayoutJob::single_section(line, format);
     job.wrap = TextWrapping::truncate_at_width((rect.width() - PAD * 2.0).max(8.0));
     let galley = painter.layout_job(job);
     let x = if right { rect.right() - PAD - galley.size().x } else { rect.left() + PAD };

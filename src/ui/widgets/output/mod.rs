@@ -7,32 +7,38 @@
 //! the window. Long texts draw only their visible rows, so the caller may put this into any scroll area.
 mod image;
 mod json;
+mod markdown;
 mod text;
 mod widget;
 
 use std::{collections::HashMap, sync::Arc};
 
 use egui::{Align, CornerRadius, Frame, Layout, Margin, Response, Sense, Ui, UiBuilder, vec2};
-use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
-pub use self::image::Pictures;
+pub use self::{
+    image::Pictures,
+    markdown::{Files, Setting, markdown_ui},
+};
 use self::{
     json::JsonView,
     text::{TextView, words},
 };
 use super::{
     chart::{Ask, ChartView, chart_ui},
-    grid::{DataGrid, GridView, selection_text},
+    grid::{DataGrid, GridView, Rows, selection_text},
     link,
 };
 use crate::{
     base::text::{bytes, count, thousands},
     model::{
         chart::Figure,
+        markdown::{self as text_model, Document},
+        math::Macros,
         output::{
             Failure, Note, Output, Table,
             html::{Block, Fold, Media},
         },
+        table::{Cell, Page},
     },
     ui::theme::{CONTROL, MONO, SMALL, Theme, icon},
 };
@@ -49,6 +55,10 @@ pub enum Act {
     Open(String),
     /// Go to this line of the cell, counted from 1.
     GoToLine(usize),
+    /// Go to where a link inside the notebook or the workspace leads: `#heading`, `other.ipynb`.
+    Follow(String),
+    /// Read this picture beside the notebook, by the path a text gives.
+    Need(String),
     /// Keep these bytes, in base64, as a file: where the person says, or (`open`) only to be opened by the system.
     File { name: String, base64: Arc<str>, open: bool },
 }
@@ -57,7 +67,8 @@ pub enum Act {
 #[derive(Default)]
 pub struct OutputsView {
     items: HashMap<usize, ItemView>,
-    markdown: CommonMarkCache,
+    /// What the notebook defines for its formulas.
+    macros: Macros,
 }
 
 impl std::fmt::Debug for OutputsView {
@@ -70,6 +81,12 @@ impl OutputsView {
     /// Forgets everything, as when the cell runs again.
     pub fn reset(&mut self) {
         self.items.clear();
+    }
+    /// Formulas know what the notebook defines.
+    pub fn set_macros(&mut self, macros: &Macros) {
+        if self.macros != *macros {
+            self.macros = macros.clone();
+        }
     }
     /// Unfolds or folds the traceback of the last error, for Enter on a selected cell. False when there is none.
     pub fn toggle_error(&mut self, outputs: &[Output]) -> bool {
@@ -85,6 +102,8 @@ struct ItemView {
     open: bool,
     text: TextView,
     grid: GridView,
+    order: Order,
+    document: Option<(Arc<str>, Macros, Arc<Document>)>,
     json: JsonView,
     chart: Option<Box<ChartView>>,
     blocks: Vec<ItemView>,
@@ -105,7 +124,7 @@ pub fn outputs_ui(
     ui.spacing_mut().item_spacing.y = 6.0;
     for (i, output) in outputs.iter().enumerate() {
         let item = view.items.entry(i).or_default();
-        let mut draw = Draw { theme, markdown: &mut view.markdown, pictures, acts: &mut acts };
+        let mut draw = Draw { theme, macros: &view.macros, pictures, acts: &mut acts };
         ui.push_id(("output", i), |ui| draw.output(ui, output, item, i));
     }
     acts
@@ -113,7 +132,7 @@ pub fn outputs_ui(
 
 struct Draw<'a> {
     theme: &'a Theme,
-    markdown: &'a mut CommonMarkCache,
+    macros: &'a Macros,
     pictures: &'a mut Pictures,
     acts: &'a mut Vec<Act>,
 }
@@ -133,12 +152,10 @@ impl Draw<'_> {
             Output::Table(table) => self.table(ui, table, item, index),
             Output::Page(blocks) => self.page(ui, blocks, item),
             Output::Image(image) => image::image_ui(ui, theme, image, self.pictures, self.acts),
-            Output::Markdown(source) => {
-                ui.scope(|ui| {
-                    ui.spacing_mut().item_spacing.y = 4.0;
-                    ui.style_mut().interaction.selectable_labels = true;
-                    CommonMarkViewer::new().show(ui, self.markdown, source);
-                });
+            Output::Markdown(source) | Output::Latex(source) => {
+                let latex = matches!(output, Output::Latex(_));
+                let read = self.read(source, item, latex);
+                self.document(ui, &read, item, &Setting::default());
             }
             Output::Json(value) => json::json_ui(ui, theme, value, &mut item.json, self.acts),
             Output::Chart(figure) => self.chart(ui, figure, item, index),
@@ -146,6 +163,21 @@ impl Draw<'_> {
             Output::Widget(widget) => self.widget(ui, widget, item),
             Output::Note(note) => self.note(ui, note, item, index),
         }
+    }
+
+    /// The text as blocks, read once.
+    fn read(&self, source: &Arc<str>, item: &mut ItemView, latex: bool) -> Arc<Document> {
+        if let Some((old, macros, read)) = &item.document
+            && Arc::ptr_eq(old, source)
+            && macros == self.macros
+        {
+            return read.clone();
+        }
+        let cx = text_model::Context { macros: self.macros, ..text_model::Context::default() };
+        let read = if latex { text_model::latex(source, self.macros) } else { None };
+        let read = Arc::new(read.unwrap_or_else(|| text_model::read(source, &cx)));
+        item.document = Some((source.clone(), self.macros.clone(), read.clone()));
+        read
     }
 
     fn page(&mut self, ui: &mut Ui, blocks: &[Block], item: &mut ItemView) {
@@ -281,41 +313,146 @@ impl Draw<'_> {
         if let Some(caption) = &table.caption {
             ui.label(theme.label(caption));
         }
-        let rows = table.page.rows.len() as u64;
         let name = format!("Table output {}", index + 1);
         Frame::NONE.stroke(theme.hairline()).corner_radius(6).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            let grid = DataGrid::new(&name, &table.page.columns, &table.page).compact().unsorted();
+            item.order.update(table);
+            let rows = Ordered { page: &table.page, order: item.order.rows.as_deref() };
+            let place = |row: u64, column: usize| Some((rows.at(row)? as u32, column as u32));
+            let look = |row: u64, column: usize| table.looks.get(&place(row, column)?);
+            let sorted: Vec<(usize, bool)> = item.order.by.into_iter().collect();
+            let columns = &table.page.columns;
+            let mut grid = DataGrid::new(&name, columns, &rows).compact().sort(&sorted);
+            if !table.looks.is_empty() {
+                grid = grid.looks(&look);
+            }
+            if !table.is_plain() {
+                grid = grid.unsorted();
+            }
             let width = ui.available_width();
-            let height = grid.height_for(&item.grid, rows.clamp(1, TABLE_ROWS), width);
+            let height = grid.height_for(&item.grid, rows.total().clamp(1, TABLE_ROWS), width);
             let size = vec2(width, height);
-            let mut copy = None;
-            ui.allocate_ui(size, |ui| {
-                ui.set_min_size(size);
-                let shown = grid.show(ui, theme, &mut item.grid);
-                copy = shown.copy;
-            });
-            if let Some(text) = copy.and_then(|s| selection_text(&table.page, &table.page.columns, &s)) {
+            let shown = ui
+                .allocate_ui(size, |ui| {
+                    ui.set_min_size(size);
+                    grid.show(ui, theme, &mut item.grid)
+                })
+                .inner;
+            if let Some(text) = shown.copy.and_then(|s| selection_text(&rows, columns, &s)) {
                 self.acts.push(Act::Copy(text));
             }
-            ui.horizontal(|ui| {
-                ui.set_min_height(28.0);
+            self.acts.extend(shown.link.map(|link| Act::Open(link.to_string())));
+            if let Some(column) = shown.sort {
+                item.order.turn(column);
+            }
+            self.table_foot(ui, table, &mut item.order);
+        });
+    }
+
+    fn table_foot(&mut self, ui: &mut Ui, table: &Table, order: &mut Order) {
+        let theme = self.theme;
+        let rows = table.page.rows.len() as u64;
+        ui.horizontal(|ui| {
+            ui.set_min_height(28.0);
+            ui.add_space(8.0);
+            let columns = table.page.columns.len() - table.index_columns;
+            let words = table.note.clone().unwrap_or_else(|| format!("{} × {}", count(rows, "row"), columns));
+            ui.label(egui::RichText::new(words).font(theme.font(SMALL)).color(theme.muted));
+            if table.dropped_rows > 0 {
+                let words = format!("{} more rows are not shown", thousands(table.dropped_rows as u64));
+                ui.label(theme.small(words));
+            }
+            if let Some(found) = order.rows.as_ref().filter(|_| !order.filter.is_empty()) {
+                ui.label(theme.small(format!("{} found", thousands(found.len() as u64))));
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.add_space(8.0);
-                let columns = table.page.columns.len() - table.index_columns;
-                let words = table.note.clone().unwrap_or_else(|| format!("{} × {}", count(rows, "row"), columns));
-                ui.label(egui::RichText::new(words).font(theme.font(SMALL)).color(theme.muted));
-                if table.dropped_rows > 0 {
-                    let words = format!("{} more rows are not shown", thousands(table.dropped_rows as u64));
-                    ui.label(theme.small(words));
+                if link(ui, theme, "Copy").clicked() {
+                    self.acts.push(Act::Copy(table.to_tsv()));
                 }
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.add_space(8.0);
-                    if link(ui, theme, "Copy").clicked() {
-                        self.acts.push(Act::Copy(table.to_tsv()));
+                if rows > TABLE_ROWS && table.is_plain() {
+                    if order.filtering {
+                        super::text_field(ui, theme, &mut order.filter, "Filter rows", "Filter rows", 160.0);
                     }
-                });
+                    if link(ui, theme, if order.filtering { "All rows" } else { "Filter" }).clicked() {
+                        order.filtering = !order.filtering;
+                        order.filter.clear();
+                    }
+                }
             });
         });
+    }
+}
+
+/// A column and whether its largest values come first.
+type Sorted = Option<(usize, bool)>;
+
+/// The rows of a table as a person wants to see them.
+#[derive(Debug, Clone, Default)]
+struct Order {
+    /// Sorted by this column; true: largest first.
+    by: Sorted,
+    filter: String,
+    filtering: bool,
+    /// What `rows` was made for.
+    made: Option<(Sorted, String, usize)>,
+    rows: Option<Vec<u32>>,
+}
+
+impl Order {
+    /// A head was clicked: up, down, as it came.
+    fn turn(&mut self, column: usize) {
+        self.by = match self.by {
+            Some((at, false)) if at == column => Some((column, true)),
+            Some((at, true)) if at == column => None,
+            _ => Some((column, false)),
+        };
+    }
+
+    fn update(&mut self, table: &Table) {
+        let now = (self.by, self.filter.clone(), table.page.rows.len());
+        if self.made.as_ref() == Some(&now) {
+            return;
+        }
+        let all = || (0..table.page.rows.len() as u32).collect::<Vec<u32>>();
+        let sorted = self.by.map(|(column, down)| table.order_by(column, down));
+        self.rows = if self.filter.is_empty() {
+            sorted
+        } else {
+            let wanted = self.filter.to_lowercase();
+            let mut rows = sorted.unwrap_or_else(all);
+            let holds = |row: &u32| {
+                let cells = table.page.rows.get(*row as usize).into_iter().flatten();
+                cells.into_iter().any(|c: &Cell| c.plain().to_lowercase().contains(&wanted))
+            };
+            rows.retain(holds);
+            Some(rows)
+        };
+        self.made = Some(now);
+    }
+}
+
+/// A page in another order.
+struct Ordered<'a> {
+    page: &'a Page,
+    order: Option<&'a [u32]>,
+}
+
+impl Ordered<'_> {
+    fn at(&self, row: u64) -> Option<u64> {
+        match self.order {
+            Some(order) => order.get(row as usize).map(|r| u64::from(*r)),
+            None => Some(row),
+        }
+    }
+}
+
+impl Rows for Ordered<'_> {
+    fn total(&self) -> u64 {
+        self.order.map_or(self.page.total_rows, |o| o.len() as u64)
+    }
+    fn cell(&self, row: u64, column: usize) -> Option<&Cell> {
+        self.page.cell(self.at(row)?, column)
     }
 }
 
