@@ -4,6 +4,11 @@
 mod exec;
 #[path = "slow/kernel.rs"]
 mod kernel;
+#[path = "slow/kernel_faults.rs"]
+mod kernel_faults;
+#[cfg(unix)]
+#[path = "slow/kerneld.rs"]
+mod kerneld;
 #[path = "slow/nbdime.rs"]
 mod nbdime;
 #[path = "slow/nbtest.rs"]

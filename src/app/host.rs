@@ -37,7 +37,8 @@ pub enum Request {
 pub struct Ending(Arc<Env>);
 
 impl Ending {
-    /// Ends every kernel: asked first, then made to. Takes four seconds at most, none when no kernel runs.
+    /// Leaves kernels that outlive the window to their owner and ends the others: asked first, then made to. Takes four
+    /// seconds at most, none when no kernel runs.
     pub fn finish(&self) {
         self.0.kernels.shutdown_all();
     }
@@ -162,6 +163,7 @@ impl Host {
     /// For the end of the program: does at once what timers were to do later (the journal of unsaved edits, the commit
     /// of the board) and waits `limit` at most for files to be written. True when all are.
     pub fn wind_up(&mut self, limit: Duration) -> bool {
+        self.env.kernels.close_soon();
         for (_, command) in std::mem::take(&mut self.timers) {
             self.send(command);
         }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub wrap_lines: bool,
     /// How two pictures are compared on the review page.
     pub review_pictures: Look,
+    /// For how many minutes a kernel that does nothing is kept when its window is closed.
+    pub keep_kernels: u64,
     #[serde(flatten)]
     pub other: toml::Table,
 }
@@ -35,6 +37,7 @@ impl Default for Settings {
             desktop_notices: true,
             wrap_lines: true,
             review_pictures: Look::default(),
+            keep_kernels: 10,
             other: toml::Table::new(),
         }
     }
@@ -112,6 +115,7 @@ pub enum Command {
     SetDesktopNotices(bool),
     SetWrapLines(bool),
     SetPictures(Look),
+    SetKeepKernels(u64),
     /// Looks at the store, the keyring and git again.
     Measure,
     /// Looks for kernels again, asking every interpreter anew.
@@ -159,8 +163,13 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
         Command::SetDesktopNotices(on) => values.desktop_notices = on,
         Command::SetWrapLines(on) => values.wrap_lines = on,
         Command::SetPictures(look) => values.review_pictures = look,
+        Command::SetKeepKernels(minutes) => values.keep_kernels = minutes,
     }
     vec![Job::io("settings.save", Task::Save(values.clone())).policy(Policy::Queue).start()]
+}
+
+fn keep_kernels(env: &Env, values: &Settings) {
+    env.kernels.keep_for(std::time::Duration::from_secs(values.keep_kernels.saturating_mul(60)));
 }
 
 fn look(state: &mut AppState, refresh: bool) -> Vec<Effect> {
@@ -219,9 +228,11 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 }
             }
             let themes = own_themes(&env.dirs.config.join("themes"), &mut problems);
+            keep_kernels(env, &values);
             out.send(Event::Loaded { values, themes, problems });
         }
         Task::Save(values) => {
+            keep_kernels(env, &values);
             env.dirs.create()?;
             let text = toml::to_string(&values).map_err(|e| Error::bug("Could not write the settings").because(&e))?;
             // What a person wrote there and Andon could not read is theirs to mend.

@@ -184,6 +184,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             state.workspace.trusted = true;
             state.shell.dialog = None;
             let mut effects = vec![Job::io("workspace.trust", Task::Trust).policy(Policy::Queue).start()];
+            effects.extend(super::notebook::trusted(state));
             if let Some(then) = then {
                 effects.extend(dispatch::dispatch(state, *then, cx));
             }

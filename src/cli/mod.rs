@@ -5,6 +5,7 @@ pub mod check;
 pub mod diff;
 pub mod git;
 pub mod history;
+pub mod kerneld;
 pub mod merge;
 #[cfg(feature = "gui")]
 pub mod open;
@@ -74,6 +75,8 @@ pub enum Sub {
     Show(show::Args),
     /// Tell what the window shows of a notebook's outputs
     Outputs(outputs::Args),
+    /// Show or end the kernels that run on when the window is closed
+    Kerneld(kerneld::Args),
     /// Let git itself show and merge notebooks by cells
     Git(git::Args),
     /// Show and change the board
@@ -109,6 +112,7 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Cat(args) => cat::run(&args),
         Sub::Show(args) => show::run(&args),
         Sub::Outputs(args) => outputs::run(&args),
+        Sub::Kerneld(args) => kerneld::run(&args),
         Sub::Git(args) => git::run(&args),
         Sub::Board(args) => board::run(&args),
         #[cfg(feature = "gui")]

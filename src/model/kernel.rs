@@ -156,6 +156,8 @@ pub enum SessionState {
     /// An interrupt was sent and not answered yet; after 5 s offer to stop the kernel hard.
     Interrupting {
         since: Timestamp,
+        /// The kernel has answered: it has the interrupt, though its code may go on.
+        heard: bool,
     },
     Restarting,
     /// The process ended by itself. `stderr` holds its last lines.
@@ -224,6 +226,8 @@ pub enum SessionEvent {
     State(SessionState),
     /// The kernel answered for the first time after a start or restart.
     Info(KernelInfo),
+    /// Something a person should know though nothing has ended: messages that were refused, an order that was.
+    Trouble(crate::base::Error),
 }
 
 /// How one execution ended.
@@ -352,6 +356,20 @@ pub struct Label {
     pub may_fail: bool,
     /// What is to come after it.
     pub then: Plan,
+}
+
+/// An execution that this window did not ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Past {
+    pub id: ExecId,
+    pub tag: CellTag,
+    pub code: String,
+    /// Which start of the kernel's process it ran in.
+    pub life: u32,
+    pub at: Timestamp,
+    pub done: Option<(Timestamp, Outcome)>,
+    /// Its outputs are in the file and do not come again.
+    pub settled: bool,
 }
 
 /// How code is to be executed.

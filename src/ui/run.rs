@@ -135,6 +135,9 @@ impl Window {
     ) -> std::result::Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut host = Host::new(Dirs::from_env(), clock, Arc::new(Wake(cc.egui_ctx.clone())))?;
+        if let Some(program) = host.env.program().filter(|_| start.shot.is_none()) {
+            host.env.kernels.outlive(program);
+        }
         theme::install_fonts(&cc.egui_ctx);
         turns::install(&cc.egui_ctx);
         if let Some(file) = &start.describe {

@@ -27,7 +27,7 @@ pub fn test_python() -> PathBuf {
 }
 
 #[track_caller]
-fn spec() -> KernelSpec {
+pub fn spec() -> KernelSpec {
     let python = test_python();
     let path = python.to_string_lossy().into_owned();
     KernelSpec {
@@ -45,14 +45,14 @@ fn spec() -> KernelSpec {
     }
 }
 
-struct Bench {
+pub struct Bench {
     kernels: Kernels,
-    session: Session,
+    pub session: Session,
     dir: tempfile::TempDir,
 }
 
 #[track_caller]
-fn bench() -> Bench {
+pub fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let kernels = Kernels::new(&dir.path().join("cache"), Arc::new(SystemClock));
     let session = kernels.start_and_wait(&spec(), dir.path(), &JobCtx::detached()).unwrap();
@@ -60,14 +60,14 @@ fn bench() -> Bench {
 }
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<ExecEvent>>>);
+pub struct Log(Arc<Mutex<Vec<ExecEvent>>>);
 
 impl Log {
-    fn sink(&self) -> Sink {
+    pub fn sink(&self) -> Sink {
         let log = self.0.clone();
         Arc::new(move |event| log.lock().unwrap().push(event))
     }
-    fn text(&self, wanted: bool) -> String {
+    pub fn text(&self, wanted: bool) -> String {
         let events = self.0.lock().unwrap();
         events
             .iter()
@@ -77,10 +77,10 @@ impl Log {
             })
             .collect()
     }
-    fn has(&self, wanted: impl Fn(&ExecEvent) -> bool) -> bool {
+    pub fn has(&self, wanted: impl Fn(&ExecEvent) -> bool) -> bool {
         self.0.lock().unwrap().iter().any(wanted)
     }
-    fn outcome(&self) -> Option<Outcome> {
+    pub fn outcome(&self) -> Option<Outcome> {
         self.0.lock().unwrap().iter().find_map(|e| match e {
             ExecEvent::Done { outcome, .. } => Some(outcome.clone()),
             _ => None,
@@ -89,7 +89,7 @@ impl Log {
 }
 
 #[track_caller]
-fn until(patience: Duration, what: &str, mut ok: impl FnMut() -> bool) {
+pub fn until(patience: Duration, what: &str, mut ok: impl FnMut() -> bool) {
     let start = Instant::now();
     while !ok() {
         assert!(start.elapsed() < patience, "waited {patience:?} in vain for {what}");
@@ -97,13 +97,13 @@ fn until(patience: Duration, what: &str, mut ok: impl FnMut() -> bool) {
     }
 }
 
-fn run(session: &Session, code: &str) -> (Outcome, Log) {
+pub fn run(session: &Session, code: &str) -> (Outcome, Log) {
     let log = Log::default();
     let outcome = session.run(code, ExecOptions::default(), &JobCtx::detached(), log.sink()).unwrap();
     (outcome, log)
 }
 
-fn alive(pid: i32) -> bool {
+pub fn alive(pid: i32) -> bool {
     // A zombie would still have its folder: only its absence proves that it was reaped.
     Path::new(&format!("/proc/{pid}")).exists()
 }

@@ -19,7 +19,7 @@ use crate::{
     engine::notebook::Draft,
     model::{
         editor::{Editor, Selections},
-        kernel::{KernelInfo, KernelSpec, SessionState, Variable},
+        kernel::{ExecId, KernelInfo, KernelSpec, SessionState, Variable},
         names::{Names, names_of},
         notebook::{Cell, CellKey, CellKind, Notebook, Snapshot},
         output::Collector,
@@ -82,6 +82,10 @@ pub struct CellRun {
     pub table: Option<SqlTable>,
     /// A line the code asks for: prompt, and whether it is a password.
     pub input: Option<(String, bool)>,
+    /// Its number, where the kernel outlives the window.
+    pub exec: Option<ExecId>,
+    /// Its outputs are in the file.
+    pub settled: bool,
 }
 
 /// How a run ended.
@@ -249,6 +253,8 @@ pub struct Doc {
     /// The highest number of an execution in this session, as the gutter shows it.
     pub last_count: i64,
     pub kernel: KernelView,
+    /// What is told to and found of a kernel that outlives the window.
+    pub kept_kernel: super::kept::Kernel,
     pub kept: Vec<Kept>,
     /// What the kernel's names stand for, as of the last run.
     pub variables: Vec<Variable>,
@@ -315,6 +321,7 @@ impl Doc {
             run_count: 0,
             last_count: 0,
             kernel: KernelView::default(),
+            kept_kernel: super::kept::Kernel::default(),
             kept: Vec::new(),
             variables: Vec::new(),
             beside: Beside::default(),

@@ -2,13 +2,14 @@
 //!
 //! [`doc`] is an open document with the honest state of its cells, `edit` changes it, `run` feeds cells to the
 //! embedded engine and to kernels one at a time, `save` keeps the file, the journal and the world outside apart,
-//! `task` does the work off the window's thread.
+//! `kept` finds and feeds kernels that outlive the window, `task` does the work off the window's thread.
 pub mod assist;
 pub mod beside;
 pub mod doc;
 mod edit;
 pub mod find;
 pub mod fold;
+pub mod kept;
 pub mod keys;
 pub mod parameters;
 pub mod revert;
@@ -33,7 +34,7 @@ use crate::{
     engine::notebook::{Content, Draft},
     model::{
         editor::{Act, Buffer, find::Query},
-        kernel::{Discovery, ExecEvent, Outcome, SessionEvent, Variable},
+        kernel::{Discovery, ExecEvent, ExecId, Label, Outcome, Past, Plan, SessionEvent, Variable},
         notebook::{CellKey, CellKind, Clip, OutputJson, Snapshot},
         table::{ColumnProfile, Page},
         workspace::FileKind,
@@ -349,6 +350,7 @@ pub enum Event {
         key: CellKey,
         number: u64,
         at: Timestamp,
+        exec: Option<ExecId>,
     },
     Sql {
         doc: DocId,
@@ -382,6 +384,23 @@ pub enum Event {
         doc: DocId,
         spec: Option<Box<crate::model::kernel::KernelSpec>>,
         event: Option<SessionEvent>,
+    },
+    /// A run that this window did not ask for. `present`: in the kernel's present process.
+    Adopted {
+        doc: DocId,
+        past: Box<Past>,
+        present: bool,
+    },
+    /// What such a run reports.
+    ExecOf {
+        doc: DocId,
+        id: ExecId,
+        event: ExecEvent,
+    },
+    /// A kernel that was kept, or what one left.
+    FoundKernel {
+        doc: DocId,
+        found: Box<kept::Found>,
     },
     /// A cell with what the last commit has in its place.
     Committed {
@@ -492,6 +511,7 @@ pub enum Task {
         number: u64,
         code: String,
         wish: task::KernelWish,
+        label: Option<Box<Label>>,
     },
     Restart {
         doc: DocId,
@@ -505,6 +525,31 @@ pub enum Task {
     Answer {
         doc: DocId,
         text: String,
+    },
+    /// Leaves the kernel to its owner, or ends one that has none.
+    Leave {
+        doc: DocId,
+        /// Runs whose outputs are in the file or thrown away.
+        done: Vec<ExecId>,
+    },
+    /// Looks for the kernel of a notebook that was opened.
+    Reattach {
+        doc: DocId,
+        path: String,
+    },
+    /// Tells what waits.
+    Plan {
+        doc: DocId,
+        plan: Plan,
+    },
+    /// Tells what is in the file.
+    Settled {
+        doc: DocId,
+        done: Vec<ExecId>,
+    },
+    /// Interrupts a cell that no job of this window waits for.
+    Interrupt {
+        doc: DocId,
     },
     /// Ends what belongs to other opened workspaces.
     EndOthers {
@@ -581,7 +626,10 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::NeedRows { .. }
         | Command::OpenInData { .. }
         | Command::Compare
-        | Command::Commit => run::command(state, command, cx),
+        | Command::Commit => {
+            let effects = run::command(state, command, cx);
+            told(state, effects)
+        }
         Command::Test(command) => tested::command(state, command, cx),
         Command::AskParameters => parameters::ask(state, cx),
         Command::DeclareParameters => parameters::toggle(state),
@@ -657,11 +705,29 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             Vec::new()
         }
-        other => run::event(state, other, cx),
+        Event::Adopted { .. } | Event::ExecOf { .. } | Event::FoundKernel { .. } => {
+            let effects = kept::event(state, event, cx);
+            told(state, effects)
+        }
+        other => {
+            let effects = run::event(state, other, cx);
+            told(state, effects)
+        }
     }
 }
 
-/// A workspace was opened: what was left unsaved is looked for; kernels of the one before are ended.
+/// What waits is told to kernels that outlive the window.
+fn told(state: &mut AppState, mut effects: Vec<Effect>) -> Vec<Effect> {
+    effects.extend(state.notebook.docs.iter_mut().filter_map(kept::tell));
+    effects
+}
+
+/// The folder is trusted from now on: what kernels of its open notebooks left is looked for.
+pub fn trusted(state: &AppState) -> Vec<Effect> {
+    state.notebook.docs.iter().filter_map(|d| kept::look(state, d.id)).collect()
+}
+
+/// A workspace was opened: what was left unsaved is looked for; kernels of the one before are left.
 pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
     // Numbers never come twice in a process, so that late news finds no wrong document.
     state.notebook.next = state.workspace.generation << 32;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::{
     After, Command, Doc, DocId, Event, Mode, RunEnd, Scope, SqlAnswer, State, Task, ask,
     doc::{CellRun, Kept, Running, SqlTable},
-    edit, notice,
+    edit, kept, notice,
     task::KernelWish,
 };
 use crate::{
@@ -156,7 +156,7 @@ fn go_on(doc: &mut Doc, after: After, keys: &[CellKey], effects: &mut Vec<Effect
 }
 
 /// Starts the next waiting cell unless one runs.
-fn start_next(doc: &mut Doc, cx: &Cx, effects: &mut Vec<Effect>) {
+pub(super) fn start_next(doc: &mut Doc, cx: &Cx, effects: &mut Vec<Effect>) {
     if doc.running.is_some() {
         return;
     }
@@ -180,12 +180,17 @@ fn start_next(doc: &mut Doc, cx: &Cx, effects: &mut Vec<Effect>) {
         live: Collector::new(),
         table: None,
         input: None,
+        exec: None,
+        settled: false,
     };
     doc.runs.insert(key, run);
     doc.running = Some(Running { key, number, stopping: false });
     let task = match sql {
         Some(cell) => Task::RunSql { doc: id, key, number, sql: cell.sql, name: cell.name },
-        None => Task::RunCode { doc: id, key, number, code: next.source.to_string(), wish: wish(doc) },
+        None => {
+            let (wish, label) = (wish(doc), kept::label(doc, key).map(Box::new));
+            Task::RunCode { doc: id, key, number, code: next.source.to_string(), wish, label }
+        }
     };
     let at = doc.notebook().and_then(|n| n.index_of(key)).unwrap_or(0) + 1;
     let title = format!("{}, cell {at}", doc.title());
@@ -200,6 +205,7 @@ fn wish(doc: &Doc) -> KernelWish {
         name: nb.kernel_name(),
         display: nb.metadata_text(&["kernelspec", "display_name"]),
         language: nb.language(),
+        notebook: doc.path.clone(),
     }
 }
 
@@ -210,6 +216,10 @@ fn interrupt(state: &mut AppState) -> Vec<Effect> {
     if let Some(running) = &mut doc.running {
         running.stopping = true;
         effects.push(Effect::Cancel(job_key(doc.id)));
+        if doc.kept_kernel.is_adopted(running.key, running.number) {
+            let task = Task::Interrupt { doc: doc.id };
+            effects.push(Job::io(format!("notebook.interrupt:{}", doc.id), task).start());
+        }
     }
     doc.settle();
     effects
@@ -298,9 +308,9 @@ fn create(state: &mut AppState) -> Vec<Effect> {
 /// Folds what running cells and kernels report.
 pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
-        Event::Started { doc, key, number, at } => {
+        Event::Started { doc, key, number, at, exec } => {
             if let Some(run) = current(&mut state.notebook, doc, key, number) {
-                run.started = at;
+                (run.started, run.exec) = (at, exec);
             }
             Vec::new()
         }
@@ -356,7 +366,7 @@ fn current(state: &mut State, doc: DocId, key: CellKey, number: u64) -> Option<&
     state.by_id(doc)?.runs.get_mut(&key).filter(|r| r.number == number)
 }
 
-fn exec(state: &mut State, (doc, key, number): (DocId, CellKey, u64), event: ExecEvent) {
+pub(super) fn exec(state: &mut State, (doc, key, number): (DocId, CellKey, u64), event: ExecEvent) {
     if let ExecEvent::UpdateDisplay { display_id, bundle } = &event {
         // Displays of other cells can be updated too; what is stored in the file follows.
         let Some(doc) = state.by_id(doc) else { return };
@@ -439,7 +449,7 @@ fn sql_done(
     effects
 }
 
-fn ended(
+pub(super) fn ended(
     state: &mut AppState,
     (id, key, number): (DocId, CellKey, u64),
     result: Result<Outcome>,
@@ -491,7 +501,7 @@ fn finish(doc: &mut Doc, key: CellKey, number: u64, end: RunEnd, ms: u64, cx: &C
 }
 
 /// Jupyter's tag for cells whose failure is meant.
-fn may_fail(cell: &Arc<Cell>) -> bool {
+pub(super) fn may_fail(cell: &Arc<Cell>) -> bool {
     cell.tags().iter().any(|t| t == "raises-exception")
 }
 
@@ -509,6 +519,7 @@ fn kernel(
     }
     match event {
         Some(SessionEvent::Info(info)) => doc.kernel.info = Some(info),
+        Some(SessionEvent::Trouble(error)) => return vec![notice(&error)],
         Some(SessionEvent::State(new)) => {
             let mut effects = Vec::new();
             if let SessionState::Dead { exit, .. } = &new {

@@ -1,12 +1,15 @@
 //! Opening, saving, the journal, and changes made by others.
 use std::collections::HashMap;
 
-use super::{Body, Command, Conflict, Doc, DocId, Event, State, Task, ask, edit, notice, session::TextDoc};
+use super::{Body, Command, Conflict, Doc, DocId, Event, State, Task, ask, edit, kept, notice, session::TextDoc};
 use crate::{
     app::{AppState, Cx, Effect, Job, Policy, notify::Notice},
     base::{Error, text::count},
     engine::notebook::Content,
-    model::notebook::{CellKey, Notebook},
+    model::{
+        kernel::SessionState,
+        notebook::{CellKey, Notebook},
+    },
 };
 
 /// Adds a document in front.
@@ -66,7 +69,7 @@ pub fn close(state: &mut AppState, id: DocId) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Closes a tab and ends its kernel.
+/// Closes a tab and leaves its kernel.
 pub fn close_anyway(state: &mut AppState, id: DocId) -> Vec<Effect> {
     let notebook = &mut state.notebook;
     let Some(at) = notebook.docs.iter().position(|d| d.id == id) else { return Vec::new() };
@@ -76,10 +79,14 @@ pub fn close_anyway(state: &mut AppState, id: DocId) -> Vec<Effect> {
         notebook.active = notebook.docs.get(next).map(|d| d.id);
     }
     state.shell.dialog = None;
-    let mut effects = vec![
-        Effect::Cancel(super::run::job_key(id)),
-        Job::io(format!("notebook.end:{id}"), Task::Shutdown { doc: id }).start(),
-    ];
+    let done = doc.runs.values().filter(|r| r.ms.is_some() && !r.settled).filter_map(|r| r.exec).collect();
+    let mut effects = vec![Job::io(format!("notebook.end:{id}"), Task::Leave { doc: id, done }).start()];
+    // A cell that runs in a kernel is left to it; a query and a kernel that starts are not wanted any more.
+    let in_kernel = matches!(doc.kernel.state, Some(SessionState::Busy | SessionState::Interrupting { .. }));
+    let runs = doc.running.as_ref().is_some_and(|r| doc.runs.get(&r.key).is_some_and(|run| !run.sql));
+    if !(runs && in_kernel) {
+        effects.insert(0, Effect::Cancel(super::run::job_key(id)));
+    }
     if doc.draft.is_none() {
         effects.push(drop_draft(&doc));
     }
@@ -280,6 +287,7 @@ fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<E
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
     let mut new = body_of(content, &doc.path);
     let mut effects = Vec::new();
+    let mut moved = HashMap::new();
     let reload = matches!(doc.body, Body::Notebook(_) | Body::Text(_));
     if reload && doc.disk == Some(hash) && !doc.is_dirty() {
         doc.conflict = None;
@@ -296,11 +304,15 @@ fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<E
             running.key = follow(running.key).unwrap_or(CellKey(u64::MAX));
         }
         (doc.selected, doc.anchor) = (selected.unwrap_or(CellKey(0)), anchor.unwrap_or(CellKey(0)));
+        moved = map;
     }
     if let (Body::Text(old), Body::Text(new)) = (&doc.body, &mut new) {
         *new = old.reloaded(std::mem::take(new));
     }
     let old = std::mem::replace(&mut doc.body, new);
+    if reload {
+        kept::find_homes(doc, |k| moved.get(&k).copied());
+    }
     doc.disk = Some(hash);
     doc.conflict = None;
     doc.save_error = None;
@@ -320,6 +332,9 @@ fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<E
             note = note.body("Your unsaved edits can be brought back").action("Bring back", Command::UndoReload(id));
         }
         effects.push(Effect::Notice(note));
+    }
+    if !reload {
+        effects.extend(kept::look(state, id));
     }
     effects
 }
@@ -360,7 +375,18 @@ fn restored(state: &mut AppState, id: DocId, content: Content) -> Vec<Effect> {
         Body::Text(text) => text.document.history.mark_changed(),
         _ => {}
     }
+    let mut moved = HashMap::new();
+    if let (Body::Notebook(old), Body::Notebook(new)) = (&doc.body, &body) {
+        moved = same_cells(old, new);
+        let runs = std::mem::take(&mut doc.runs).into_iter();
+        doc.runs = runs.filter_map(|(k, r)| Some((*moved.get(&k)?, r))).collect();
+        doc.queue = doc.queue.iter().filter_map(|k| moved.get(k).copied()).collect();
+        if let Some(running) = &mut doc.running {
+            running.key = moved.get(&running.key).copied().unwrap_or(CellKey(u64::MAX));
+        }
+    }
     doc.body = body;
+    kept::find_homes(doc, |k| moved.get(&k).copied());
     doc.journaled = None;
     // The edits were made on another version than the one on disk now: saving has to ask.
     if let (Some(draft), Some(now)) = (draft, doc.disk)
@@ -392,6 +418,7 @@ fn saved(state: &mut AppState, id: DocId, path: &str, hash: u64, revision: u64) 
         if doc.draft.is_none() {
             effects.push(drop_draft(doc));
         }
+        effects.extend(kept::saved(doc));
     }
     if std::mem::take(&mut doc.save_again) && doc.is_dirty() {
         effects.extend(save(&mut state.notebook, id));

@@ -7,20 +7,22 @@ use std::{
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::{DocId, Event, SqlAnswer, Task};
+use super::{DocId, Event, SqlAnswer, Task, kept};
 use crate::{
     app::{Env, Out},
     base::{Error, Result, job::JobCtx},
     engine::{
         exec::{self, Bridge, STORED_ROWS},
         frames::Source,
-        kernel::{self, Sink, create_environment},
+        kernel::{self, Kept, Sink, create_environment},
         notebook as disk,
         profile::Profiler,
         sql,
     },
     model::{
-        kernel::{ExecEvent, ExecOptions, KernelSpec, NewEnvironment, Outcome},
+        kernel::{
+            ExecEvent, ExecOptions, KernelSpec, Label, NewEnvironment, Outcome, SessionEvent, SessionState,
+        },
         notebook::{CellKey, OutputJson},
         output::table_json,
         table::Page,
@@ -38,6 +40,8 @@ pub struct KernelWish {
     pub name: Option<String>,
     pub display: Option<String>,
     pub language: String,
+    /// The notebook, relative to the workspace.
+    pub notebook: String,
 }
 
 /// What runs for one document: its SQL session, its kernel, the results its grids scroll through.
@@ -45,6 +49,8 @@ pub struct KernelWish {
 struct Runtime {
     sql: Mutex<Option<Arc<sql::Session>>>,
     kernel: Mutex<Option<kernel::Session>>,
+    /// Kernels that have ended and left outputs that are not in the file yet.
+    ended: Mutex<Vec<kernel::Session>>,
     frames: Mutex<HashMap<CellKey, sql::Frame>>,
     /// What the kernel knows of the SQL results; a new kernel knows nothing.
     bridge: Mutex<Option<Bridge>>,
@@ -94,10 +100,15 @@ impl Runtimes {
 }
 
 impl Runtime {
-    fn end(&self) {
-        if let Some(kernel) = lock(&self.kernel).take() {
-            kernel.shutdown();
+    /// `leave`: a kernel that outlives the window goes on.
+    fn end(&self, leave: bool) {
+        let kernel = lock(&self.kernel).take();
+        match kernel {
+            Some(kernel) if leave => kernel.leave(),
+            Some(kernel) => kernel.shutdown(),
+            None => {}
         }
+        std::mem::take(&mut *lock(&self.ended)).iter().for_each(kernel::Session::leave);
         lock(&self.sql).take();
         lock(&self.frames).clear();
         lock(&self.bridge).take();
@@ -137,15 +148,21 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Test(task) => super::tested::run(task, env, cx, out)?,
         Task::Committed { .. } => super::revert::run(task, env, cx, out)?,
         Task::RunSql { doc, key, number, sql, name } => run_sql(env, cx, out, (doc, key, number), &sql, name),
-        Task::RunCode { doc, key, number, code, wish } => run_code(env, cx, out, (doc, key, number), &code, &wish),
+        Task::RunCode { doc, key, number, code, wish, label } => {
+            let label = label.map(|l| *l);
+            run_code(env, cx, out, (doc, key, number), (&code, label), &wish);
+        }
         Task::Restart { doc } => {
             let runtime = env.notebooks.of(doc);
             lock(&runtime.sql).take();
             lock(&runtime.frames).clear();
             lock(&runtime.bridge).take();
             let session = lock(&runtime.kernel).clone();
-            if let Some(session) = session {
-                session.restart()?;
+            // One whose owner is gone cannot come back: the next cell starts another.
+            if let Some(Err(_)) = session.map(|s| s.restart()) {
+                lock(&runtime.kernel).take();
+                let event = Some(SessionEvent::State(SessionState::Closed));
+                out.send(Event::Kernel { doc, spec: None, event });
             }
         }
         Task::Kill { doc } => {
@@ -154,8 +171,11 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 session.kill();
             }
         }
-        Task::Shutdown { doc } => env.notebooks.take(|id| id == doc).iter().for_each(|r| r.end()),
-        Task::EndOthers { floor } => env.notebooks.take(|id| id < floor).iter().for_each(|r| r.end()),
+        Task::Shutdown { doc } => env.notebooks.take(|id| id == doc).iter().for_each(|r| r.end(false)),
+        Task::EndOthers { floor } => env.notebooks.take(|id| id < floor).iter().for_each(|r| r.end(true)),
+        Task::Leave { .. } | Task::Reattach { .. } | Task::Plan { .. } | Task::Settled { .. } | Task::Interrupt { .. } => {
+            return kept_task(task, env, out);
+        }
         Task::Answer { doc, text } => {
             let session = lock(&env.notebooks.of(doc).kernel).clone();
             if let Some(session) = session {
@@ -194,11 +214,39 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     Ok(())
 }
 
+/// What concerns a kernel that outlives the window.
+fn kept_task(task: Task, env: &Arc<Env>, out: &Out) -> Result<()> {
+    let tell = |doc: DocId, say: &dyn Fn(&kernel::Session)| {
+        let runtime = env.notebooks.of(doc);
+        let sessions: Vec<_> = lock(&runtime.kernel).iter().chain(lock(&runtime.ended).iter()).cloned().collect();
+        sessions.iter().for_each(say);
+    };
+    match task {
+        Task::Leave { doc, done } => {
+            tell(doc, &|s| s.settled(done.clone()));
+            env.notebooks.take(|id| id == doc).iter().for_each(|r| r.end(true));
+        }
+        Task::Reattach { doc, path } => {
+            let (kernel, ended) = kept::reattach(env, out, doc, &path)?;
+            let runtime = env.notebooks.of(doc);
+            lock(&runtime.ended).extend(ended);
+            if kernel.is_some() {
+                *lock(&runtime.kernel) = kernel;
+            }
+        }
+        Task::Plan { doc, plan } => tell(doc, &|s| s.plan(plan.clone())),
+        Task::Settled { doc, done } => tell(doc, &|s| s.settled(done.clone())),
+        Task::Interrupt { doc } => tell(doc, &kernel::Session::interrupt),
+        _ => {}
+    }
+    Ok(())
+}
+
 type Place = (DocId, CellKey, u64);
 
 fn run_sql(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, sql: &str, name: Option<String>) {
     let (doc, key, number) = place;
-    out.send(Event::Started { doc, key, number, at: env.clock.now() });
+    out.send(Event::Started { doc, key, number, at: env.clock.now(), exec: None });
     let begin = Instant::now();
     let result = answer_sql(env, cx, (doc, key), sql, name);
     let ms = begin.elapsed().as_millis() as u64;
@@ -224,7 +272,14 @@ fn answer_sql(env: &Env, cx: &JobCtx, place: (DocId, CellKey), sql: &str, name: 
     Ok(SqlAnswer { page, name, outputs })
 }
 
-fn run_code(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, code: &str, wish: &KernelWish) {
+fn run_code(
+    env: &Arc<Env>,
+    cx: &JobCtx,
+    out: &Out,
+    place: Place,
+    (code, label): (&str, Option<Label>),
+    wish: &KernelWish,
+) {
     let (doc, key, number) = place;
     let begin = Instant::now();
     let session = match session(env, cx, out, doc, wish) {
@@ -238,7 +293,7 @@ fn run_code(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, code: &str, wi
             return;
         }
     };
-    let result = hand_over(env, cx, doc, &session, code).and_then(|()| execute(env, cx, out, &session, place, code));
+    let result = hand_over(env, cx, doc, &session, code).and_then(|()| execute(env, cx, out, &session, place, (code, label)));
     let ms = begin.elapsed().as_millis() as u64;
     let ran = result.is_ok();
     out.send(Event::Ended { doc, key, number, result, ms });
@@ -262,14 +317,16 @@ fn session(
     let root = env.root().map_err(|e| (e, false))?;
     let spec = choose(env, cx, &root, wish).map_err(|e| (e, true))?;
     out.send(Event::Kernel { doc, spec: Some(Box::new(spec.clone())), event: None });
-    let news = out.clone();
-    let notify = move |event| news.send(Event::Kernel { doc, spec: None, event: Some(event) });
-    let session = env.kernels.start(&spec, &root, notify).map_err(|e| (e, false))?;
+    let at = Kept { root: root.clone(), notebook: wish.notebook.clone() };
+    let session = env.kernels.start_kept(&at, &spec, &root, kept::news(out, doc, true)).map_err(|e| (e, false))?;
+    // At once, so that it can be ended while it starts; one that died leaves its outputs to be settled.
+    let before = lock(&runtime.kernel).replace(session.clone());
+    lock(&runtime.ended).extend(before.filter(kernel::Session::outlives));
     if let Err(e) = session.wait_ready(cx) {
+        lock(&runtime.kernel).take();
         session.shutdown();
         return Err((e, false));
     }
-    *lock(&runtime.kernel) = Some(session.clone());
     lock(&runtime.bridge).take();
     Ok(session)
 }
@@ -314,11 +371,10 @@ fn execute(
     out: &Out,
     session: &kernel::Session,
     place: Place,
-    code: &str,
+    (code, label): (&str, Option<Label>),
 ) -> Result<Outcome> {
     let (doc, key, number) = place;
     cx.check()?;
-    out.send(Event::Started { doc, key, number, at: env.clock.now() });
     let (done, rx) = bounded(1);
     let news = out.clone();
     let sink: Sink = Arc::new(move |event| {
@@ -332,7 +388,8 @@ fn execute(
         }
     });
     let options = ExecOptions { allow_stdin: true, ..ExecOptions::default() };
-    let id = session.execute(code, options, sink)?;
+    let id = session.submit(code, options, label, sink)?;
+    out.send(Event::Started { doc, key, number, at: env.clock.now(), exec: session.outlives().then_some(id) });
     let mut interrupted = false;
     loop {
         match rx.recv_timeout(Duration::from_millis(50)) {
@@ -340,6 +397,8 @@ fn execute(
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Error::remote("The kernel was stopped").hint("Run the cell again to start a new one"));
             }
+            // A window that closes cancels all its jobs; what outlives it is no job of its own.
+            Err(RecvTimeoutError::Timeout) if session.outlives() && env.kernels.is_closing() => {}
             Err(RecvTimeoutError::Timeout) if cx.cancel.is_cancelled() && !interrupted => {
                 interrupted = true;
                 session.withdraw(Some(id));

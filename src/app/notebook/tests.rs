@@ -13,6 +13,8 @@ use crate::{
     },
 };
 
+mod kept;
+
 const FILE: &str = r###"{
  "cells": [
   {"cell_type": "markdown", "id": "m1", "metadata": {}, "source": ["# Delays\n", "text"]},
@@ -468,7 +470,7 @@ fn a_restart_or_a_dead_kernel_makes_results_old() {
 }
 
 #[test]
-fn closing_asks_for_unsaved_changes_and_ends_the_kernel() {
+fn closing_asks_for_unsaved_changes_and_leaves_the_kernel() {
     let mut rig = Rig::new();
     let (id, key) = (rig.id, rig.key(2));
     rig.send(Command::EditCell { key, acts: vec![Act::SetText("y".into())] });
@@ -477,7 +479,7 @@ fn closing_asks_for_unsaved_changes_and_ends_the_kernel() {
     assert!(matches!(rig.state.shell.dialog, Some(shell::Dialog::Confirm { destructive: true, .. })));
     let effects = rig.send(Command::CloseAnyway(id));
     assert!(rig.state.notebook.docs.is_empty());
-    assert!(tasks(&effects).iter().any(|t| matches!(t, Task::Shutdown { .. })));
+    assert!(tasks(&effects).iter().any(|t| matches!(t, Task::Leave { .. })));
 }
 
 #[test]

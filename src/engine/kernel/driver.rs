@@ -21,20 +21,21 @@ use super::{
     wire::{Address, Channel, Message, Wire},
 };
 use crate::{
-    base::{Error, Result, time::Clock},
+    base::{Error, Result, text, time::Clock},
     model::kernel::{
-        Bundle, Completions, ExecEvent, ExecId, Exit, InterruptMode, KernelInfo, KernelSpec, Outcome, SessionState,
+        Bundle, Completions, ExecEvent, ExecId, Exit, InterruptMode, KernelInfo, KernelSpec, Outcome, SessionEvent,
+        SessionState,
     },
 };
 
-/// How long a kernel may take from its start to its first answer.
-const START_PATIENCE: Duration = Duration::from_mins(1);
 /// Text is handed on at most this often.
 const STREAM_PAUSE: Duration = Duration::from_millis(33);
 /// Text is handed on at once when this much waits.
 const STREAM_BYTES: usize = 256 * 1024;
 /// A run whose reply or whose idle never comes is ended after this time (some kernels omit one of them).
 const HALF_DONE_PATIENCE: Duration = Duration::from_secs(5);
+/// Messages that were refused are told of this often at most.
+const REFUSALS_PAUSE: Duration = Duration::from_secs(5);
 /// Finished runs whose late output still finds its cell.
 const KEPT_ROUTES: usize = 64;
 
@@ -113,6 +114,18 @@ pub(super) struct Driver {
     recent: VecDeque<String>,
     asks: HashMap<String, Ask>,
     input: Option<Message>,
+    patience: Duration,
+    /// A question put right behind an interrupt: its answer proves that the kernel has it.
+    probe: Option<String>,
+    refused: Refusals,
+}
+
+/// Messages that were not taken.
+#[derive(Default)]
+struct Refusals {
+    count: u64,
+    why: String,
+    told_at: Option<Instant>,
 }
 
 impl Driver {
@@ -122,6 +135,7 @@ impl Driver {
         orders: mpsc::Receiver<Order>,
         shared: Arc<Shared>,
         clock: Arc<dyn Clock>,
+        patience: Duration,
     ) -> Self {
         Self {
             spec,
@@ -135,6 +149,9 @@ impl Driver {
             recent: VecDeque::new(),
             asks: HashMap::new(),
             input: None,
+            patience,
+            probe: None,
+            refused: Refusals::default(),
         }
     }
 
@@ -191,7 +208,7 @@ impl Driver {
 
     /// Launches the process; cells may be queued and the session may be shut down meanwhile.
     async fn start(&mut self) -> std::result::Result<Result<Live>, Option<Sender<()>>> {
-        let launching = launch(self.spec.clone(), self.cwd.clone(), self.shared.clone());
+        let launching = launch(self.spec.clone(), self.cwd.clone(), self.shared.clone(), self.patience);
         tokio::pin!(launching);
         loop {
             let order = tokio::select! {
@@ -205,7 +222,7 @@ impl Driver {
                     let _ = tx.send(Ok(()));
                 }
                 Some(Order::Interrupt | Order::Kill) => return Err(None),
-                Some(Order::Shutdown(tx)) => return Err(Some(tx)),
+                Some(Order::Shutdown(tx) | Order::Leave(tx)) => return Err(Some(tx)),
                 Some(
                     Order::Answer(_)
                     | Order::Complete { .. }
@@ -223,7 +240,7 @@ impl Driver {
         loop {
             match self.orders.recv().await {
                 Some(Order::Restart(tx)) => return End::Restart(tx),
-                Some(Order::Shutdown(tx)) => return End::Shutdown(Some(tx)),
+                Some(Order::Shutdown(tx) | Order::Leave(tx)) => return End::Shutdown(Some(tx)),
                 Some(Order::Execute(job)) => self.abort(&job, "The kernel is not running: restart it first"),
                 Some(_) => {}
                 None => return End::Shutdown(None),
@@ -364,7 +381,7 @@ impl Driver {
                 }
             }
             Some(Order::Restart(tx)) => return Some(End::Restart(tx)),
-            Some(Order::Shutdown(tx)) => return Some(End::Shutdown(Some(tx))),
+            Some(Order::Shutdown(tx) | Order::Leave(tx)) => return Some(End::Shutdown(Some(tx))),
             Some(Order::Kill) => return Some(End::Died(live.process.kill().await)),
             Some(Order::Complete { code, cursor, reply }) => {
                 let request = jp::CompleteRequest { code, cursor_pos: cursor };
@@ -393,14 +410,22 @@ impl Driver {
             return;
         }
         self.input = None;
-        self.shared.set(SessionState::Interrupting { since: self.clock.now() });
-        match self.spec.interrupt {
-            InterruptMode::Signal => live.process.interrupt(),
-            InterruptMode::Message => {
-                if let Err(error) = live.wire.control(jp::InterruptRequest {}).await {
-                    tracing::warn!("kernel interrupt: {error}");
-                }
+        let since = match self.shared.state() {
+            // Asked again: the time counts from the first.
+            SessionState::Interrupting { since, .. } => since,
+            _ => self.clock.now(),
+        };
+        self.shared.set(SessionState::Interrupting { since, heard: false });
+        let probe = match self.spec.interrupt {
+            InterruptMode::Signal => {
+                live.process.interrupt();
+                live.wire.control(jp::KernelInfoRequest {}).await
             }
+            InterruptMode::Message => live.wire.control(jp::InterruptRequest {}).await,
+        };
+        match probe {
+            Ok(id) => self.probe = Some(id),
+            Err(error) => tracing::warn!("kernel interrupt: {error}"),
         }
     }
 
@@ -428,12 +453,16 @@ impl Driver {
     fn wake_at(&self) -> Option<Instant> {
         let flush = self.routes.values().filter_map(|r| r.flush_at).min();
         let give_up = self.active.as_ref().and_then(|a| a.half_done_at);
-        flush.into_iter().chain(give_up).min()
+        let tell = self.refused.told_at.filter(|_| self.refused.count > 0).map(|at| at + REFUSALS_PAUSE);
+        flush.into_iter().chain(give_up).chain(tell).min()
     }
 
     fn tick(&mut self) {
         let now = Instant::now();
         self.routes.values_mut().filter(|r| r.flush_at.is_some_and(|at| at <= now)).for_each(Route::flush);
+        if self.refused.count > 0 && self.refused.told_at.is_none_or(|at| at + REFUSALS_PAUSE <= now) {
+            self.tell_refused();
+        }
         let give_up = self.active.as_ref().and_then(|a| a.half_done_at).is_some_and(|at| at <= now);
         if give_up {
             let reply = self.active.as_mut().and_then(|a| a.reply.take());
@@ -459,7 +488,8 @@ impl Driver {
             Channel::IoPub => self.iopub(&message),
             Channel::Shell => self.shell(&message),
             Channel::Stdin => self.input_request(message),
-            Channel::Control => {}
+            Channel::Control => self.control(&message),
+            Channel::Refused => self.refuse(message.kind),
         }
         let Some(active) = self.active.as_mut() else { return };
         match (&active.reply, active.idle) {
@@ -471,6 +501,35 @@ impl Driver {
             // The clock starts anew with each message: a kernel that still talks is not given up.
             _ => active.half_done_at = Some(Instant::now() + HALF_DONE_PATIENCE),
         }
+    }
+
+    /// The kernel has taken an interrupt, though its code may go on.
+    fn control(&mut self, message: &Message) {
+        if self.probe.is_none() || message.parent != self.probe {
+            return;
+        }
+        self.probe = None;
+        if let SessionState::Interrupting { since, .. } = self.shared.state() {
+            self.shared.set(SessionState::Interrupting { since, heard: true });
+        }
+    }
+
+    /// Tells of messages that were not taken: of the first at once, then in sums.
+    fn refuse(&mut self, why: String) {
+        tracing::warn!("a message of the kernel was refused {why}");
+        self.refused.count += 1;
+        self.refused.why = why;
+        if self.refused.told_at.is_none_or(|at| at.elapsed() >= REFUSALS_PAUSE) {
+            self.tell_refused();
+        }
+    }
+
+    fn tell_refused(&mut self) {
+        let Refusals { count, why, .. } = std::mem::take(&mut self.refused);
+        self.refused.told_at = Some(Instant::now());
+        let what = format!("{} of the kernel could not be taken", text::count(count, "message"));
+        let hint = "Its other messages go on; restart the kernel if output is missing";
+        self.shared.tell(SessionEvent::Trouble(Error::remote(what).because_of(why).hint(hint)));
     }
 
     fn input_request(&mut self, message: Message) {
@@ -593,30 +652,37 @@ fn crash_text(stderr: &str) -> String {
     lines.get(from..).unwrap_or_default().join("\n").trim().to_owned()
 }
 
-async fn launch(spec: KernelSpec, cwd: PathBuf, shared: Arc<Shared>) -> Result<Live> {
+async fn launch(spec: KernelSpec, cwd: PathBuf, shared: Arc<Shared>, patience: Duration) -> Result<Live> {
     // Only ipykernel is known to speak over sockets of the file system.
     let tcp = spec.python.is_none();
-    match launch_once(&spec, &cwd, &shared, tcp).await {
+    match launch_once(&spec, &cwd, &shared, tcp, patience).await {
         Err(error) if !tcp && error.causes.iter().any(|c| c.contains("ipc") || c.contains("transport")) => {
             tracing::info!("kernel over TCP instead: {error}");
-            launch_once(&spec, &cwd, &shared, true).await
+            launch_once(&spec, &cwd, &shared, true, patience).await
         }
         other => other,
     }
 }
 
-async fn launch_once(spec: &KernelSpec, cwd: &std::path::Path, shared: &Shared, tcp: bool) -> Result<Live> {
+async fn launch_once(
+    spec: &KernelSpec,
+    cwd: &std::path::Path,
+    shared: &Shared,
+    tcp: bool,
+    patience: Duration,
+) -> Result<Live> {
     let mut address = Address::new(&spec.name, tcp).await?;
     let mut process = Process::spawn(spec, cwd, &address.file())?;
     shared.set_pid(process.pid());
     address.held.clear();
     let info = address.info.clone();
     let what = format!("The kernel {} did not start", spec.display_name);
+    let mut refused = None;
     let outcome = tokio::select! {
-        ready = timeout(START_PATIENCE, handshake(&info)) => match ready {
+        ready = timeout(patience, handshake(&info, &mut refused)) => match ready {
             Ok(ready) => ready,
             Err(_) => Err(Error::remote(&what)
-                .because_of(format!("no answer within {} s", START_PATIENCE.as_secs()))
+                .because_of(format!("no answer within {} s", patience.as_secs()))
                 .hint("Try again; if it stays, start the kernel from a terminal to see what it waits for")),
         },
         exit = process.wait() => Err(Error::remote(&what).because_of(format!("it ended with {exit}"))),
@@ -630,6 +696,9 @@ async fn launch_once(spec: &KernelSpec, cwd: &std::path::Path, shared: &Shared, 
             Ok(Live { process, wire, _address: address })
         }
         Err(mut error) => {
+            if let Some(why) = refused {
+                error = error.because_of(format!("a message was refused {why}"));
+            }
             process.kill().await;
             shared.set_pid(None);
             let stderr = crash_text(&process.stderr.text());
@@ -659,7 +728,7 @@ fn fault_handler() -> jp::ExecuteRequest {
 }
 
 /// Ready is: an answer on shell, and proof that our subscription to iopub is in force.
-async fn handshake(info: &jp::ConnectionInfo) -> Result<(Wire, KernelInfo)> {
+async fn handshake(info: &jp::ConnectionInfo, refused: &mut Option<String>) -> Result<(Wire, KernelInfo)> {
     let mut wire = loop {
         match Wire::connect(info).await {
             Ok(wire) => break wire,
@@ -679,6 +748,7 @@ async fn handshake(info: &jp::ConnectionInfo) -> Result<(Wire, KernelInfo)> {
             let ours = message.parent.as_ref().is_some_and(|p| asked.contains(p));
             match message.channel {
                 Channel::IoPub if ours || message.kind == "iopub_welcome" => subscribed = true,
+                Channel::Refused => *refused = Some(message.kind),
                 Channel::Shell if message.kind == "kernel_info_reply" => reply = Some(kernel_info(&message.content)),
                 _ => {}
             }

@@ -3,19 +3,21 @@
 //! [`Kernels`] is the service of a window or a command; it owns the threads. [`Kernels::start`] gives a [`Session`],
 //! a cheap handle: its calls return at once and news comes through sinks, except where a name says otherwise.
 //! `discover` finds kernels, `environment` makes one. `order` is the seam between a handle and what drives a kernel;
-//! `driver` is the driver that owns a process of this program, `wire` its sockets, `process` its process.
+//! `owner` holds kernels that outlive the window (`kept` is what the window sees of it). `driver` is the driver that owns a process of this program, `wire` its sockets, `process` its process.
 mod discover;
 mod driver;
 mod environment;
-#[allow(dead_code, reason = "labels and plans are read by the kernel owner, which comes next")]
+mod kept;
 mod order;
+#[cfg(unix)]
+mod owner;
 mod process;
 mod wire;
 
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, LazyLock, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -27,10 +29,16 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use crate::base::{Error, Result, error::Context, job::JobCtx, time::Clock};
 pub use crate::model::kernel::*;
 pub use environment::create_environment;
+pub use kept::{Attachment, Kept, News};
+#[cfg(unix)]
+pub use owner::{ask_status, ask_stop, serve};
 use order::{Job, Order, Shared};
 
 /// Receives what a running cell reports. Called on the kernel's thread: must be quick.
 pub type Sink = Arc<dyn Fn(ExecEvent) + Send + Sync>;
+
+/// How long a kernel may take from its start to its first answer.
+const START_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The longest a stop can take: request, SIGTERM, SIGKILL.
 const STOP_PATIENCE: Duration = Duration::from_secs(4);
@@ -51,6 +59,14 @@ pub struct Kernels {
     closed: AtomicBool,
     clock: Arc<dyn Clock>,
     cache: PathBuf,
+    /// How long a kernel may take from its start to its first answer.
+    patience: Duration,
+    /// The program whose kernel owner holds what is started with [`Kernels::start_kept`].
+    owner: OnceLock<PathBuf>,
+    /// Seconds for which a kernel that does nothing is kept without a window.
+    keep: AtomicU64,
+    /// The window is closing: cells that run are left to run.
+    closing: AtomicBool,
 }
 
 impl std::fmt::Debug for Kernels {
@@ -62,8 +78,22 @@ impl std::fmt::Debug for Kernels {
 impl Kernels {
     /// `cache`: the person's cache folder, where what was found out about interpreters is kept.
     pub fn new(cache: &Path, clock: Arc<dyn Clock>) -> Self {
-        let (runtime, sessions, closed) = Default::default();
-        Self { runtime, sessions, closed, clock, cache: cache.join("interpreters.json") }
+        let (runtime, sessions, closed, owner, closing) = Default::default();
+        let (cache, patience) = (cache.join("interpreters.json"), START_PATIENCE);
+        let keep = AtomicU64::new(600);
+        Self { runtime, sessions, closed, clock, cache, patience, owner, keep, closing }
+    }
+
+    /// Another patience with kernels that start.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// From now on kernels of notebooks are held by a process of their own, `program kerneld`, and outlive this one.
+    pub fn outlive(&self, program: PathBuf) {
+        let _ = self.owner.set(program);
     }
 
     /// Finds kernels and interpreters for a workspace. Answers of interpreters are cached by path and time of change;
@@ -110,9 +140,65 @@ impl Kernels {
         let (orders, rx) = mpsc::channel(4096);
         let (started, first_start) = bounded(1);
         let shared = Arc::new(Shared::new(notify));
-        let driver = driver::Driver::new(spec.clone(), cwd.to_path_buf(), rx, shared.clone(), self.clock.clone());
+        let driver = driver::Driver::new(spec.clone(), cwd.to_path_buf(), rx, shared.clone(), self.clock.clone(), self.patience);
         runtime.spawn(driver.run(started));
         self.enter(Session::over(spec.clone(), orders, shared, first_start))
+    }
+
+    /// How long a kernel that does nothing is kept without a window.
+    pub fn keep_for(&self, time: Duration) {
+        self.keep.store(time.as_secs(), Ordering::SeqCst);
+    }
+    fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep.load(Ordering::SeqCst))
+    }
+    /// The window is about to close, which is no wish to interrupt what outlives it.
+    pub fn close_soon(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+    /// True once it is.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Starts a kernel for a notebook, or finds the one it has: it outlives this program where [`Kernels::outlive`] was
+    /// called. Where its owner cannot be started, it is one that ends with the window, and that is told.
+    pub fn start_kept(&self, at: &Kept, spec: &KernelSpec, cwd: &Path, news: News) -> Result<Session> {
+        #[cfg(unix)]
+        if let Some(program) = self.owner.get() {
+            let runtime = self.runtime()?;
+            match owner::connect(&runtime, program, &at.root) {
+                Ok(stream) => {
+                    let launch = (spec.clone(), cwd.to_path_buf());
+                    return self.enter(owner::start(&runtime, stream, (at, self.keep()), launch, news, self.clock.clone())?);
+                }
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    (news.notify)(SessionEvent::Trouble(error.hint("This kernel ends with the window")));
+                }
+            }
+        }
+        let _ = at;
+        self.start(spec, cwd, news.notify)
+    }
+
+    /// What is kept of a notebook: its kernel, if it still runs, and outputs that came while no window was there. Starts
+    /// nothing where nothing is kept. `news` is told whether the kernel is alive.
+    pub fn reattach(&self, at: &Kept, news: &dyn Fn(bool) -> News) -> Result<Vec<Attachment>> {
+        #[cfg(unix)]
+        if let Some(program) = self.owner.get() {
+            if !owner::has_kept(&at.root, &at.notebook) {
+                return Ok(Vec::new());
+            }
+            let runtime = self.runtime()?;
+            let found = owner::reattach(&runtime, program, (at, self.keep()), news, self.clock.clone())?;
+            for attachment in &found {
+                self.enter(attachment.session.clone())?;
+            }
+            return Ok(found);
+        }
+        let _ = (at, news);
+        Ok(Vec::new())
     }
 
     /// Takes a session in, so that it ends with the program.
@@ -137,11 +223,12 @@ impl Kernels {
         Ok(session)
     }
 
-    /// Stops every kernel and waits until all have ended, four seconds at most. No other can be started after it.
+    /// Stops every kernel and waits until all have ended, four seconds at most; those that are kept elsewhere are left to
+    /// their owner. No other can be started after it.
     pub fn shutdown_all(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let sessions = std::mem::take(&mut *self.sessions.lock().unwrap_or_else(PoisonError::into_inner));
-        let ends: Vec<_> = sessions.iter().filter_map(Session::begin_shutdown).collect();
+        let ends: Vec<_> = sessions.iter().filter_map(Session::begin_leave).collect();
         let deadline = Instant::now() + STOP_PATIENCE;
         for end in ends {
             let _ = end.recv_deadline(deadline);
@@ -178,6 +265,7 @@ struct Handle {
     orders: mpsc::Sender<Order>,
     shared: Arc<Shared>,
     first_start: crossbeam_channel::Receiver<Result<()>>,
+    kept: bool,
 }
 
 /// A kernel that was started. Clones are the same session; it lives until [`Session::shutdown`].
@@ -198,9 +286,24 @@ impl Session {
         shared: Arc<Shared>,
         first_start: crossbeam_channel::Receiver<Result<()>>,
     ) -> Self {
-        Self(Arc::new(Handle { spec, orders, shared, first_start }))
+        Self(Arc::new(Handle { spec, orders, shared, first_start, kept: false }))
     }
 
+    /// The same for a kernel that outlives this program.
+    #[cfg(unix)]
+    fn over_kept(
+        spec: KernelSpec,
+        orders: mpsc::Sender<Order>,
+        shared: Arc<Shared>,
+        first_start: crossbeam_channel::Receiver<Result<()>>,
+    ) -> Self {
+        Self(Arc::new(Handle { spec, orders, shared, first_start, kept: true }))
+    }
+
+    /// True when the kernel outlives this program.
+    pub fn outlives(&self) -> bool {
+        self.0.kept
+    }
     /// What it was started from.
     pub fn spec(&self) -> &KernelSpec {
         &self.0.spec
@@ -350,6 +453,18 @@ impl Session {
         if let Some(end) = self.begin_shutdown() {
             let _ = end.recv_timeout(STOP_PATIENCE);
         }
+    }
+
+    /// Leaves a kernel that outlives the window to its owner; any other is stopped.
+    pub fn leave(&self) {
+        if let Some(end) = self.begin_leave() {
+            let _ = end.recv_timeout(STOP_PATIENCE);
+        }
+    }
+
+    fn begin_leave(&self) -> Option<crossbeam_channel::Receiver<()>> {
+        let (tx, rx) = bounded(1);
+        self.order(Order::Leave(tx)).ok().map(|()| rx)
     }
 
     /// Asks it to stop and returns at once.

@@ -31,6 +31,8 @@ pub(super) enum Order {
     Answer(String),
     Restart(Sender<Result<()>>),
     Shutdown(Sender<()>),
+    /// The window goes. What does not outlive it ends as with a shutdown.
+    Leave(Sender<()>),
     /// End the process now; the session is dead then and can be restarted.
     Kill,
     Complete {
@@ -87,6 +89,10 @@ impl Shared {
     pub fn set_info(&self, info: KernelInfo) {
         *self.info.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.clone());
         (self.notify)(SessionEvent::Info(info));
+    }
+    /// Passes other news on.
+    pub fn tell(&self, event: SessionEvent) {
+        (self.notify)(event);
     }
     /// The process, while it runs on this machine.
     pub fn set_pid(&self, pid: Option<i32>) {

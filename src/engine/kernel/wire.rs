@@ -19,6 +19,8 @@ pub(super) enum Channel {
     Shell,
     Control,
     Stdin,
+    /// No message, but why one was refused; `kind` says it.
+    Refused,
 }
 
 /// One message from the kernel.
@@ -39,6 +41,9 @@ impl Message {
         let kind = header.get("msg_type")?.as_str()?.to_owned();
         let parent = part(1).and_then(|p| p.get("msg_id").and_then(Value::as_str).map(str::to_owned));
         Some(Self { channel, kind, parent, content: part(3).unwrap_or(Value::Null), header })
+    }
+    fn refused(why: String) -> Self {
+        Self { channel: Channel::Refused, kind: why, parent: None, content: Value::Null, header: Value::Null }
     }
     /// A string field of the content.
     pub fn text(&self, field: &str) -> String {
@@ -172,9 +177,12 @@ impl Wire {
         Ok(id)
     }
 
-    /// Sends a request on control.
-    pub async fn control(&mut self, content: impl Into<JupyterMessageContent>) -> Result<()> {
-        send(&mut self.control, JupyterMessage::new(content, None)).await
+    /// Sends a request on control and returns its id.
+    pub async fn control(&mut self, content: impl Into<JupyterMessageContent>) -> Result<String> {
+        let message = JupyterMessage::new(content, None);
+        let id = message.header.msg_id.clone();
+        send(&mut self.control, message).await?;
+        Ok(id)
     }
 
     /// Answers an `input_request`.
@@ -193,21 +201,25 @@ async fn send(socket: &mut zmq::DealerSendConnection, message: JupyterMessage) -
     }
 }
 
-/// Reads one socket until the session ends; a message that cannot be read is logged and passed over.
+/// Reads one socket until the session ends; a message that is false or cannot be read is told of and passed over.
 async fn read<S: SocketRecv>(mut from: zmq::Connection<S>, channel: Channel, to: mpsc::Sender<Message>) {
     let mut failures = 0u32;
     loop {
         match from.socket.recv().await {
-            Ok(parts) => match zmq::RawMessage::from_multipart(parts, &from.mac) {
-                Ok(raw) => {
-                    failures = 0;
-                    let Some(message) = Message::parse(channel, &raw) else { continue };
-                    if to.send(message).await.is_err() {
-                        return;
+            Ok(parts) => {
+                failures = 0;
+                let message = match zmq::RawMessage::from_multipart(parts, &from.mac) {
+                    Ok(raw) => Message::parse(channel, &raw)
+                        .unwrap_or_else(|| Message::refused(format!("on {channel:?}: it is no message of the protocol"))),
+                    Err(zmq::RuntimeError::VerifyError(_) | zmq::RuntimeError::DecodeError(_)) => {
+                        Message::refused(format!("on {channel:?}: its signature is wrong, so it may come from elsewhere"))
                     }
+                    Err(e) => Message::refused(format!("on {channel:?}: {e}")),
+                };
+                if to.send(message).await.is_err() {
+                    return;
                 }
-                Err(e) => tracing::warn!("kernel message refused on {channel:?}: {e}"),
-            },
+            }
             Err(e) => {
                 failures += 1;
                 tracing::debug!("kernel socket {channel:?}: {e}");

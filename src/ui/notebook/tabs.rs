@@ -156,7 +156,7 @@ fn stop_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
     };
     // An interrupt that has not helped for a while gets a harder one beside it.
     let stuck = match &doc.kernel.state {
-        Some(SessionState::Interrupting { since }) => cx.now.as_second() - since.as_second() >= 5,
+        Some(SessionState::Interrupting { since, .. }) => cx.now.as_second() - since.as_second() >= 5,
         _ => false,
     };
     if running.stopping && stuck {
@@ -164,7 +164,14 @@ fn stop_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
             cx.send(Command::Kill);
         }
     } else if running.stopping {
-        Btn::new("Stopping").icon("square").disabled(Some("The interrupt was sent")).show(ui, theme);
+        let (words, why) = match &doc.kernel.state {
+            Some(SessionState::Interrupting { heard: true, .. }) => {
+                ("Still running", "The kernel has the interrupt, but the code goes on; it can be stopped hard in a moment")
+            }
+            Some(SessionState::Interrupting { .. }) => ("Interrupt sent", "The kernel has not answered yet"),
+            _ => ("Stopping", "The interrupt was sent"),
+        };
+        Btn::new(words).icon("square").disabled(Some(why)).show(ui, theme);
         ui.ctx().request_repaint_after(std::time::Duration::from_secs(1));
     } else if icon_button(ui, theme, "square", "Interrupt").clicked() {
         cx.send(Command::Interrupt);

@@ -8,7 +8,7 @@ use crate::{
     ui::{
         PageCx,
         theme::{Mark, Theme},
-        widgets::{Btn, Row, error_box, mark, progress_bar},
+        widgets::{Btn, Row, error_box, mark, progress_bar, segmented},
     },
 };
 
@@ -51,6 +51,16 @@ pub fn kernels_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     if let Some(found) = &found {
         rest_ui(ui, cx, found);
     }
+    let keep = cx.state.settings.values.keep_kernels;
+    ui.horizontal(|ui| {
+        ui.label(theme.body("Without a window, keep a kernel that does nothing for"));
+        let choices = [(0, "0"), (10, "10"), (60, "60"), (480, "480")];
+        if let Some(minutes) = segmented(ui, theme, keep, &choices) {
+            cx.send(Command::SetKeepKernels(minutes));
+        }
+        ui.label(theme.body("minutes"));
+    });
+    note(ui, cx, "A cell that runs is never ended by closing the window: open the notebook again and all it printed is there");
     let sentence = if cx.state.workspace.root.is_some() && !cx.state.workspace.trusted {
         "Environments inside this folder are not asked until you trust it"
     } else {
