@@ -15,9 +15,7 @@ use std::{
 
 use andon::{
     base::{job::JobCtx, time::SystemClock},
-    engine::kernel::{
-        ExecEvent, ExecOptions, InterruptMode, KernelSpec, Kept, Kernels, News, Origin, Session, Sink,
-    },
+    engine::kernel::{ExecEvent, ExecOptions, InterruptMode, Kept, KernelSpec, Kernels, News, Origin, Session, Sink},
     model::output::Collector,
 };
 

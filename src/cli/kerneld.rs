@@ -11,12 +11,14 @@ use crate::{
 
 /// Arguments of `andon kerneld`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The window starts it with the first kernel of a workspace, one for each person and workspace. It \
+#[command(
+    after_help = "The window starts it with the first kernel of a workspace, one for each person and workspace. It \
                         holds the kernels and keeps what they print, so that a closed, crashed or killed window loses \
                         nothing: opened again, the notebook shows all of it and goes on. It ends by itself when nothing \
                         has run and no window has been there for the time set in the settings. `andon run` needs none.\n\n\
                         With --json --status prints one document, andon.kerneld/1: an entry of \"owners\" for each \
-                        process, with its \"kernels\". Exit code 0: there is one; 1: there is none.")]
+                        process, with its \"kernels\". Exit code 0: there is one; 1: there is none."
+)]
 pub struct Args {
     /// Say which kernels are held, and what they do
     #[arg(long, conflicts_with_all = ["stop", "serve"])]

@@ -9,7 +9,8 @@ use std::{
 use andon::{
     base::{job::JobCtx, time::SystemClock},
     engine::kernel::{
-        ExecEvent, ExecOptions, InterruptMode, KernelSpec, Kernels, Origin, Outcome, Session, SessionEvent, SessionState,
+        ExecEvent, ExecOptions, InterruptMode, KernelSpec, Kernels, Origin, Outcome, Session, SessionEvent,
+        SessionState,
     },
 };
 
@@ -220,7 +221,7 @@ fn a_death_is_known_within_a_fifth_of_a_second() {
     let mut best = Duration::MAX;
     for _ in 0..3 {
         let log = Log::default();
-        let (tx, rx) = std::sync::mpsc::channel();
+        let (tx, rx) = std::sync::mpsc::sync_channel(1);
         let forward = log.sink();
         let sink = Arc::new(move |event: ExecEvent| {
             let (at, done) = (std::time::SystemTime::now(), matches!(event, ExecEvent::Done { .. }));
@@ -251,11 +252,16 @@ fn fifty_kernels_leave_no_process() {
     let kernels = Kernels::new(dir.path(), Arc::new(SystemClock));
     let one = |n: usize| {
         let session = kernels.start_and_wait(&spec(), dir.path(), &JobCtx::detached()).unwrap();
-        let (outcome, log) = run(&session, "import os, subprocess\nc = subprocess.Popen(['sleep', '300'])\nprint(c.pid)");
+        let (outcome, log) =
+            run(&session, "import os, subprocess\nc = subprocess.Popen(['sleep', '300'])\nprint(c.pid)");
         assert!(outcome.is_ok(), "{outcome:?}");
         let (pid, child) = (session.pid().unwrap(), log.text(false).trim().parse::<i32>().unwrap());
         let at = Instant::now();
-        if n % 3 == 0 { session.kill() } else { session.shutdown() }
+        if n.is_multiple_of(3) {
+            session.kill();
+        } else {
+            session.shutdown();
+        }
         until(Duration::from_secs(4), "the kernel to end", || !alive(pid));
         assert!(at.elapsed() < Duration::from_secs(4));
         until(Duration::from_secs(4), "what it started to end", || {

@@ -194,7 +194,8 @@ fn a_window_of_its_own() {
     }
 }
 
-const PRINTS: &str = "import time\nfor n in range(60):\n    print('line', n, flush=True)\n    time.sleep(0.05)\nkept = 42";
+const PRINTS: &str =
+    "import time\nfor n in range(60):\n    print('line', n, flush=True)\n    time.sleep(0.05)\nkept = 42";
 
 #[test]
 fn a_window_killed_while_a_cell_prints_loses_nothing() {
@@ -259,7 +260,8 @@ fn what_waits_goes_on_without_a_window_up_to_what_needs_one() {
 
 #[test]
 fn a_closed_window_leaves_the_running_cell_and_a_person_can_interrupt_it_later() {
-    let desk = Desk::new(&["import time\nfor n in range(10_000):\n    print('line', n, flush=True)\n    time.sleep(0.05)"]);
+    let desk =
+        Desk::new(&["import time\nfor n in range(10_000):\n    print('line', n, flush=True)\n    time.sleep(0.05)"]);
     let mut host = desk.window();
     host.send(notebook::Command::Run(Scope::Selected(After::Stay)));
     drain(&mut host, "the first lines", |h| text_of(h, 0).contains("line 3"));
@@ -412,7 +414,8 @@ fn a_window_of_another_version_gets_a_clear_sentence_and_can_stop_the_owner() {
     let socket = PathBuf::from(owner["socket"].as_str().unwrap());
     let mode = |p: &Path| std::os::unix::fs::PermissionsExt::mode(&fs::metadata(p).unwrap().permissions()) & 0o777;
     assert_eq!(mode(socket.parent().unwrap()), 0o700);
-    let hello = |op: &str| frame(&json!({ "protocol": 99, "version": "9.9.9", "op": op, "attach": { "new": "fields" } }));
+    let hello =
+        |op: &str| frame(&json!({ "protocol": 99, "version": "9.9.9", "op": op, "attach": { "new": "fields" } }));
     let refused = ask(&socket, &hello("attach"));
     assert!(refused["error"]["what"].as_str().unwrap().contains("This window is Andon 9.9.9"), "{refused}");
     assert!(refused["error"]["hint"].as_str().unwrap().contains("andon kerneld --stop"));

@@ -14,7 +14,9 @@ use crate::{
     base::{Result, text, time},
     engine::kernel::{Kept, News, Session, Sink},
     model::{
-        kernel::{CellTag, ExecEvent, ExecId, KernelSpec, Label, Outcome, Past, Plan, Planned, SessionEvent, SessionState},
+        kernel::{
+            CellTag, ExecEvent, ExecId, KernelSpec, Label, Outcome, Past, Plan, Planned, SessionEvent, SessionState,
+        },
         notebook::{CellKey, CellKind, OutputJson},
         output::Collector,
         table::sql_cell,
@@ -56,10 +58,8 @@ pub struct Found {
 
 /// What a document needs told after any change of its queue.
 pub fn tell(doc: &mut Doc) -> Option<Effect> {
-    let hears = matches!(
-        doc.kernel.state,
-        Some(SessionState::Idle | SessionState::Busy | SessionState::Interrupting { .. })
-    );
+    let hears =
+        matches!(doc.kernel.state, Some(SessionState::Idle | SessionState::Busy | SessionState::Interrupting { .. }));
     let now = waiting(doc);
     if !hears || now == doc.kept_kernel.told {
         return None;
@@ -318,7 +318,14 @@ pub fn saved(doc: &mut Doc) -> Option<Effect> {
         }
     }
     // Older runs of a cell that ran again are nobody's any more.
-    done.extend(doc.kept_kernel.adopted.iter().filter(|(_, p)| !doc.runs.get(&p.0).is_some_and(|r| r.number == p.1)).map(|(id, _)| *id));
+    let (runs, running) = (&doc.runs, doc.running.as_ref().map(|r| r.number));
+    doc.kept_kernel.adopted.retain(|id, (key, number)| {
+        let wanted = running == Some(*number) || runs.get(key).is_some_and(|r| r.number == *number);
+        if !wanted {
+            done.push(*id);
+        }
+        wanted
+    });
     (!done.is_empty()).then(|| {
         Job::io(format!("notebook.settled:{}", doc.id), Task::Settled { doc: doc.id, done })
             .policy(Policy::Queue)

@@ -20,9 +20,7 @@ use crate::{
         sql,
     },
     model::{
-        kernel::{
-            ExecEvent, ExecOptions, KernelSpec, Label, NewEnvironment, Outcome, SessionEvent, SessionState,
-        },
+        kernel::{ExecEvent, ExecOptions, KernelSpec, Label, NewEnvironment, Outcome, SessionEvent, SessionState},
         notebook::{CellKey, OutputJson},
         output::table_json,
         table::Page,
@@ -173,7 +171,11 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         }
         Task::Shutdown { doc } => env.notebooks.take(|id| id == doc).iter().for_each(|r| r.end(false)),
         Task::EndOthers { floor } => env.notebooks.take(|id| id < floor).iter().for_each(|r| r.end(true)),
-        Task::Leave { .. } | Task::Reattach { .. } | Task::Plan { .. } | Task::Settled { .. } | Task::Interrupt { .. } => {
+        Task::Leave { .. }
+        | Task::Reattach { .. }
+        | Task::Plan { .. }
+        | Task::Settled { .. }
+        | Task::Interrupt { .. } => {
             return kept_task(task, env, out);
         }
         Task::Answer { doc, text } => {
@@ -293,7 +295,8 @@ fn run_code(
             return;
         }
     };
-    let result = hand_over(env, cx, doc, &session, code).and_then(|()| execute(env, cx, out, &session, place, (code, label)));
+    let result =
+        hand_over(env, cx, doc, &session, code).and_then(|()| execute(env, cx, out, &session, place, (code, label)));
     let ms = begin.elapsed().as_millis() as u64;
     let ran = result.is_ok();
     out.send(Event::Ended { doc, key, number, result, ms });

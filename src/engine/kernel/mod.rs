@@ -30,9 +30,9 @@ use crate::base::{Error, Result, error::Context, job::JobCtx, time::Clock};
 pub use crate::model::kernel::*;
 pub use environment::create_environment;
 pub use kept::{Attachment, Kept, News};
+use order::{Job, Order, Shared};
 #[cfg(unix)]
 pub use owner::{ask_status, ask_stop, serve};
-use order::{Job, Order, Shared};
 
 /// Receives what a running cell reports. Called on the kernel's thread: must be quick.
 pub type Sink = Arc<dyn Fn(ExecEvent) + Send + Sync>;
@@ -140,7 +140,8 @@ impl Kernels {
         let (orders, rx) = mpsc::channel(4096);
         let (started, first_start) = bounded(1);
         let shared = Arc::new(Shared::new(notify));
-        let driver = driver::Driver::new(spec.clone(), cwd.to_path_buf(), rx, shared.clone(), self.clock.clone(), self.patience);
+        let driver =
+            driver::Driver::new(spec.clone(), cwd.to_path_buf(), rx, shared.clone(), self.clock.clone(), self.patience);
         runtime.spawn(driver.run(started));
         self.enter(Session::over(spec.clone(), orders, shared, first_start))
     }
@@ -170,7 +171,14 @@ impl Kernels {
             match owner::connect(&runtime, program, &at.root) {
                 Ok(stream) => {
                     let launch = (spec.clone(), cwd.to_path_buf());
-                    return self.enter(owner::start(&runtime, stream, (at, self.keep()), launch, news, self.clock.clone())?);
+                    return self.enter(owner::start(
+                        &runtime,
+                        stream,
+                        (at, self.keep()),
+                        launch,
+                        news,
+                        self.clock.clone(),
+                    )?);
                 }
                 Err(error) => {
                     tracing::warn!("{error}");

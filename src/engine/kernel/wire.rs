@@ -209,11 +209,12 @@ async fn read<S: SocketRecv>(mut from: zmq::Connection<S>, channel: Channel, to:
             Ok(parts) => {
                 failures = 0;
                 let message = match zmq::RawMessage::from_multipart(parts, &from.mac) {
-                    Ok(raw) => Message::parse(channel, &raw)
-                        .unwrap_or_else(|| Message::refused(format!("on {channel:?}: it is no message of the protocol"))),
-                    Err(zmq::RuntimeError::VerifyError(_) | zmq::RuntimeError::DecodeError(_)) => {
-                        Message::refused(format!("on {channel:?}: its signature is wrong, so it may come from elsewhere"))
-                    }
+                    Ok(raw) => Message::parse(channel, &raw).unwrap_or_else(|| {
+                        Message::refused(format!("on {channel:?}: it is no message of the protocol"))
+                    }),
+                    Err(zmq::RuntimeError::VerifyError(_) | zmq::RuntimeError::DecodeError(_)) => Message::refused(
+                        format!("on {channel:?}: its signature is wrong, so it may come from elsewhere"),
+                    ),
                     Err(e) => Message::refused(format!("on {channel:?}: {e}")),
                 };
                 if to.send(message).await.is_err() {

@@ -165,9 +165,10 @@ fn stop_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
         }
     } else if running.stopping {
         let (words, why) = match &doc.kernel.state {
-            Some(SessionState::Interrupting { heard: true, .. }) => {
-                ("Still running", "The kernel has the interrupt, but the code goes on; it can be stopped hard in a moment")
-            }
+            Some(SessionState::Interrupting { heard: true, .. }) => (
+                "Still running",
+                "The kernel has the interrupt, but the code goes on; it can be stopped hard in a moment",
+            ),
             Some(SessionState::Interrupting { .. }) => ("Interrupt sent", "The kernel has not answered yet"),
             _ => ("Stopping", "The interrupt was sent"),
         };

@@ -60,7 +60,11 @@ pub fn kernels_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         }
         ui.label(theme.body("minutes"));
     });
-    note(ui, cx, "A cell that runs is never ended by closing the window: open the notebook again and all it printed is there");
+    note(
+        ui,
+        cx,
+        "A cell that runs is never ended by closing the window: open the notebook again and all it printed is there",
+    );
     let sentence = if cx.state.workspace.root.is_some() && !cx.state.workspace.trusted {
         "Environments inside this folder are not asked until you trust it"
     } else {

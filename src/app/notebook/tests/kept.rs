@@ -8,7 +8,7 @@ fn tag(id: &str) -> CellTag {
 
 fn past(n: u64, cell: &str, done: bool) -> Box<Past> {
     let at = Timestamp::from_second(900).unwrap();
-    let done = done.then(|| (at, Outcome::Ok { execution_count: Some(n) }));
+    let done = done.then_some((at, Outcome::Ok { execution_count: Some(n) }));
     Box::new(Past { id: ExecId(n), tag: tag(cell), code: "x = 1".into(), life: 1, at, done, settled: false })
 }
 
@@ -59,7 +59,9 @@ fn what_waits_is_told_to_the_kernel_and_taken_up_by_the_next_window() {
     kernel_is(&mut rig, SessionState::Busy);
     let (code, query) = (rig.key(2), rig.key(1));
     let run = tasks(&rig.send(Command::Run(Scope::One(code))));
-    assert!(matches!(&run[..], [Task::RunCode { label: Some(l), .. }] if l.tag.id.as_deref() == Some("c2") && l.then.cells.is_empty()));
+    assert!(
+        matches!(&run[..], [Task::RunCode { label: Some(l), .. }] if l.tag.id.as_deref() == Some("c2") && l.then.cells.is_empty())
+    );
     let last = rig.key(4);
     rig.send(Command::Run(Scope::One(last)));
     let told = tasks(&rig.send(Command::Run(Scope::One(query))));
@@ -75,9 +77,12 @@ fn what_waits_is_told_to_the_kernel_and_taken_up_by_the_next_window() {
     let doc = next.id;
     next.event(Event::Adopted { doc, past: past(1, "c2", false), present: true });
     let running = Some((tag("c2"), Timestamp::from_second(900).unwrap()));
-    let found = super::super::kept::Found { spec: None, state: SessionState::Busy, plan, drives: true, running, brought: 1 };
+    let found =
+        super::super::kept::Found { spec: None, state: SessionState::Busy, plan, drives: true, running, brought: 1 };
     let effects = next.event(Event::FoundKernel { doc, found: Box::new(found) });
-    assert!(matches!(&effects[..], [Effect::Notice(n), ..] if n.title.starts_with("Cell 3 of a.ipynb still runs, since")));
+    assert!(
+        matches!(&effects[..], [Effect::Notice(n), ..] if n.title.starts_with("Cell 3 of a.ipynb still runs, since"))
+    );
     assert_eq!(next.doc().queue.len(), 2);
     let stop = tasks(&next.send(Command::Interrupt));
     assert!(stop.iter().any(|t| matches!(t, Task::Interrupt { .. })), "no job of this window waits for it: {stop:?}");
@@ -101,3 +106,4 @@ fn a_saved_notebook_lets_go_of_what_was_kept_and_a_closed_one_interrupts_nothing
     let effects = rig.send(Command::CloseAnyway(doc));
     assert!(!effects.iter().any(|e| matches!(e, Effect::Cancel(_))), "{effects:?}");
     assert!(tasks(&effects).iter().any(|t| matches!(t, Task::Leave { .. })));
+}

@@ -384,7 +384,7 @@ impl Client {
                         self.state(state);
                         return !closed;
                     }
-                    other => self.shared.tell(other),
+                    trouble @ SessionEvent::Trouble(_) => self.shared.tell(trouble),
                 }
             }
             Body::Settled(_) => {}

@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::{
     base::{Error, Result},
     model::kernel::{
-        Bundle, CellTag, Completions, ExecEvent, ExecId, ExecOptions, KernelInfo, KernelSpec, Label, Past, Plan, SessionEvent,
-        SessionState,
+        Bundle, CellTag, Completions, ExecEvent, ExecId, ExecOptions, KernelInfo, KernelSpec, Label, Past, Plan,
+        SessionEvent, SessionState,
     },
 };
 
@@ -186,13 +186,15 @@ pub fn head(bytes: &[u8]) -> Option<(usize, u32)> {
 pub fn message(message: &impl Serialize) -> Result<Vec<u8>> {
     let mut frame = vec![0; HEAD];
     frame.push(b'm');
-    serde_json::to_writer(&mut frame, message).map_err(|e| Error::bug("A message to the kernels' owner").because(&e))?;
+    serde_json::to_writer(&mut frame, message)
+        .map_err(|e| Error::bug("A message to the kernels' owner").because(&e))?;
     Ok(sealed(frame))
 }
 
 /// A message out of its bytes.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|e| Error::remote("What the kernels' owner said is not understood").because(&e))
+    serde_json::from_slice(bytes)
+        .map_err(|e| Error::remote("What the kernels' owner said is not understood").because(&e))
 }
 
 impl Record {

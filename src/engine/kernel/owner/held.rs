@@ -47,7 +47,7 @@ struct Exec {
 /// A window that is attached.
 struct Window {
     number: u64,
-    tell: mpsc::UnboundedSender<Tell>,
+    tell: mpsc::Sender<Tell>,
 }
 
 #[derive(Default)]
@@ -93,7 +93,13 @@ pub struct Held {
 
 impl Held {
     /// Starts a kernel for a notebook.
-    pub fn start(root: &Path, notebook: &str, launch: Launch, kernels: &Kernels, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
+    pub fn start(
+        root: &Path,
+        notebook: &str,
+        launch: Launch,
+        kernels: &Kernels,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>> {
         let id = ids::random(12);
         let dir = root.join(".andon/kernels").join(&id);
         super::keep_out_of_git(&root.join(".andon"))?;
@@ -102,7 +108,8 @@ impl Held {
         let text = serde_json::to_vec_pretty(&card).map_err(|e| Error::bug("The kernel's card").because(&e))?;
         fsx::write_atomic(&dir.join("kernel.json"), &text)?;
         let inner = Mutex::new(Inner { life: 1, ..Inner::default() });
-        let held = Arc::new_cyclic(|me| Self { card, dir, log, session: OnceLock::new(), inner, clock, me: me.clone() });
+        let held =
+            Arc::new_cyclic(|me| Self { card, dir, log, session: OnceLock::new(), inner, clock, me: me.clone() });
         let news = held.me.clone();
         let session = kernels.start(&launch.spec, &launch.cwd, move |event| {
             if let Some(held) = news.upgrade() {
@@ -277,15 +284,16 @@ impl Held {
     /// Drops what is old and in the file; removes the folder of a kernel that has ended and left nothing to tell.
     pub fn tidy(&self) {
         let inner = self.inner();
-        let settled: HashMap<u64, bool> =
-            inner.execs.iter().map(|e| (e.id.0, e.settled && e.done.is_some())).collect();
+        let settled: HashMap<u64, bool> = inner.execs.iter().map(|e| (e.id.0, e.settled && e.done.is_some())).collect();
         // Executions that are forgotten were settled.
         self.log.prune(|exec| settled.get(&exec).copied().unwrap_or(true), OLD, MUCH);
     }
     /// True when nobody needs it any more.
     pub fn is_over(&self) -> bool {
         let inner = self.inner();
-        (inner.ended || self.session.get().is_none()) && inner.windows.is_empty() && inner.execs.iter().all(|e| e.settled)
+        (inner.ended || self.session.get().is_none())
+            && inner.windows.is_empty()
+            && inner.execs.iter().all(|e| e.settled)
     }
     /// Has ended, though perhaps not everything is in the file.
     pub fn is_ended(&self) -> bool {
@@ -297,7 +305,7 @@ impl Held {
     }
 
     /// A window comes. Gives how the kernel is, and from which record on it has to read.
-    pub fn attach(&self, number: u64, tell: mpsc::UnboundedSender<Tell>) -> Attached {
+    pub fn attach(&self, number: u64, tell: mpsc::Sender<Tell>) -> Attached {
         let mut inner = self.inner();
         inner.quiet_since = None;
         let drives = inner.windows.is_empty();
@@ -336,7 +344,7 @@ impl Held {
             let drove = inner.windows.first().is_some_and(|w| w.number == number);
             inner.windows.retain(|w| w.number != number);
             if drove && let Some(next) = inner.windows.first() {
-                let _ = next.tell.send(Tell::Drives(true));
+                let _ = next.tell.try_send(Tell::Drives(true));
             }
         }
         self.go_on();

@@ -22,7 +22,10 @@ const SEGMENT: u64 = 8 << 20;
 const SPARE_MEMORY: u64 = 64 << 20;
 
 enum Data {
-    Disk { file: File, path: PathBuf },
+    Disk {
+        file: File,
+        path: PathBuf,
+    },
     /// The disk refused.
     Memory(Vec<u8>),
 }
@@ -372,9 +375,9 @@ mod tests {
         assert_eq!(files(), 4);
         log.prune(|e| e == 1 || e == 3, Duration::ZERO, u64::MAX);
         assert_eq!(files(), 3, "the second execution is not in the file yet");
-        log.prune(|_| true, Duration::from_secs(60), u64::MAX);
+        log.prune(|_| true, Duration::from_mins(1), u64::MAX);
         assert_eq!(files(), 3, "they are not old");
-        log.prune(|_| true, Duration::from_secs(60), 1 << 20);
+        log.prune(|_| true, Duration::from_mins(1), 1 << 20);
         assert_eq!(files(), 1, "too much is kept, so age does not count; the last one is written to");
         assert_eq!(serials(&log, 1), [4]);
     }

@@ -39,6 +39,8 @@ const GREETING: Duration = Duration::from_secs(5);
 const PULSE: Duration = Duration::from_millis(250);
 /// How long the owner stays without kernels and windows.
 const LINGER: Duration = Duration::from_secs(5);
+/// Answers that wait for a window; one that reads nothing misses some.
+const ANSWERS: usize = 256;
 /// Bytes read from a log at a time.
 const CHUNK: usize = 256 * 1024;
 
@@ -220,7 +222,13 @@ impl Server {
         }
     }
 
-    async fn attach(&self, wish: Value, mut welcome: Welcome, from: OwnedReadHalf, mut to: OwnedWriteHalf) -> Result<()> {
+    async fn attach(
+        &self,
+        wish: Value,
+        mut welcome: Welcome,
+        from: OwnedReadHalf,
+        mut to: OwnedWriteHalf,
+    ) -> Result<()> {
         let what = || "Could not answer a window".to_owned();
         let wish: Attach =
             serde_json::from_value(wish).map_err(|e| Error::bug("A window asked for what cannot be").because(&e))?;
@@ -234,7 +242,7 @@ impl Server {
             }
         };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (tell, tells) = mpsc::unbounded_channel();
+        let (tell, tells) = mpsc::channel(ANSWERS);
         self.windows.fetch_add(1, Ordering::SeqCst);
         let told: HashSet<u64> = held.told().into_iter().collect();
         let attached = held.attach(number, tell.clone());
@@ -307,12 +315,7 @@ pub fn other_version(owner: &str, window: &str) -> Error {
 }
 
 /// Hears what a window says until it goes.
-async fn listen(
-    held: &Arc<Held>,
-    number: u64,
-    mut from: OwnedReadHalf,
-    tell: &mpsc::UnboundedSender<Tell>,
-) -> Result<()> {
+async fn listen(held: &Arc<Held>, number: u64, mut from: OwnedReadHalf, tell: &mpsc::Sender<Tell>) -> Result<()> {
     while let Some(frame) = read(&mut from).await? {
         let Frame::Message(bytes) = frame else { continue };
         let say: Say = parse(&bytes)?;
@@ -326,7 +329,7 @@ async fn listen(
             let error = Error::user(format!("Another window works with the kernel of {}", held.card.notebook))
                 .because_of("only one window can run cells in it; what it runs is shown here, too")
                 .hint("Run it there, or close that window first");
-            let _ = tell.send(Tell::Refused(id, error));
+            let _ = tell.try_send(Tell::Refused(id, error));
             continue;
         }
         obey(held, say, tell);
@@ -334,7 +337,7 @@ async fn listen(
     Ok(())
 }
 
-fn obey(held: &Arc<Held>, say: Say, tell: &mpsc::UnboundedSender<Tell>) {
+fn obey(held: &Arc<Held>, say: Say, tell: &mpsc::Sender<Tell>) {
     let order = match say {
         Say::Execute { id, code, options, label } => return held.execute(id, code, options, label),
         Say::Plan(plan) => return held.plan(plan),
@@ -361,20 +364,20 @@ fn obey(held: &Arc<Held>, say: Say, tell: &mpsc::UnboundedSender<Tell>) {
         }
     };
     if let Some(Err(error)) = held.session().map(|s| s.order(order)) {
-        let _ = tell.send(Tell::Refused(None, error));
+        let _ = tell.try_send(Tell::Refused(None, error));
     }
 }
 
 /// Passes an answer of the driver on when it comes; most come within milliseconds.
 fn answer<T: Send + 'static>(
     rx: crossbeam_channel::Receiver<T>,
-    tell: &mpsc::UnboundedSender<Tell>,
+    tell: &mpsc::Sender<Tell>,
     with: impl FnOnce(T) -> Tell + Send + 'static,
 ) {
     let tell = tell.clone();
     tokio::task::spawn_blocking(move || {
         if let Ok(found) = rx.recv_timeout(Duration::from_secs(20)) {
-            let _ = tell.send(with(found));
+            let _ = tell.try_send(with(found));
         }
     });
 }
@@ -397,7 +400,7 @@ impl Reader {
 }
 
 /// Writes what the log holds and what comes into it, at the pace of the window.
-async fn pump(held: Arc<Held>, mut to: OwnedWriteHalf, mut tells: mpsc::UnboundedReceiver<Tell>, reader: Reader) {
+async fn pump(held: Arc<Held>, mut to: OwnedWriteHalf, mut tells: mpsc::Receiver<Tell>, reader: Reader) {
     let mut cursor = Cursor::at(reader.first.max(1));
     let mut grown = held.log().follow();
     loop {
