@@ -309,10 +309,52 @@ pub enum ExecEvent {
         prompt: String,
         password: bool,
     },
+    /// Something about a widget.
+    Comm(Box<Comm>),
     Done {
         at: Timestamp,
         outcome: Outcome,
     },
+}
+
+/// What a message about a widget does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CommKind {
+    Open,
+    Message,
+    Close,
+}
+
+/// A message about a widget, `comm_open`, `comm_msg` or `comm_close`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comm {
+    pub kind: CommKind,
+    pub id: String,
+    /// What kind of thing it is about; only with `Open`.
+    pub target: String,
+    pub data: Map<String, Value>,
+    /// Bytes whose places `data.buffer_paths` names.
+    pub buffers: Vec<Vec<u8>>,
+}
+
+impl Comm {
+    /// The members of the widget's state that it sets.
+    pub fn state(&self) -> Map<String, Value> {
+        self.data.get("state").and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+    /// A change that a person made.
+    pub fn update(id: &str, state: Map<String, Value>) -> Self {
+        let data = serde_json::json!({ "method": "update", "state": state, "buffer_paths": [] });
+        Self::message(id, data)
+    }
+    /// A message of the widget's own, such as the click of a button.
+    pub fn custom(id: &str, content: Value) -> Self {
+        Self::message(id, serde_json::json!({ "method": "custom", "content": content }))
+    }
+    fn message(id: &str, data: Value) -> Self {
+        let data = if let Value::Object(data) = data { data } else { Map::new() };
+        Self { kind: CommKind::Message, id: id.to_owned(), target: String::new(), data, buffers: Vec::new() }
+    }
 }
 
 /// Number of an execution, unique among all windows of a person.

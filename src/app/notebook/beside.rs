@@ -20,6 +20,8 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 pub enum Command {
     /// A text shows this picture, by the path it gives.
     Picture { doc: DocId, path: String },
+    /// A chart shows the data of this file, by the path it gives.
+    Data { doc: DocId, path: String },
     /// A link inside the notebook or the workspace was clicked.
     Follow(String),
 }
@@ -29,30 +31,69 @@ pub enum Command {
 pub struct Event {
     doc: DocId,
     path: String,
-    picture: Result<Arc<Image>, String>,
+    found: Found,
 }
 
-/// A picture to read.
+#[derive(Debug, Clone)]
+enum Found {
+    Picture(Result<Arc<Image>, String>),
+    Data(Option<Arc<str>>),
+}
+
+/// A file to read.
 #[derive(Debug, Clone)]
 pub struct Task {
     doc: DocId,
     /// As the text gives it, and from the root.
     path: String,
     file: String,
+    data: bool,
 }
 
 /// Pictures by the paths that texts give; `None` while they are read.
 #[derive(Debug, Default)]
-pub struct Beside(HashMap<String, Option<Result<Arc<Image>, String>>>);
+pub struct Beside {
+    pictures: HashMap<String, Option<Result<Arc<Image>, String>>>,
+    data: HashMap<String, Data>,
+    revision: u64,
+}
+
+/// The text of a file with data.
+#[derive(Debug, Clone)]
+enum Data {
+    Reading,
+    /// There is no such file, or it is no text.
+    Gone,
+    Text(Arc<str>),
+}
 
 impl Beside {
     /// A picture, or why there is none; `None` when nobody has asked or it is being read.
     pub fn picture(&self, path: &str) -> Option<Result<Arc<Image>, String>> {
-        self.0.get(path).cloned().flatten()
+        self.pictures.get(path).cloned().flatten()
+    }
+    /// The text of a file with data, when it has been read.
+    pub fn data(&self, path: &str) -> Option<Arc<str>> {
+        match self.data.get(path)? {
+            Data::Text(text) => Some(text.clone()),
+            Data::Reading | Data::Gone => None,
+        }
+    }
+    /// True when somebody has asked for a file with data.
+    pub fn knows(&self, path: &str) -> bool {
+        self.data.contains_key(path)
+    }
+    /// Grows when data have come or may be others.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
     /// Files have changed: what was read of them is read again.
     pub fn forget(&mut self) {
-        self.0.clear();
+        self.pictures.clear();
+        if !self.data.is_empty() {
+            self.data.clear();
+            self.revision += 1;
+        }
     }
 }
 
@@ -75,20 +116,30 @@ pub(super) fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Ef
     match command {
         Command::Picture { doc: id, path } => {
             let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
-            if doc.beside.0.contains_key(&path) {
+            if doc.beside.pictures.contains_key(&path) {
                 return Vec::new();
             }
             match from_root(&doc.path, &path) {
                 Some(file) => {
-                    doc.beside.0.insert(path.clone(), None);
+                    doc.beside.pictures.insert(path.clone(), None);
                     let key = format!("notebook.picture:{id}:{path}");
-                    vec![Job::cpu(key, super::Task::Beside(Task { doc: id, path, file })).start()]
+                    vec![Job::cpu(key, super::Task::Beside(Task { doc: id, path, file, data: false })).start()]
                 }
                 None => {
-                    doc.beside.0.insert(path, Some(Err("outside of the workspace".to_owned())));
+                    doc.beside.pictures.insert(path, Some(Err("outside of the workspace".to_owned())));
                     Vec::new()
                 }
             }
+        }
+        Command::Data { doc: id, path } => {
+            let Some(doc) = state.notebook.by_id(id).filter(|d| !d.beside.data.contains_key(&path)) else {
+                return Vec::new();
+            };
+            let file = from_root(&doc.path, &path);
+            doc.beside.data.insert(path.clone(), if file.is_some() { Data::Reading } else { Data::Gone });
+            let Some(file) = file else { return Vec::new() };
+            let key = format!("notebook.data:{id}:{path}");
+            vec![Job::cpu(key, super::Task::Beside(Task { doc: id, path, file, data: true })).start()]
         }
         Command::Follow(address) => follow(state, &address, cx),
     }
@@ -132,18 +183,30 @@ fn heading(doc: &Doc, wanted: &str) -> Option<crate::model::notebook::CellKey> {
 
 pub(super) fn event(state: &mut AppState, event: Event) {
     if let Some(doc) = state.notebook.by_id(event.doc) {
-        doc.beside.0.insert(event.path, Some(event.picture));
+        match event.found {
+            Found::Picture(picture) => drop(doc.beside.pictures.insert(event.path, Some(picture))),
+            Found::Data(data) => {
+                doc.beside.data.insert(event.path, data.map_or(Data::Gone, Data::Text));
+                doc.beside.revision += 1;
+            }
+        }
     }
 }
 
 pub(super) fn run(task: Task, env: &Arc<Env>, out: &Out) -> Result<()> {
-    let picture = env.root().and_then(|root| picture(&root, &task.file)).map(Arc::new).map_err(|e| e.what);
-    out.send(super::Event::Beside(Event { doc: task.doc, path: task.path, picture }));
+    let root = env.root()?;
+    let found = if task.data {
+        let text = read_inside(&root, &task.file).ok().and_then(|b| String::from_utf8(b).ok());
+        Found::Data(text.map(Into::into))
+    } else {
+        Found::Picture(picture(&root, &task.file).map(Arc::new).map_err(|e| e.what))
+    };
+    out.send(super::Event::Beside(Event { doc: task.doc, path: task.path, found }));
     Ok(())
 }
 
-/// Reads a picture of the workspace, following no link out of it.
-fn picture(root: &Path, file: &str) -> Result<Image> {
+/// Reads a file of the workspace, following no link out of it.
+fn read_inside(root: &Path, file: &str) -> Result<Vec<u8>> {
     let path = fsx::inside(root, file)?;
     let real = path.canonicalize().map_err(|_| Error::user("not there"))?;
     if !real.starts_with(root.canonicalize().unwrap_or_else(|_| root.to_owned())) {
@@ -153,6 +216,10 @@ fn picture(root: &Path, file: &str) -> Result<Image> {
     if size > LARGEST {
         return Err(Error::user(format!("too large, {}", bytes(size))));
     }
+    fsx::read(&real)
+}
+
+fn picture(root: &Path, file: &str) -> Result<Image> {
     let mime = match file.rsplit('.').next().unwrap_or_default().to_lowercase().as_str() {
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",
@@ -161,7 +228,7 @@ fn picture(root: &Path, file: &str) -> Result<Image> {
         "svg" => svg::MIME,
         _ => return Err(Error::user("no picture")),
     };
-    let image = Image::from_bytes(mime, &fsx::read(&real)?, None, None);
+    let image = Image::from_bytes(mime, &read_inside(root, file)?, None, None);
     if image.is_sound() { Ok(image) } else { Err(Error::user("broken")) }
 }
 

@@ -22,7 +22,7 @@ use crate::{
         kernel::{ExecId, KernelInfo, KernelSpec, SessionState, Variable},
         names::{Names, names_of},
         notebook::{Cell, CellKey, CellKind, Notebook, Snapshot},
-        output::Collector,
+        output::{Collector, Widgets},
         params::{DECLARED, tagged},
         table::{ColumnProfile, Page},
     },
@@ -262,6 +262,8 @@ pub struct Doc {
     pub memory: Option<u64>,
     /// What is offered or explained at the cursor.
     pub assist: Assist,
+    /// Widgets of the present session.
+    pub widgets: Widgets,
     /// What texts show that lies beside the notebook.
     pub beside: Beside,
     /// Folded headings.
@@ -325,6 +327,7 @@ impl Doc {
             kept: Vec::new(),
             variables: Vec::new(),
             beside: Beside::default(),
+            widgets: Widgets::default(),
             memory: None,
             assist: Assist::default(),
             folds: Folds::default(),

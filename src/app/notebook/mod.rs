@@ -18,6 +18,7 @@ mod save;
 pub mod session;
 mod task;
 pub mod tested;
+pub mod widgets;
 
 use std::sync::Arc;
 
@@ -273,6 +274,8 @@ pub enum Command {
         first: u64,
         count: usize,
     },
+    /// A person used a widget.
+    Widget(widgets::Command),
     /// Something that a text points at.
     Beside(beside::Command),
     /// Shows a result on the data page, as rows or as a chart.
@@ -562,6 +565,7 @@ pub enum Task {
     },
     MakeEnvironment,
     Beside(beside::Task),
+    Widget(widgets::Task),
     Rows {
         doc: DocId,
         key: CellKey,
@@ -644,6 +648,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::RestoreDraft(_)
         | Command::DiscardDraft(_)
         | Command::Journal(_) => save::command(state, command, cx),
+        Command::Widget(command) => widgets::command(state, command),
         Command::Beside(command) => beside::command(state, command, cx),
         Command::Complete { .. } | Command::Explain { .. } | Command::CloseAssist => assist::command(state, command),
         Command::RevertCell | Command::RevertFile | Command::UndoRevert { .. } => revert::command(state, command),

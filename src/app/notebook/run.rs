@@ -13,7 +13,7 @@ use crate::{
     model::{
         kernel::{ExecEvent, Outcome, SessionEvent, SessionState},
         notebook::{Cell, CellKey, CellKind, OutputJson},
-        output::Collector,
+        output::{Collector, Widgets},
         table::sql_cell,
     },
 };
@@ -233,6 +233,7 @@ fn new_session(doc: &mut Doc) {
     doc.last_count = 0;
     doc.kept.clear();
     doc.variables.clear();
+    doc.widgets = Widgets::default();
     doc.memory = None;
     doc.assist.close();
     for run in doc.runs.values_mut() {
@@ -383,6 +384,15 @@ pub(super) fn exec(state: &mut State, (doc, key, number): (DocId, CellKey, u64),
             }
         }
         return;
+    }
+    if let Some(doc) = state.by_id(doc) {
+        if let ExecEvent::Comm(comm) = &event {
+            doc.widgets.apply(comm);
+            return;
+        }
+        if doc.widgets.divert(&event) {
+            return;
+        }
     }
     let Some(run) = current(state, doc, key, number) else { return };
     if let ExecEvent::Input { prompt, password } = &event {

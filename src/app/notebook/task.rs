@@ -72,6 +72,10 @@ impl Runtimes {
     fn of(&self, doc: DocId) -> Arc<Runtime> {
         lock(&self.0).entry(doc).or_default().clone()
     }
+    /// The kernel of a document, if it has one.
+    pub(super) fn session(&self, doc: DocId) -> Option<kernel::Session> {
+        lock(&self.of(doc).kernel).clone()
+    }
     fn take(&self, wanted: impl Fn(DocId) -> bool) -> Vec<Arc<Runtime>> {
         let mut all = lock(&self.0);
         let ids: Vec<DocId> = all.keys().copied().filter(|id| wanted(*id)).collect();
@@ -205,6 +209,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         }
         Task::Ask { .. } | Task::CompleteSql { .. } => super::assist::run(task, env, cx, out),
         Task::Find { doc, number, texts, query } => return super::find::task(doc, number, &texts, &query, out),
+        Task::Widget(task) => super::widgets::run(task, env, out)?,
         Task::Beside(task) => super::beside::run(task, env, out)?,
         Task::Rows { doc, key, first, count } => {
             if let Some(frame) = env.notebooks.frame(doc, key) {

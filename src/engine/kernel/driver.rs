@@ -23,8 +23,8 @@ use super::{
 use crate::{
     base::{Error, Result, text, time::Clock},
     model::kernel::{
-        Bundle, Completions, ExecEvent, ExecId, Exit, InterruptMode, KernelInfo, KernelSpec, Outcome, SessionEvent,
-        SessionState,
+        Bundle, Comm, CommKind, Completions, ExecEvent, ExecId, Exit, InterruptMode, KernelInfo, KernelSpec, Outcome,
+        SessionEvent, SessionState,
     },
 };
 
@@ -225,6 +225,7 @@ impl Driver {
                 Some(Order::Shutdown(tx) | Order::Leave(tx)) => return Err(Some(tx)),
                 Some(
                     Order::Answer(_)
+                    | Order::Comm(..)
                     | Order::Complete { .. }
                     | Order::Inspect { .. }
                     | Order::Plan(_)
@@ -355,17 +356,26 @@ impl Driver {
             }
         };
         (job.sink)(ExecEvent::Started { at: self.clock.now() });
-        let route = Route { sink: job.sink, stderr: false, text: String::new(), flush_at: None, last: None };
-        self.routes.insert(msg_id.clone(), route);
-        self.recent.push_back(msg_id.clone());
-        while self.recent.len() > KEPT_ROUTES {
-            if let Some(old) = self.recent.pop_front() {
-                self.routes.remove(&old);
-            }
-        }
         let stop_on_error = job.options.stop_on_error;
+        self.route(msg_id.clone(), job.sink);
         self.active = Some(Active { msg_id, stop_on_error, reply: None, idle: false, half_done_at: None });
         Ok(())
+    }
+
+    /// What the kernel says about a request goes to a sink.
+    fn route(&mut self, msg_id: String, sink: Sink) {
+        let route = Route { sink, stderr: false, text: String::new(), flush_at: None, last: None };
+        self.routes.insert(msg_id.clone(), route);
+        self.recent.push_back(msg_id);
+        while self.recent.len() > KEPT_ROUTES {
+            let Some(old) = self.recent.pop_front() else { break };
+            // A long cell may be older than many moves of a slider.
+            if self.active.as_ref().is_some_and(|a| a.msg_id == old) {
+                self.recent.push_back(old);
+                break;
+            }
+            self.routes.remove(&old);
+        }
     }
 
     async fn order(&mut self, live: &mut Live, order: Option<Order>) -> Option<End> {
@@ -378,6 +388,12 @@ impl Driver {
                     && let Err(error) = live.wire.answer(&request, text).await
                 {
                     tracing::warn!("kernel input: {error}");
+                }
+            }
+            Some(Order::Comm(comm, sink)) => {
+                let request = jp::CommMsg { comm_id: jp::CommId(comm.id), data: comm.data };
+                if let Ok(id) = live.wire.request(request).await {
+                    self.route(id, sink);
                 }
             }
             Some(Order::Restart(tx)) => return Some(End::Restart(tx)),
@@ -610,6 +626,17 @@ fn event(message: &Message) -> Option<ExecEvent> {
                 .map(|lines| lines.iter().filter_map(|l| l.as_str().map(str::to_owned)).collect())
                 .unwrap_or_default(),
         },
+        "comm_open" | "comm_msg" | "comm_close" => ExecEvent::Comm(Box::new(Comm {
+            kind: match message.kind.as_str() {
+                "comm_open" => CommKind::Open,
+                "comm_msg" => CommKind::Message,
+                _ => CommKind::Close,
+            },
+            id: message.text("comm_id"),
+            target: message.text("target_name"),
+            data: object(content, "data"),
+            buffers: message.buffers.clone(),
+        })),
         _ => return None,
     })
 }

@@ -418,6 +418,11 @@ impl Session {
         let _ = self.order(Order::Answer(text.to_owned()));
     }
 
+    /// Tells a widget's model in the kernel what a person did; what comes of it goes to `sink`.
+    pub fn comm(&self, comm: Comm, sink: Sink) -> Result<()> {
+        self.order(Order::Comm(comm, sink))
+    }
+
     /// A new process in place of the old one; returns at once, the state tells how it goes.
     pub fn restart(&self) -> Result<()> {
         let (tx, _rx) = bounded(1);

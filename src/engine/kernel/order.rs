@@ -9,7 +9,9 @@ use crossbeam_channel::Sender;
 use super::Sink;
 use crate::{
     base::Result,
-    model::kernel::{Bundle, Completions, ExecId, ExecOptions, KernelInfo, Label, Plan, SessionEvent, SessionState},
+    model::kernel::{
+        Bundle, Comm, Completions, ExecId, ExecOptions, KernelInfo, Label, Plan, SessionEvent, SessionState,
+    },
 };
 
 /// A cell to execute.
@@ -29,6 +31,8 @@ pub(super) enum Order {
     Withdraw(Option<ExecId>),
     Interrupt,
     Answer(String),
+    /// Something about a widget; what comes of it goes to the sink.
+    Comm(Comm, Sink),
     Restart(Sender<Result<()>>),
     Shutdown(Sender<()>),
     /// The window goes. What does not outlive it ends as with a shutdown.

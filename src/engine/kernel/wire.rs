@@ -31,6 +31,8 @@ pub(super) struct Message {
     /// Id of the request it belongs to.
     pub parent: Option<String>,
     pub content: Value,
+    /// Bytes behind the content.
+    pub buffers: Vec<Vec<u8>>,
     header: Value,
 }
 
@@ -40,10 +42,18 @@ impl Message {
         let header = part(0)?;
         let kind = header.get("msg_type")?.as_str()?.to_owned();
         let parent = part(1).and_then(|p| p.get("msg_id").and_then(Value::as_str).map(str::to_owned));
-        Some(Self { channel, kind, parent, content: part(3).unwrap_or(Value::Null), header })
+        let buffers = raw.jparts.iter().skip(4).map(|b| b.to_vec()).collect();
+        Some(Self { channel, kind, parent, content: part(3).unwrap_or(Value::Null), buffers, header })
     }
     fn refused(why: String) -> Self {
-        Self { channel: Channel::Refused, kind: why, parent: None, content: Value::Null, header: Value::Null }
+        Self {
+            channel: Channel::Refused,
+            kind: why,
+            parent: None,
+            content: Value::Null,
+            buffers: Vec::new(),
+            header: Value::Null,
+        }
     }
     /// A string field of the content.
     pub fn text(&self, field: &str) -> String {

@@ -28,9 +28,38 @@ use serde_json::{Map, Value};
 /// The chart of a bundle, when it holds one. Vega-Lite has a type for each of its versions; altair 6 writes a dot for the
 /// plus.
 pub fn from_bundle(data: &Map<String, Value>) -> Option<Figure> {
+    from_bundle_with(data, &|_| None)
+}
+
+/// The same with the texts of files that the chart names.
+pub fn from_bundle_with(data: &Map<String, Value>, files: &dyn Fn(&str) -> Option<String>) -> Option<Figure> {
     data.iter().filter(|(_, value)| value.is_object()).find_map(|(mime, value)| match mime.as_str() {
         "application/vnd.plotly.v1+json" | "application/vnd.plotly.v2+json" => Some(plotly::read(value)),
-        m if m.starts_with("application/vnd.vegalite.") => Some(vegalite::read(value, &|_| None)),
+        m if m.starts_with("application/vnd.vegalite.") => Some(vegalite::read(value, files)),
+        _ => None,
+    })
+}
+
+/// A page for a browser that draws the chart of an output with the library it is made for, which the page loads.
+pub fn page(data: &Map<String, Value>) -> Option<String> {
+    let safe = |value: &Value| value.to_string().replace("</", "<\\/");
+    let head = "<!doctype html><meta charset=\"utf-8\"><title>Chart</title><div id=\"chart\"></div>";
+    data.iter().filter(|(_, value)| value.is_object()).find_map(|(mime, value)| match mime.as_str() {
+        m if m.starts_with("application/vnd.plotly.") => {
+            let part = |key: &str| value.get(key).map_or_else(|| "{}".to_owned(), safe);
+            let traces = value.get("data").map_or_else(|| "[]".to_owned(), safe);
+            Some(format!(
+                "{head}<script src=\"https://cdn.plot.ly/plotly-3.1.0.min.js\"></script>\
+                 <script>Plotly.newPlot(\"chart\", {traces}, {}, {});</script>",
+                part("layout"),
+                part("config")
+            ))
+        }
+        m if m.starts_with("application/vnd.vega") => {
+            let from = |name: &str| format!("<script src=\"https://cdn.jsdelivr.net/npm/{name}\"></script>");
+            let scripts = from("vega@6") + &from("vega-lite@6") + &from("vega-embed@7");
+            Some(format!("{head}{scripts}<script>vegaEmbed(\"#chart\", {});</script>", safe(value)))
+        }
         _ => None,
     })
 }

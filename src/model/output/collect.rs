@@ -69,11 +69,24 @@ impl Collector {
         }
     }
 
+    /// Begins with outputs that were there before, in nbformat's JSON.
+    pub fn restore(&mut self, outputs: &[Value]) {
+        for output in outputs {
+            match output.get("output_type").and_then(Value::as_str) {
+                Some("stream") => {
+                    let stderr = output.get("name").and_then(Value::as_str) == Some("stderr");
+                    self.stream(stderr, &output.get("text").map(super::joined).unwrap_or_default());
+                }
+                _ => self.push(output.clone(), None),
+            }
+        }
+    }
+
     /// Folds one event in; true when what is shown has changed.
     pub fn apply(&mut self, event: &ExecEvent) -> bool {
         let before = self.revision;
         match event {
-            ExecEvent::Started { .. } | ExecEvent::Input { .. } => {}
+            ExecEvent::Started { .. } | ExecEvent::Input { .. } | ExecEvent::Comm(_) => {}
             ExecEvent::Stream { stderr, text } => self.stream(*stderr, text),
             ExecEvent::Display { bundle, display_id } => {
                 let value = bundle_json("display_data", bundle, None);

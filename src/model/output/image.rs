@@ -45,6 +45,16 @@ pub struct Pixels {
     pub rgba: Vec<u8>,
 }
 
+impl Pixels {
+    /// As a PNG in base64.
+    pub fn to_png(&self) -> Option<String> {
+        let mut bytes = Cursor::new(Vec::new());
+        let view = image::ImageBuffer::<image::Rgba<u8>, &[u8]>::from_raw(self.width, self.height, &self.rgba)?;
+        view.write_to(&mut bytes, ImageFormat::Png).ok()?;
+        Some(STANDARD.encode(bytes.into_inner()))
+    }
+}
+
 /// A picture, or one after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frames {

@@ -124,6 +124,10 @@ impl Output {
 
     /// Chooses the richest type of a bundle that can be drawn.
     pub fn from_bundle(data: &Map<String, Value>, metadata: &Map<String, Value>) -> Self {
+        // Its state is with the kernel or in the notebook's metadata.
+        if let Some(widget) = Widget::of(data, &Widgets::default()) {
+            return Self::Widget(Box::new(widget));
+        }
         let text = |mime: &str| data.get(mime).map(joined);
         if let Some(output) = chart::from_bundle(data).and_then(|figure| Self::from_figure(figure, data, metadata)) {
             return output;
@@ -353,8 +357,6 @@ fn undrawn(data: &Map<String, Value>) -> Option<(String, usize, bool)> {
         let refused = |what: &str| Some((what.to_owned(), size, true));
         let unread = |what: &str| Some((what.to_owned(), size, false));
         match mime.as_str() {
-            // Drawn with the state in its notebook; a cell that runs has none yet.
-            widget::VIEW => unread("Widget, shown without its live state"),
             "application/vnd.plotly.v1+json" => unread("Plotly figure that could not be read"),
             m if m.starts_with("application/vnd.vegalite") => unread("Vega-Lite chart that could not be read"),
             m if m.starts_with("application/vnd.vega") => refused("Vega chart, which needs a browser"),

@@ -429,7 +429,12 @@ fn send_acts(cx: &mut PageCx<'_>, acts: Vec<Act>) {
             Act::Copy(text) => cx.send(shell::Command::Copy(text)),
             Act::Open(url) => cx.send(shell::Command::OpenUrl(url)),
             Act::File { name, base64, open } => cx.send(workspace::Command::KeepFile { name, base64, open }),
-            Act::GoToLine(_) | Act::Follow(_) | Act::Need(_) => {}
+            Act::GoToLine(_)
+            | Act::Follow(_)
+            | Act::Need(_)
+            | Act::Browse(_)
+            | Act::Widget { .. }
+            | Act::WidgetEvent { .. } => {}
         }
     }
 }

@@ -2,6 +2,8 @@
 //! code.
 use std::{collections::HashMap, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use egui::{Align, Frame, Layout, Margin, Ui, vec2};
 
 use super::{Place, View};
@@ -10,11 +12,13 @@ use crate::{
         notebook::{
             Command, Doc, RunEnd, beside,
             doc::{CellRun, SqlTable},
+            widgets,
         },
         shell, workspace,
     },
     base::{Error, text::thousands, time::duration_ms},
     model::{
+        chart,
         editor::Act as Edit,
         json::Bytes,
         markdown::{self, Context, Document},
@@ -29,7 +33,7 @@ use crate::{
             Btn, error_box,
             grid::{DataGrid, GridView, selection_text},
             link,
-            output::{Act, OutputsView, Pictures, Setting, markdown_ui, outputs_ui as draw_outputs},
+            output::{Act, OutputsView, Pictures, Setting, markdown_ui, outputs_with},
             text_field,
         },
     },
@@ -48,6 +52,24 @@ pub struct Cache {
     /// The state of the widgets of the notebook that was drawn last, and the metadata it was read from.
     widgets: Option<(Bytes, output::Widgets)>,
     texts: Texts,
+    reader: Option<Reader>,
+}
+
+impl Cache {
+    /// Takes what the thread has read.
+    fn collect(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        while let Ok((place, cell, read)) = reader.done.try_recv() {
+            if let Some(entry) = self.entries.get_mut(&place)
+                && entry
+                    .of
+                    .as_ref()
+                    .is_some_and(|of| Arc::ptr_eq(of, &cell) || of.outputs().count() == cell.outputs().count())
+            {
+                entry.take(read);
+            }
+        }
+    }
 }
 
 /// Markdown cells as they are drawn, and what they define for all formulas.
@@ -113,7 +135,7 @@ pub fn text_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>, vi
     let files = |path: &str| doc.beside.picture(path);
     let setting = Setting { files: &files, selectable: false };
     for act in markdown_ui(ui, cx.theme, document, view, pictures, &setting) {
-        carry_out(cx, doc, cell, act);
+        carry_out(cx, doc, (cell, &[]), act);
     }
 }
 
@@ -136,11 +158,66 @@ struct Entry {
     grid: GridView,
     /// Rows that were asked for and have not come.
     asked: Option<u64>,
+    /// Place of each output in the cell.
+    places: Vec<usize>,
+    /// The outputs are being read on a thread.
+    reading: bool,
+    /// The files beside the notebook when charts were read.
+    files: u64,
+}
+
+/// Outputs of more bytes than this are read on a thread.
+const LARGE: usize = 512 * 1024;
+
+type Placed = Vec<(usize, Output)>;
+type Work = (Place, Arc<Cell>, output::Widgets, egui::Context);
+
+/// The thread that reads large outputs.
+struct Reader {
+    tasks: Sender<Work>,
+    done: Receiver<(Place, Arc<Cell>, Placed)>,
+}
+
+impl Reader {
+    fn start() -> Self {
+        let (tasks, todo) = bounded::<Work>(64);
+        let (tx, done) = bounded(64);
+        let work = move || {
+            for (place, cell, widgets, ctx) in todo {
+                let read = read(&cell, &widgets);
+                if tx.send((place, cell, read)).is_err() {
+                    return;
+                }
+                ctx.request_repaint();
+            }
+        };
+        if let Err(e) = std::thread::Builder::new().name("andon-outputs".into()).spawn(work) {
+            tracing::error!("no thread for outputs: {e}");
+        }
+        Self { tasks, done }
+    }
+}
+
+fn read(cell: &Cell, widgets: &output::Widgets) -> Placed {
+    let raw: Vec<_> = cell.outputs().collect();
+    output::view_placed(raw.iter().map(|o| o.text()), widgets)
+}
+
+/// The bundle of an output.
+fn bundle(cell: &Cell, at: usize) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let raw = cell.outputs().nth(at)?;
+    let value: serde_json::Value = serde_json::from_str(raw.text()).ok()?;
+    value.get("data")?.as_object().cloned()
 }
 
 impl Entry {
     /// Decodes again only when the outputs themselves have changed.
-    fn read(&mut self, cell: &Arc<Cell>, widgets: &output::Widgets) {
+    fn read(
+        &mut self,
+        (place, cell): (Place, &Arc<Cell>),
+        widgets: &output::Widgets,
+        (reader, ctx): (&mut Option<Reader>, &egui::Context),
+    ) {
         if let Some(old) = &self.of {
             if Arc::ptr_eq(old, cell) {
                 return;
@@ -152,9 +229,42 @@ impl Entry {
                 return;
             }
         }
-        let raw: Vec<_> = cell.outputs().collect();
-        self.outputs = output::view_with(raw.iter().map(|o| o.text()), widgets);
         self.of = Some(cell.clone());
+        if cell.outputs().map(|o| o.len()).sum::<usize>() > LARGE {
+            let reader = reader.get_or_insert_with(Reader::start);
+            self.reading = true;
+            if reader.tasks.try_send((place, cell.clone(), widgets.clone(), ctx.clone())).is_err() {
+                // A full queue is tried again with the next frame.
+                self.of = None;
+                ctx.request_repaint();
+            }
+            return;
+        }
+        self.take(read(cell, widgets));
+    }
+
+    fn take(&mut self, read: Placed) {
+        (self.places, self.outputs) = read.into_iter().unzip();
+        self.reading = false;
+        self.files = 0;
+    }
+
+    /// Charts whose data lie in files beside the notebook are read with them.
+    fn charts(&mut self, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell) {
+        for (output, place) in self.outputs.iter_mut().zip(&self.places) {
+            let Output::Chart(figure) = output else { continue };
+            for path in figure.wants.iter().filter(|p| !doc.beside.knows(p)) {
+                cx.send(Command::Beside(beside::Command::Data { doc: doc.id, path: path.clone() }));
+            }
+            if figure.wants.is_empty() || self.files == doc.beside.revision() + 1 {
+                continue;
+            }
+            let files = |path: &str| doc.beside.data(path).map(|t| t.to_string());
+            if let Some(now) = bundle(cell, *place).and_then(|data| chart::from_bundle_with(&data, &files)) {
+                *figure = Arc::new(now);
+            }
+        }
+        self.files = doc.beside.revision() + 1;
     }
 }
 
@@ -170,7 +280,8 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     if view.outputs.entries.len() > 600 {
         view.outputs.entries.clear();
     }
-    let Cache { entries, pictures, widgets, texts } = &mut view.outputs;
+    view.outputs.collect();
+    let Cache { entries, pictures, widgets, texts, reader } = &mut view.outputs;
     let entry = entries.entry(place).or_default();
     texts.update(doc);
     entry.view.set_macros(&texts.macros);
@@ -181,15 +292,22 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
         if let Some(table) = table {
             table_ui(ui, cx, doc, cell, table, entry);
         } else {
-            let acts = match run.filter(|_| live) {
-                Some(run) => draw_outputs(ui, cx.theme, run.live.views(), &mut entry.view, pictures),
+            let outputs = match run.filter(|_| live) {
+                Some(run) => run.live.views(),
                 None => {
-                    entry.read(cell, widgets_of(widgets, doc));
-                    draw_outputs(ui, cx.theme, &entry.outputs, &mut entry.view, pictures)
+                    entry.read((place, cell), widgets_of(widgets, doc), (reader, ui.ctx()));
+                    if entry.reading {
+                        ui.label(cx.theme.small("Reading the outputs\u{2026}"));
+                    } else {
+                        entry.charts(cx, doc, cell);
+                    }
+                    entry.outputs.as_slice()
                 }
             };
+            let listening = Some(&doc.widgets).filter(|w| !w.is_empty());
+            let acts = outputs_with(ui, cx.theme, outputs, &mut entry.view, pictures, listening);
             for act in acts {
-                carry_out(cx, doc, cell, act);
+                carry_out(cx, doc, (cell, &entry.places), act);
             }
         }
         if let Some(run) = run {
@@ -199,8 +317,31 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     });
 }
 
-fn carry_out(cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, act: Act) {
+/// What a browser is given of an output: its own page, or one with its chart.
+fn browser_page(data: &serde_json::Map<String, serde_json::Value>) -> Option<String> {
+    chart::page(data).or_else(|| match data.get("text/html")? {
+        serde_json::Value::String(html) => Some(html.clone()),
+        serde_json::Value::Array(lines) => Some(lines.iter().filter_map(|l| l.as_str()).collect()),
+        _ => None,
+    })
+}
+
+fn carry_out(cx: &mut PageCx<'_>, doc: &Doc, (cell, places): (&Cell, &[usize]), act: Act) {
     match act {
+        Act::Widget { id, change } => {
+            cx.send(Command::Widget(widgets::Command::Change { key: cell.key, id, change }));
+        }
+        Act::WidgetEvent { id, content } => {
+            cx.send(Command::Widget(widgets::Command::Event { key: cell.key, id, content }));
+        }
+        Act::Browse(at) => {
+            let Some(page) = places.get(at).and_then(|at| bundle(cell, *at)).and_then(|data| browser_page(&data))
+            else {
+                return;
+            };
+            let base64 = STANDARD.encode(page).into();
+            cx.send(workspace::Command::KeepFile { name: "output.html".to_owned(), base64, open: true });
+        }
         Act::Follow(address) => cx.send(Command::Beside(beside::Command::Follow(address))),
         Act::Need(path) => cx.send(Command::Beside(beside::Command::Picture { doc: doc.id, path })),
         Act::Copy(text) => cx.send(shell::Command::Copy(text)),

@@ -499,6 +499,13 @@ impl Client {
             Order::Withdraw(id) => Say::Withdraw(id),
             Order::Interrupt => Say::Interrupt,
             Order::Answer(text) => Say::Answer(text),
+            Order::Comm(comm, sink) => {
+                let id = super::super::next_exec();
+                self.enter(id, sink);
+                // It has no end of its own.
+                lock(&self.routes).entry(id.0).and_modify(|r| r.done = true);
+                Say::Comm { id, comm }
+            }
             Order::Restart(tx) => {
                 let _ = tx.send(Ok(()));
                 Say::Restart

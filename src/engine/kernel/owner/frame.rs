@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::{
     base::{Error, Result},
     model::kernel::{
-        Bundle, CellTag, Completions, ExecEvent, ExecId, ExecOptions, KernelInfo, KernelSpec, Label, Past, Plan,
+        Bundle, CellTag, Comm, Completions, ExecEvent, ExecId, ExecOptions, KernelInfo, KernelSpec, Label, Past, Plan,
         SessionEvent, SessionState,
     },
 };
@@ -95,15 +95,33 @@ pub struct Attached {
 /// What a window says once it is attached.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Say {
-    Execute { id: ExecId, code: String, options: ExecOptions, label: Option<Label> },
+    Execute {
+        id: ExecId,
+        code: String,
+        options: ExecOptions,
+        label: Option<Label>,
+    },
     Withdraw(Option<ExecId>),
     Interrupt,
     Answer(String),
+    /// Something about a widget; what comes of it has this number.
+    Comm {
+        id: ExecId,
+        comm: Comm,
+    },
     Restart,
     Shutdown(u64),
     Kill,
-    Complete { ask: u64, code: String, cursor: usize },
-    Inspect { ask: u64, code: String, cursor: usize },
+    Complete {
+        ask: u64,
+        code: String,
+        cursor: usize,
+    },
+    Inspect {
+        ask: u64,
+        code: String,
+        cursor: usize,
+    },
     Plan(Plan),
     Settled(Vec<ExecId>),
 }

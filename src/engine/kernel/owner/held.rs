@@ -23,7 +23,7 @@ use super::{
 use crate::{
     base::{Error, Result, fsx, ids, time::Clock},
     model::kernel::{
-        ExecEvent, ExecId, ExecOptions, Exit, KernelSpec, Label, Outcome, Past, Plan, SessionEvent, SessionState,
+        Comm, ExecEvent, ExecId, ExecOptions, Exit, KernelSpec, Label, Outcome, Past, Plan, SessionEvent, SessionState,
     },
 };
 
@@ -212,6 +212,19 @@ impl Held {
         if let Some(Err(error)) = self.session.get().map(|s| s.order(order)) {
             let outcome = Outcome::Aborted { why: error.to_string() };
             self.reported(id, ExecEvent::Done { at: self.clock.now(), outcome });
+        }
+    }
+
+    /// Tells a widget of the kernel what a person did.
+    pub fn comm(&self, id: ExecId, comm: Comm) {
+        let me = self.me.clone();
+        let sink = Arc::new(move |event: ExecEvent| {
+            if let Some(held) = me.upgrade() {
+                held.log.append(id.0, Body::Event(event));
+            }
+        });
+        if let Some(Err(error)) = self.session.get().map(|s| s.order(Order::Comm(comm, sink))) {
+            tracing::warn!("widget: {error}");
         }
     }
 

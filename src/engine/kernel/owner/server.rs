@@ -340,6 +340,7 @@ async fn listen(held: &Arc<Held>, number: u64, mut from: OwnedReadHalf, tell: &m
 fn obey(held: &Arc<Held>, say: Say, tell: &mpsc::Sender<Tell>) {
     let order = match say {
         Say::Execute { id, code, options, label } => return held.execute(id, code, options, label),
+        Say::Comm { id, comm } => return held.comm(id, comm),
         Say::Plan(plan) => return held.plan(plan),
         Say::Settled(ids) => return held.settled(ids),
         Say::Withdraw(id) => Order::Withdraw(id),

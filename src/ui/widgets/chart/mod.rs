@@ -19,7 +19,7 @@ use super::link;
 use crate::{
     model::{
         chart::{self, Figure, Frame, Ink, Panel},
-        output::Table,
+        output::{Pixels, Table},
     },
     ui::theme::{SMALL, Theme, mix, rgba},
 };
@@ -48,6 +48,7 @@ pub struct ChartView {
     /// The data is shown as a table below.
     pub open: bool,
     table: Option<Arc<Table>>,
+    capture: Option<Capture>,
 }
 
 impl std::fmt::Debug for ChartView {
@@ -81,7 +82,22 @@ impl ChartView {
 pub enum Ask {
     /// Put this on the clipboard.
     Copy(String),
+    /// Keep this picture, a PNG in base64, as a file.
+    Save(Arc<str>),
+    /// Show it in a browser.
+    Browse,
 }
+
+/// A picture of the chart as it is seen, wanted for the clipboard or a file.
+struct Capture {
+    save: bool,
+    /// Frames until the menu is gone.
+    left: u8,
+    /// The picture of the window, when it has come.
+    shot: Shot,
+}
+
+type Shot = Arc<egui::mutex::Mutex<Option<Arc<egui::ColorImage>>>>;
 
 /// The figure with the colours it is drawn in.
 struct Sheet<'a> {
@@ -146,6 +162,7 @@ pub fn chart_ui(ui: &mut Ui, theme: &Theme, figure: &Arc<Figure>, view: &mut Cha
         let name = view.name.clone();
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
         response.context_menu(|ui| menu(ui, figure, view, &mut asks));
+        capture(ui, view, rect, &mut asks);
         if ui.is_rect_visible(rect) {
             draw(ui, theme, figure, view, rect);
         }
@@ -166,6 +183,49 @@ fn menu(ui: &mut Ui, figure: &Figure, view: &mut ChartView, asks: &mut Vec<Ask>)
     if view.is_zoomed() && ui.button("Show all").clicked() {
         view.ranges.clear();
         ui.close();
+    }
+    for (label, save) in [("Copy image", false), ("Save image\u{2026}", true)] {
+        if ui.button(label).clicked() {
+            view.capture = Some(Capture { save, left: 3, shot: Shot::default() });
+            ui.close();
+        }
+    }
+    let browser = ui.button("Open in browser");
+    if browser
+        .on_hover_text("A page with this chart opens in your browser; it loads its library from the network")
+        .clicked()
+    {
+        asks.push(Ask::Browse);
+        ui.close();
+    }
+}
+
+/// Takes the picture of the chart out of one of the window.
+fn capture(ui: &Ui, view: &mut ChartView, rect: Rect, asks: &mut Vec<Ask>) {
+    let Some(wanted) = &mut view.capture else { return };
+    if wanted.left > 0 {
+        ui.ctx().request_repaint();
+        wanted.left -= 1;
+        if wanted.left == 0 {
+            let (slot, ctx) = (wanted.shot.clone(), ui.ctx().clone());
+            ui.ctx().request_screenshot(move |image| {
+                *slot.lock() = Some(image);
+                ctx.request_repaint();
+            });
+        }
+        return;
+    }
+    let Some(shot) = wanted.shot.lock().take() else { return };
+    let save = wanted.save;
+    view.capture = None;
+    let seen = rect.intersect(ui.clip_rect());
+    let part = shot.region(&seen, Some(ui.ctx().pixels_per_point()));
+    if save {
+        let rgba = part.pixels.iter().flat_map(|c| c.to_srgba_unmultiplied()).collect();
+        let pixels = Pixels { width: part.size[0] as u32, height: part.size[1] as u32, rgba };
+        asks.extend(pixels.to_png().map(|png| Ask::Save(png.into())));
+    } else {
+        ui.ctx().copy_image(part);
     }
 }
 

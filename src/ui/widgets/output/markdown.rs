@@ -775,7 +775,7 @@ pub fn markdown_ui(
 ) -> Vec<Act> {
     let mut acts = Vec::new();
     let item = view.items.entry(usize::MAX).or_default();
-    let mut draw = Draw { theme, pictures, acts: &mut acts, macros: &view.macros };
+    let mut draw = Draw { theme, pictures, acts: &mut acts, macros: &view.macros, live: None, listening: false };
     draw.document(ui, doc, item, setting);
     acts
 }

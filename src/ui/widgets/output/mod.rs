@@ -5,6 +5,7 @@
 //! ```
 //! [`OutputsView`] is one cell's own state (what is unfolded, where its tables are scrolled); [`Pictures`] is one for
 //! the window. Long texts draw only their visible rows, so the caller may put this into any scroll area.
+mod control;
 mod image;
 mod json;
 mod markdown;
@@ -14,6 +15,7 @@ mod widget;
 use std::{collections::HashMap, sync::Arc};
 
 use egui::{Align, CornerRadius, Frame, Layout, Margin, Response, Sense, Ui, UiBuilder, vec2};
+use serde_json::{Map, Value};
 
 pub use self::{
     image::Pictures,
@@ -35,7 +37,7 @@ use crate::{
         markdown::{self as text_model, Document},
         math::Macros,
         output::{
-            Failure, Note, Output, Table,
+            Failure, Note, Output, Table, Widget, Widgets,
             html::{Block, Fold, Media},
         },
         table::{Cell, Page},
@@ -59,6 +61,12 @@ pub enum Act {
     Follow(String),
     /// Read this picture beside the notebook, by the path a text gives.
     Need(String),
+    /// A person changed a widget of the kernel.
+    Widget { id: String, change: Map<String, Value> },
+    /// A person did something with a widget that is no value: a click.
+    WidgetEvent { id: String, content: Value },
+    /// Show the output at this place in a browser, scripts and all.
+    Browse(usize),
     /// Keep these bytes, in base64, as a file: where the person says, or (`open`) only to be opened by the system.
     File { name: String, base64: Arc<str>, open: bool },
 }
@@ -104,6 +112,8 @@ struct ItemView {
     grid: GridView,
     order: Order,
     document: Option<(Arc<str>, Macros, Arc<Document>)>,
+    /// A widget as it was when the kernel's were at this revision.
+    widget: Option<(u64, Arc<Widget>)>,
     json: JsonView,
     chart: Option<Box<ChartView>>,
     blocks: Vec<ItemView>,
@@ -120,11 +130,23 @@ pub fn outputs_ui(
     view: &mut OutputsView,
     pictures: &mut Pictures,
 ) -> Vec<Act> {
+    outputs_with(ui, theme, outputs, view, pictures, None)
+}
+
+/// The same beside a kernel, whose widgets listen.
+pub fn outputs_with(
+    ui: &mut Ui,
+    theme: &Theme,
+    outputs: &[Output],
+    view: &mut OutputsView,
+    pictures: &mut Pictures,
+    live: Option<&Widgets>,
+) -> Vec<Act> {
     let mut acts = Vec::new();
     ui.spacing_mut().item_spacing.y = 6.0;
     for (i, output) in outputs.iter().enumerate() {
         let item = view.items.entry(i).or_default();
-        let mut draw = Draw { theme, macros: &view.macros, pictures, acts: &mut acts };
+        let mut draw = Draw { theme, macros: &view.macros, pictures, acts: &mut acts, live, listening: false };
         ui.push_id(("output", i), |ui| draw.output(ui, output, item, i));
     }
     acts
@@ -135,6 +157,10 @@ struct Draw<'a> {
     macros: &'a Macros,
     pictures: &'a mut Pictures,
     acts: &'a mut Vec<Act>,
+    /// Widgets of the kernel.
+    live: Option<&'a Widgets>,
+    /// What is drawn now listens.
+    listening: bool,
 }
 
 impl Draw<'_> {
@@ -223,8 +249,12 @@ impl Draw<'_> {
     /// A chart, with its data as a table below when that is asked for.
     fn chart(&mut self, ui: &mut Ui, figure: &Arc<Figure>, item: &mut ItemView, index: usize) {
         let view = item.chart.get_or_insert_default();
-        for Ask::Copy(text) in chart_ui(ui, self.theme, figure, view) {
-            self.acts.push(Act::Copy(text));
+        for ask in chart_ui(ui, self.theme, figure, view) {
+            self.acts.push(match ask {
+                Ask::Copy(text) => Act::Copy(text),
+                Ask::Save(png) => Act::File { name: "chart.png".to_owned(), base64: png, open: false },
+                Ask::Browse => Act::Browse(index),
+            });
         }
         if view.open {
             let table = view.table(figure);
@@ -241,6 +271,15 @@ impl Draw<'_> {
             ui.label(words(theme, &note.what));
             if note.bytes > 0 {
                 ui.label(theme.faint(bytes(note.bytes as u64)));
+            }
+            if note.refused {
+                let response = link(ui, theme, "Open in browser");
+                if response
+                    .on_hover_text("A page with this output opens in your browser, where its scripts run")
+                    .clicked()
+                {
+                    self.acts.push(Act::Browse(index));
+                }
             }
         });
         if let Some(fallback) = &note.fallback {

@@ -1,5 +1,7 @@
 //! Draws a widget as its saved state shows it. Its pages can be turned; its controls stand still, since no kernel
 //! listens to them.
+use std::sync::Arc;
+
 use egui::{Frame, Margin, Rect, Sense, Ui, pos2, vec2};
 
 use super::{Draw, ItemView, disclosure, image};
@@ -17,6 +19,16 @@ const TRACK: f32 = 160.0;
 impl Draw<'_> {
     pub(super) fn widget(&mut self, ui: &mut Ui, widget: &Widget, item: &mut ItemView) {
         let theme = self.theme;
+        let live = self.live.filter(|all| all.has(&widget.id));
+        let now = live.map(|all| match &item.widget {
+            Some((revision, kept)) if *revision == all.revision() && kept.id == widget.id => kept.clone(),
+            _ => Arc::new(widget.now(all)),
+        });
+        if let (Some(all), Some(now)) = (live, &now) {
+            item.widget = Some((all.revision(), now.clone()));
+        }
+        let widget = now.as_deref().unwrap_or(widget);
+        self.listening = now.is_some();
         match &widget.root {
             Some(root) => {
                 let mut next = 0;
@@ -27,6 +39,7 @@ impl Draw<'_> {
             }
             None => super::text::text_ui(ui, theme, &widget.plain, &mut item.text, "Widget", self.acts),
         }
+        self.listening = false;
         if let Some(note) = widget.note() {
             ui.horizontal(|ui| {
                 ui.label(theme.icon("info", 14.0));
@@ -46,7 +59,11 @@ impl Draw<'_> {
                 ui.vertical(|ui| children.iter().for_each(|c| self.node(ui, c, item, next)));
             }
             Control::Pages { tabs, titles, open, children } => {
-                self.pages(ui, (*tabs, titles, *open), children, item, next);
+                let now = self.pages(ui, (*tabs, titles, *open), children, item, next);
+                if self.listening && now != *open {
+                    let change = [("selected_index".to_owned(), serde_json::json!(now))].into_iter().collect();
+                    self.acts.push(super::Act::Widget { id: node.id.clone(), change });
+                }
             }
             // One line needs no more room than its words.
             Control::Page(blocks) if matches!(blocks.as_slice(), [Block::Text(t)] if t.lines().len() == 1) => {
@@ -75,10 +92,14 @@ impl Draw<'_> {
                         {
                             ui.label(theme.body(node.label.as_str()));
                         }
-                        self.control(ui, node);
+                        if !(self.listening && self.live_control(ui, node)) {
+                            self.control(ui, node);
+                        }
                     })
                     .response;
-                response.on_hover_text(STILL);
+                if !self.listening {
+                    response.on_hover_text(STILL);
+                }
             }
         }
     }
@@ -123,7 +144,7 @@ impl Draw<'_> {
                 ui.label(theme.icon(if *on { "square-check" } else { "square" }, 16.0));
                 ui.label(theme.body(node.label.as_str()));
             }
-            Control::Field { text, hint, secret, long } => {
+            Control::Field { text, hint, secret, long, .. } => {
                 let shown = if *secret { "\u{2022}".repeat(text.chars().count().max(6)) } else { text.clone() };
                 let words = if shown.is_empty() { theme.faint(hint.as_str()) } else { theme.body(shown) };
                 framed(ui, theme, if *long { 260.0 } else { TRACK }, |ui| drop(ui.label(words)));
@@ -187,11 +208,13 @@ impl Draw<'_> {
         children: &[Node],
         item: &mut ItemView,
         next: &mut usize,
-    ) {
+    ) -> Option<usize> {
         let theme = self.theme;
         let id = ui.scope_id().with(("pages", *next));
         *next += 1;
-        let mut now = ui.data(|d| d.get_temp::<Option<usize>>(id)).unwrap_or(open);
+        // The kernel knows which page is open when it listens.
+        let kept = ui.data(|d| d.get_temp::<Option<usize>>(id)).filter(|_| !self.listening);
+        let mut now = kept.unwrap_or(open);
         let title = |i: usize| titles.get(i).cloned().unwrap_or_else(|| (i + 1).to_string());
         ui.vertical(|ui| {
             if tabs {
@@ -217,6 +240,7 @@ impl Draw<'_> {
             }
         });
         ui.data_mut(|d| d.insert_temp(id, now));
+        now
     }
 }
 
