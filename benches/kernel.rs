@@ -199,9 +199,9 @@ fn printed(desk: &Desk, code: &str) -> (u64, u64, f64) {
         memory(owner, "VmRSS:"),
         memory(owner, "VmHWM:"),
     );
-    let (bytes, events) = { (shown.lock().unwrap().1, shown.lock().unwrap().2) };
     session.shutdown();
-    (bytes, events, seconds)
+    let shown = shown.lock().unwrap();
+    (shown.1, shown.2, seconds)
 }
 
 fn prints() {

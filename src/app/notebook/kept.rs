@@ -298,7 +298,7 @@ fn found_kernel(state: &mut AppState, id: DocId, found: Found, cx: &Cx) -> Vec<E
         if alive && !found.drives {
             notice = notice.body("Another window runs its cells; what they print is shown here, too");
         } else if waits > 0 {
-            notice = notice.body(format!("{} that waited run after it", text::count(waits, "cell")));
+            notice = notice.body(format!("Still to run: {}", text::count(waits, "cell")));
         }
         effects.push(Effect::Notice(notice));
     }

@@ -60,6 +60,7 @@ pub fn kernels_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         }
         ui.label(theme.body("minutes"));
     });
+    ui.add_space(4.0);
     note(
         ui,
         cx,
