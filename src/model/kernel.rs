@@ -218,6 +218,8 @@ pub struct Variable {
     pub preview: String,
     /// Memory it takes, where it is known without asking its own code.
     pub bytes: Option<u64>,
+    /// It can be opened as a table.
+    pub frame: bool,
 }
 
 /// News of a session as a whole.

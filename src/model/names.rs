@@ -83,11 +83,21 @@ fn sql_names(sql: &str, name: Option<&str>) -> Names {
             own.insert(text(i).trim_matches('"').to_owned());
         }
         let table = text(i).eq_ignore_ascii_case("from") || text(i).eq_ignore_ascii_case("join");
-        let word = tokens.get(i + 1).is_some_and(|t| matches!(t.token, lex::Token::Word | lex::Token::Quoted));
-        if table && word {
-            uses.push(text(i + 1).trim_matches(['"', '`']).to_owned());
+        let is_name = |i: usize| tokens.get(i).is_some_and(|t| matches!(t.token, lex::Token::Word | lex::Token::Quoted));
+        let mut at = i + 1;
+        while table && is_name(at) && text(at + 1) != "(" {
+            uses.push(text(at).trim_matches(['"', '`']).to_owned());
+            // FROM a AS x, b: another table follows the comma.
+            at += 1;
+            at += usize::from(text(at).eq_ignore_ascii_case("as"));
+            at += usize::from(is_name(at) && !lex::is_keyword(text(at)));
+            if text(at) != "," {
+                break;
+            }
+            at += 1;
         }
     }
+    uses.extend(lex::params(sql));
     uses.retain(|u| !own.contains(u));
     dedup(&mut uses);
     Names { defines: name.map(str::to_owned).into_iter().collect(), uses }
@@ -371,6 +381,8 @@ mod tests {
             "python",
         );
         assert_eq!((n.defines, n.uses), (vec!["day".to_owned()], vec!["raw".to_owned(), "w".to_owned()]));
+        let uses = names_of("%%sql\nSELECT x FROM a AS p, b q, f(1) WHERE y > :low AND d = '{{day}}' AND z = $n", "python").uses;
+        assert_eq!(uses, ["a", "b", "low", "day", "n"]);
     }
 
     #[test]

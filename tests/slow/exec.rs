@@ -149,3 +149,37 @@ fn outputs_are_told_while_a_cell_runs_and_a_cancelled_run_leaves_no_kernel() {
     }
     assert!(!alive(), "the kernel {pid} still runs");
 }
+
+/// Cells of code as they would stand in the window, one after the other.
+fn outputs(done: &Executed, cell: usize) -> String {
+    let notebook: Value = serde_json::from_slice(&done.bytes).unwrap();
+    notebook["cells"][cell]["outputs"].to_string()
+}
+
+#[test]
+fn queries_read_data_frames_and_values_of_the_kernel_and_give_frames_back() {
+    let dir = workspace(&[
+        ("low = 1", "parameters"),
+        (
+            "import pandas as pd, datetime\nlow = 5\ncity = \"O'Hare\"\nday = datetime.date(2026, 11, 16)\n\
+             frame = pd.DataFrame({'city': ['DAL', \"O'Hare\", None], 'delay': [12.5, 40.0, None], \
+             'at': pd.to_datetime(['2026-11-16', '2026-11-17', None]), 'mixed': [1, 'a', None]})\n\
+             other = pd.DataFrame({'n': [1, 2]}, index=pd.Index(['x', 'y'], name='key'))\nplain = [1, 2]",
+            "",
+        ),
+        ("%%sql late <<\nSELECT city, delay, at FROM frame WHERE delay > :low AND city = '{{city}}'", ""),
+        ("print(type(late).__name__, len(late), late['delay'].iloc[0], late['at'].dtype.kind)", ""),
+        ("%%sql\nSELECT frame.city, other.n FROM frame, other WHERE other.key = 'x' AND DATE '2026-11-16' = CAST({{day}} AS DATE)", ""),
+        ("%%sql\nSELECT * FROM plain", "raises-exception"),
+        ("%%sql\nSELECT $frame AS x", "raises-exception"),
+        ("print(_ if '_' in dir() else None, len(Out), [n for n in dir() if 'andon' in n])\nimport os\nos.getpid() > 0", ""),
+    ]);
+    let (done, _) = run(dir.path(), json!({}));
+    assert_eq!(done.end, End::Success, "{done:?}");
+    assert!(outputs(&done, 2).contains("shape: (1, 3)"), "{}", outputs(&done, 2));
+    assert!(outputs(&done, 3).contains("DataFrame 1 40.0 M"), "{}", outputs(&done, 3));
+    assert!(outputs(&done, 4).contains("shape: (3, 2)"), "{}", outputs(&done, 4));
+    assert!(outputs(&done, 5).contains("it is a list in the kernel"), "{}", outputs(&done, 5));
+    assert!(outputs(&done, 6).contains("it is a DataFrame in the kernel"), "{}", outputs(&done, 6));
+    assert!(outputs(&done, 7).contains(" 0 []"), "no name and no result is left: {}", outputs(&done, 7));
+}

@@ -346,7 +346,8 @@ fn names_are_read_without_a_trace() {
                 class Odd:\n    def __repr__(self): raise SystemExit\n    def __len__(self): raise SystemExit\n\
                 odd = Odd()\ndef f(x): return x\n41 + 1";
     run(&b.session, code);
-    let all = andon::engine::exec::variables(&b.session).unwrap();
+    let (all, more) = andon::engine::exec::variables(&b.session).unwrap();
+    assert_eq!(more, 0);
     let told: Vec<_> = all.iter().map(|v| (v.name.as_str(), v.kind.as_str(), v.size.as_str())).collect();
     assert_eq!(
         told,
@@ -362,6 +363,42 @@ fn names_are_read_without_a_trace() {
     let (outcome, log) = run(&b.session, "print(sorted(n for n in dir() if not n.startswith('_')), _)");
     assert!(matches!(outcome, Outcome::Ok { execution_count: Some(2) }), "{outcome:?}: no execution was counted");
     assert!(!log.text(false).contains("ns") && log.text(false).contains("42"), "{}", log.text(false));
+}
+
+#[test]
+fn what_stands_in_place_of_stdout_gets_nothing_of_the_variables() {
+    let b = bench();
+    let code = "import io, sys\nsys.stdout = io.StringIO()\n\
+                class Meta(type):\n    def __getattribute__(cls, name): raise SystemExit\n\
+                class Sly(metaclass=Meta):\n    @property\n    def __class__(self): raise SystemExit\n\
+                sly = Sly()\nbig = 10 ** 1000";
+    run(&b.session, code);
+    let (all, _) = andon::engine::exec::variables(&b.session).unwrap();
+    let names: Vec<&str> = all.iter().map(|v| v.name.as_str()).collect();
+    assert_eq!(names, ["Meta", "Sly", "sly", "big"]);
+    assert_eq!((all[2].kind.as_str(), all[3].preview.as_str()), ("Sly", "3322 bits"));
+    let (_, log) = run(&b.session, "_ = sys.stderr.write('%d' % len(sys.stdout.getvalue()))");
+    assert_eq!(log.text(true).trim(), "0");
+}
+
+#[test]
+fn a_data_frame_is_copied_as_far_as_it_is_to_be_shown() {
+    let b = bench();
+    let code = "import pandas as pd\nd = pd.DataFrame({'n': range(1000), 'c': pd.Categorical(['a', 'b'] * 500)})\ns = d['n']";
+    run(&b.session, code);
+    let cx = JobCtx::detached();
+    let copied = andon::engine::exec::copy_frame(&b.session, "d", 100, &cx).unwrap();
+    assert_eq!((copied.frame.rows(), copied.rows), (100, 1000));
+    let page = copied.frame.page(98, 5).unwrap();
+    assert_eq!(page.rows.len(), 2);
+    assert_eq!(andon::engine::exec::copy_frame(&b.session, "s", 10, &cx).unwrap().rows, 1000);
+    let error = andon::engine::exec::copy_frame(&b.session, "pd", 10, &cx).unwrap_err();
+    assert!(error.causes[0].contains("module"), "{error}");
+    assert!(andon::engine::exec::copy_frame(&b.session, "nosuch", 10, &cx).is_err());
+    until(Duration::from_secs(5), "the session to rest", || b.session.state() == SessionState::Idle);
+    let frames = andon::engine::exec::frames(&b.session, &["d".to_owned()]);
+    let told: Vec<(&str, usize)> = frames.iter().map(|(n, c)| (n.as_str(), c.len())).collect();
+    assert_eq!(told, [("d", 2), ("s", 0)]);
 }
 
 #[test]

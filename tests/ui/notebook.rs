@@ -387,11 +387,42 @@ fn the_inspector_lists_the_names_of_the_kernel() {
         size: "18,732 \u{d7} 5".into(),
         preview: "carrier, origin".into(),
         bytes: Some(1_100_000),
+        frame: true,
     };
-    apply(&mut state, Event::Variables { doc, variables: vec![variable], memory: Some(212_000_000) });
-    let h = stage(state);
+    let named = |name: &str, bytes| Variable {
+        name: name.into(),
+        kind: "int".into(),
+        size: String::new(),
+        preview: "3".into(),
+        bytes: Some(bytes),
+        frame: false,
+    };
+    let mut variables = vec![variable];
+    variables.extend((0..12).map(|n| named(&format!("n{n:02}"), 30 + n)));
+    apply(&mut state, Event::Variables { doc, variables, more: 3, memory: Some(212_000_000) });
+    let mut h = stage(state);
     h.get_by_role_and_label(Role::ListItem, "day, DataFrame 18,732 \u{d7} 5");
+    h.get_by_label("3 names are not listed");
     assert!(h.query_all_by_label_contains("Kernel ").next().is_some());
+    for word in ["in order", "by name", "by type"] {
+        h.get_by_role_and_label(Role::Link, word).click();
+        h.run_steps(2);
+    }
+    let first = doc_of(&h).listed_variables().iter().map(|v| v.name.clone()).take(2).collect::<Vec<_>>();
+    assert_eq!(first, ["day", "n11"], "the largest come first");
+    let field = h.get_by_role_and_label(Role::TextInput, "Filter the variables");
+    field.focus();
+    h.run_steps(2);
+    h.input_mut().events.push(egui::Event::Text("frame".into()));
+    h.run_steps(3);
+    assert_eq!(doc_of(&h).listed_variables().len(), 1);
+    h.get_by_role_and_label(Role::ListItem, "day, DataFrame 18,732 \u{d7} 5").click();
+    h.run_steps(2);
+    assert!(sent(&h, Command::OpenVariable("day".into())));
+}
+
+fn doc_of<'a>(h: &'a Harness<'_, Stage>) -> &'a notebook::Doc {
+    doc(h)
 }
 
 #[test]

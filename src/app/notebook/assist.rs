@@ -5,7 +5,7 @@ use super::{Command, Doc, DocId, Event, Runtimes, Task};
 use crate::{
     app::{AppState, Effect, Env, Job, Out},
     base::{fsx, job::JobCtx},
-    engine::sql,
+    engine::{exec, sql},
     model::{
         kernel::{Bundle, SessionState},
         notebook::CellKey,
@@ -176,6 +176,14 @@ fn names(env: &Arc<Env>, cx: &JobCtx, doc: DocId, text: &str, files: Vec<String>
         names.results.push(name.clone());
         if mentioned.words.iter().any(|w| w.eq_ignore_ascii_case(name)) {
             names.columns.extend(frame.columns().iter().map(|c| (c.name.clone(), c.dtype.clone())));
+        }
+    }
+    // Data frames of the kernel, when it has nothing else to do.
+    if let Some(kernel) = env.notebooks.kernel(doc) {
+        for (name, columns) in exec::frames(&kernel, &mentioned.words) {
+            names.results.retain(|r| *r != name);
+            names.results.push(name);
+            names.columns.extend(columns);
         }
     }
     let Ok(root) = env.root() else { return names };

@@ -123,6 +123,18 @@ pub struct Kept {
     pub key: CellKey,
 }
 
+/// How the variables are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VariableOrder {
+    /// As the kernel has them: the oldest first.
+    #[default]
+    Made,
+    Name,
+    Kind,
+    /// The largest first.
+    Memory,
+}
+
 /// A cell that runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Running {
@@ -258,6 +270,13 @@ pub struct Doc {
     pub kept: Vec<Kept>,
     /// What the kernel's names stand for, as of the last run.
     pub variables: Vec<Variable>,
+    /// Names of the kernel beyond those.
+    pub more_variables: u64,
+    pub variable_order: VariableOrder,
+    /// Only names that hold these letters are shown.
+    pub variable_filter: String,
+    /// The plan of a query that is shown.
+    pub plan: Option<(CellKey, Result<String, Error>)>,
     /// Memory of the kernel's process in bytes.
     pub memory: Option<u64>,
     /// What is offered or explained at the cursor.
@@ -328,6 +347,10 @@ impl Doc {
             variables: Vec::new(),
             beside: Beside::default(),
             widgets: Widgets::default(),
+            more_variables: 0,
+            variable_order: VariableOrder::default(),
+            variable_filter: String::new(),
+            plan: None,
             memory: None,
             assist: Assist::default(),
             folds: Folds::default(),
@@ -495,6 +518,23 @@ impl Doc {
         session.follow(&cell, language);
         self.cursor = session.editor.place();
         self.session = Some(session);
+    }
+
+    /// The kernel's variables as they are to be listed. What a query gave to the kernel is listed with its cell.
+    pub fn listed_variables(&self) -> Vec<&Variable> {
+        let wanted = self.variable_filter.trim().to_lowercase();
+        let fits = |v: &&Variable| {
+            wanted.is_empty() || v.name.to_lowercase().contains(&wanted) || v.kind.to_lowercase().contains(&wanted)
+        };
+        let own = |v: &&Variable| self.kept.iter().all(|k| k.name != v.name);
+        let mut all: Vec<&Variable> = self.variables.iter().filter(own).filter(fits).collect();
+        match self.variable_order {
+            VariableOrder::Made => {}
+            VariableOrder::Name => all.sort_by_key(|v| v.name.to_lowercase()),
+            VariableOrder::Kind => all.sort_by_key(|v| (v.kind.clone(), v.name.to_lowercase())),
+            VariableOrder::Memory => all.sort_by_key(|v| std::cmp::Reverse(v.bytes)),
+        }
+        all
     }
 
     /// What the cell defines and uses.

@@ -37,6 +37,7 @@ use crate::{
         editor::{Act, Buffer, find::Query},
         kernel::{Discovery, ExecEvent, ExecId, Label, Outcome, Past, Plan, SessionEvent, Variable},
         notebook::{CellKey, CellKind, Clip, OutputJson, Snapshot},
+        run::Params,
         table::{ColumnProfile, Page},
         workspace::FileKind,
     },
@@ -283,6 +284,13 @@ pub enum Command {
         key: CellKey,
         chart: bool,
     },
+    /// Shows the engine's plan of a SQL cell, or no longer.
+    ShowPlan(Option<CellKey>),
+    /// Opens a data frame of the kernel on the data page.
+    OpenVariable(String),
+    SortVariables(doc::VariableOrder),
+    FilterVariables(String),
+    RefreshVariables,
     /// Shows what changed since the last commit on the review page.
     Compare,
     Commit,
@@ -431,7 +439,21 @@ pub enum Event {
     Variables {
         doc: DocId,
         variables: Vec<Variable>,
+        /// Names beyond those.
+        more: u64,
         memory: Option<u64>,
+    },
+    Planned {
+        doc: DocId,
+        key: CellKey,
+        plan: Result<String, Error>,
+    },
+    /// A data frame was copied out of the kernel; some of its rows may be left there.
+    FrameCopied {
+        doc: DocId,
+        key: CellKey,
+        name: String,
+        copied: Result<(u64, u64, Option<String>), Error>,
     },
     Offered {
         doc: DocId,
@@ -507,6 +529,25 @@ pub enum Task {
         number: u64,
         sql: String,
         name: Option<String>,
+        /// Values the parameters cell holds.
+        params: Params,
+    },
+    /// The engine's plan of a query.
+    QueryPlan {
+        doc: DocId,
+        key: CellKey,
+        sql: String,
+        params: Params,
+    },
+    /// Copies a data frame out of the kernel, for the data page.
+    CopyFrame {
+        doc: DocId,
+        key: CellKey,
+        name: String,
+    },
+    /// Asks the kernel anew what its names stand for.
+    Variables {
+        doc: DocId,
     },
     RunCode {
         doc: DocId,
@@ -629,6 +670,11 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::CancelEnvironment
         | Command::NeedRows { .. }
         | Command::OpenInData { .. }
+        | Command::ShowPlan(_)
+        | Command::OpenVariable(_)
+        | Command::SortVariables(_)
+        | Command::FilterVariables(_)
+        | Command::RefreshVariables
         | Command::Compare
         | Command::Commit => {
             let effects = run::command(state, command, cx);
@@ -804,6 +850,9 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         row("Fold all headings", Command::FoldAll(true)).key("Ctrl+Shift+Left"),
         row("Unfold all headings", Command::FoldAll(false)).key("Ctrl+Shift+Right"),
         row("Show or hide line numbers", Command::ToggleLineNumbers).key("Shift+L"),
+        row("Ask the kernel for its variables", Command::RefreshVariables)
+            .icon("refresh-cw")
+            .only_if(doc.kernel.state.is_some(), "No kernel runs"),
         row("Test this notebook", Command::Test(tested::Command::This)).icon("list-checks"),
         row("Run with parameters\u{2026}", Command::AskParameters).icon("sliders-horizontal"),
         row("Make the cell declare parameters, or no longer", Command::DeclareParameters).icon("tag"),

@@ -14,6 +14,7 @@ use crate::{
         kernel::{ExecEvent, Outcome, SessionEvent, SessionState},
         notebook::{Cell, CellKey, CellKind, OutputJson},
         output::{Collector, Widgets},
+        params,
         table::sql_cell,
     },
 };
@@ -61,8 +62,71 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             let task = Task::Rows { doc, key, first, count };
             vec![Job::cpu(format!("notebook.rows:{doc}:{}", key.0), task).start()]
         }
+        Command::ShowPlan(key) => plan(state, key),
+        Command::OpenVariable(name) => open_variable(state, &name),
+        Command::SortVariables(order) => {
+            state.notebook.doc_mut().into_iter().for_each(|d| d.variable_order = order);
+            Vec::new()
+        }
+        Command::FilterVariables(text) => {
+            state.notebook.doc_mut().into_iter().for_each(|d| d.variable_filter.clone_from(&text));
+            Vec::new()
+        }
+        Command::RefreshVariables => {
+            let doc = state.notebook.doc().filter(|d| d.running.is_none() && d.queue.is_empty());
+            doc.map(|d| Job::io(format!("notebook.variables:{}", d.id), Task::Variables { doc: d.id }).start())
+                .into_iter()
+                .collect()
+        }
         _ => links(state, command, cx),
     }
+}
+
+fn plan(state: &mut AppState, key: Option<CellKey>) -> Vec<Effect> {
+    let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+    doc.plan = None;
+    let cell = key.and_then(|k| doc.notebook()?.cell(k));
+    let Some((key, query)) = cell.and_then(|c| Some((c.key, sql_cell(&c.source)?))) else { return Vec::new() };
+    let task = Task::QueryPlan { doc: doc.id, key, sql: query.sql, params: params::known(doc.cells()) };
+    vec![Job::cpu(format!("notebook.plan:{}", doc.id), task).start()]
+}
+
+/// The key of a variable's table among those of cells, which count up from 0.
+fn variable_key(name: &str) -> CellKey {
+    CellKey(crate::base::fsx::hash(name.as_bytes()) | 1 << 63)
+}
+
+fn open_variable(state: &mut AppState, name: &str) -> Vec<Effect> {
+    let Some(doc) = state.notebook.doc() else { return Vec::new() };
+    if doc.running.is_some() {
+        let error = Error::user("The kernel is busy").hint("Open the table when the cell has ended");
+        return vec![notice(&error)];
+    }
+    let (id, key) = (doc.id, variable_key(name));
+    let task = Task::CopyFrame { doc: id, key, name: name.to_owned() };
+    vec![Job::long(job_key(id), task).policy(Policy::Queue).titled(format!("Copying {name} out of the kernel")).start()]
+}
+
+fn frame_copied(
+    state: &mut AppState,
+    (doc, key, name): (DocId, CellKey, String),
+    copied: Result<(u64, u64, Option<String>)>,
+    cx: &Cx,
+) -> Vec<Effect> {
+    let (rows, all, note) = match copied {
+        Ok(copied) => copied,
+        Err(e) if e.is_cancelled() => return Vec::new(),
+        Err(e) => return vec![notice(&e)],
+    };
+    let sql = format!("SELECT * FROM {}", crate::model::table::lex::name(&name));
+    let mut effects = data::command(state, data::Command::OpenCell { doc, key, title: name.clone(), sql }, cx);
+    let count = crate::base::text::thousands;
+    if rows < all {
+        let title = format!("{name}: the first {} of {} rows", count(rows), count(all));
+        effects.push(Effect::Notice(Notice::info(title).body("A table is copied out of the kernel only so far; a %%sql cell reads all of it")));
+    }
+    effects.extend(note.map(|n| Effect::Notice(Notice::info(format!("{name}: {n}")))));
+    effects
 }
 
 /// What leads to other pages.
@@ -186,7 +250,9 @@ pub(super) fn start_next(doc: &mut Doc, cx: &Cx, effects: &mut Vec<Effect>) {
     doc.runs.insert(key, run);
     doc.running = Some(Running { key, number, stopping: false });
     let task = match sql {
-        Some(cell) => Task::RunSql { doc: id, key, number, sql: cell.sql, name: cell.name },
+        Some(cell) => {
+            Task::RunSql { doc: id, key, number, sql: cell.sql, name: cell.name, params: params::known(doc.cells()) }
+        }
         None => {
             let (wish, label) = (wish(doc), kept::label(doc, key).map(Box::new));
             Task::RunCode { doc: id, key, number, code: next.source.to_string(), wish, label }
@@ -234,6 +300,7 @@ fn new_session(doc: &mut Doc) {
     doc.kept.clear();
     doc.variables.clear();
     doc.widgets = Widgets::default();
+    doc.more_variables = 0;
     doc.memory = None;
     doc.assist.close();
     for run in doc.runs.values_mut() {
@@ -344,12 +411,19 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Event::Variables { doc, variables, memory } => {
+        Event::Variables { doc, variables, more, memory } => {
             if let Some(doc) = state.notebook.by_id(doc) {
-                (doc.variables, doc.memory) = (variables, memory);
+                (doc.variables, doc.more_variables, doc.memory) = (variables, more, memory);
             }
             Vec::new()
         }
+        Event::Planned { doc, key, plan } => {
+            if let Some(doc) = state.notebook.by_id(doc) {
+                doc.plan = Some((key, plan));
+            }
+            Vec::new()
+        }
+        Event::FrameCopied { doc, key, name, copied } => frame_copied(state, (doc, key, name), copied, cx),
         Event::Rows { doc, key, page } => {
             if let Some(table) =
                 state.notebook.by_id(doc).and_then(|d| d.runs.get_mut(&key)).and_then(|r| r.table.as_mut())

@@ -23,6 +23,7 @@ use crate::{
         kernel::{ExecEvent, ExecOptions, KernelSpec, Label, NewEnvironment, Outcome, SessionEvent, SessionState},
         notebook::{CellKey, OutputJson},
         output::table_json,
+        run::Params,
         table::Page,
     },
 };
@@ -149,7 +150,22 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         }
         Task::Test(task) => super::tested::run(task, env, cx, out)?,
         Task::Committed { .. } => super::revert::run(task, env, cx, out)?,
-        Task::RunSql { doc, key, number, sql, name } => run_sql(env, cx, out, (doc, key, number), &sql, name),
+        Task::RunSql { doc, key, number, sql, name, params } => {
+            run_sql(env, cx, out, (doc, key, number), (&sql, &params), name);
+        }
+        Task::QueryPlan { doc, key, sql, params } => {
+            let plan = plan(env, cx, doc, (&sql, &params));
+            out.send(Event::Planned { doc, key, plan });
+        }
+        Task::CopyFrame { doc, key, name } => {
+            let copied = copy_frame(env, cx, (doc, key), &name);
+            out.send(Event::FrameCopied { doc, key, name, copied });
+        }
+        Task::Variables { doc } => {
+            if let Some(session) = env.notebooks.kernel(doc) {
+                send_variables(doc, &session, out);
+            }
+        }
         Task::RunCode { doc, key, number, code, wish, label } => {
             let label = label.map(|l| *l);
             run_code(env, cx, out, (doc, key, number), (&code, label), &wish);
@@ -251,20 +267,80 @@ fn kept_task(task: Task, env: &Arc<Env>, out: &Out) -> Result<()> {
 
 type Place = (DocId, CellKey, u64);
 
-fn run_sql(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, sql: &str, name: Option<String>) {
+/// A query with the values its notebook declares.
+type Query<'a> = (&'a str, &'a Params);
+
+/// Rows of a data frame that are copied out of a kernel to be looked at.
+const COPIED_ROWS: u64 = 2_000_000;
+
+fn send_variables(doc: DocId, session: &kernel::Session, out: &Out) {
+    if let Some((variables, more)) = exec::variables(session) {
+        out.send(Event::Variables { doc, variables, more, memory: session.memory() });
+    }
+}
+
+fn copy_frame(
+    env: &Env,
+    cx: &JobCtx,
+    (doc, key): (DocId, CellKey),
+    name: &str,
+) -> Result<(u64, u64, Option<String>)> {
+    let gone = || Error::user(format!("{name} is not there any more")).hint("Run the cell that makes it");
+    let session = env.notebooks.kernel(doc).ok_or_else(gone)?;
+    let copied = exec::copy_frame(&session, name, COPIED_ROWS, cx)?;
+    let rows = copied.frame.rows();
+    lock(&env.notebooks.of(doc).frames).insert(key, copied.frame);
+    Ok((rows, copied.rows, copied.note))
+}
+
+fn plan(env: &Env, cx: &JobCtx, doc: DocId, (sql, params): Query<'_>) -> Result<String> {
+    if !sql::is_one(sql) {
+        return Err(Error::user("A plan is shown of one statement").hint("Split the cell"));
+    }
+    let (session, values, lent) = prepared(env, cx, doc, (sql, params))?;
+    let frame = exec::query_lent(&session, &format!("EXPLAIN {sql}"), &values, lent, cx)?;
+    let page = frame.page(0, 2_000)?;
+    let lines = page.rows.iter().filter_map(|r| r.first()).map(|c| c.show(false).into_owned());
+    Ok(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// The engine's session, the values of the notebook, and what its kernel lends.
+fn prepared(
+    env: &Env,
+    cx: &JobCtx,
+    doc: DocId,
+    (sql, params): Query<'_>,
+) -> Result<(Arc<sql::Session>, sql::Params, exec::Lent)> {
+    let runtime = env.notebooks.of(doc);
+    let root = env.root()?;
+    let session = lock(&runtime.sql).get_or_insert_with(|| Arc::new(sql::Session::new(&root))).clone();
+    let values: sql::Params = params.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let lent = match env.notebooks.kernel(doc) {
+        Some(kernel) => exec::lend(&kernel, &session.wanted(sql), cx)?,
+        None => exec::Lent::default(),
+    };
+    Ok((session, values, lent))
+}
+
+fn run_sql(env: &Arc<Env>, cx: &JobCtx, out: &Out, place: Place, query: Query<'_>, name: Option<String>) {
     let (doc, key, number) = place;
     out.send(Event::Started { doc, key, number, at: env.clock.now(), exec: None });
     let begin = Instant::now();
-    let result = answer_sql(env, cx, (doc, key), sql, name);
+    let result = answer_sql(env, cx, (doc, key), query, name);
     let ms = begin.elapsed().as_millis() as u64;
     out.send(Event::Sql { doc, key, number, result, ms });
 }
 
-fn answer_sql(env: &Env, cx: &JobCtx, place: (DocId, CellKey), sql: &str, name: Option<String>) -> Result<SqlAnswer> {
+fn answer_sql(
+    env: &Env,
+    cx: &JobCtx,
+    place: (DocId, CellKey),
+    query: Query<'_>,
+    name: Option<String>,
+) -> Result<SqlAnswer> {
     let runtime = env.notebooks.of(place.0);
-    let root = env.root()?;
-    let session = lock(&runtime.sql).get_or_insert_with(|| Arc::new(sql::Session::new(&root))).clone();
-    let frame = session.query(sql, cx)?;
+    let (session, values, lent) = prepared(env, cx, place.0, query)?;
+    let frame = exec::query_lent(&session, query.0, &values, lent, cx)?;
     cx.check()?;
     let page = Arc::new(frame.page(0, FIRST_ROWS)?);
     let stored = Page { rows: page.rows.iter().take(STORED_ROWS).cloned().collect(), ..(*page).clone() };
@@ -305,8 +381,8 @@ fn run_code(
     let ms = begin.elapsed().as_millis() as u64;
     let ran = result.is_ok();
     out.send(Event::Ended { doc, key, number, result, ms });
-    if ran && let Some(variables) = exec::variables(&session) {
-        out.send(Event::Variables { doc, variables, memory: session.memory() });
+    if ran {
+        send_variables(doc, &session, out);
     }
 }
 

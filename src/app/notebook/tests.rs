@@ -729,3 +729,133 @@ fn a_run_with_parameters_gives_only_what_was_changed_and_shows_its_copy() {
     rig.send(Command::DeclareParameters);
     assert!(!rig.doc().declares());
 }
+
+/// A notebook of assignments `n = f(others)`, with the state of each cell worked out the slow way beside it.
+mod honest {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Deed {
+        Run(usize),
+        Edit(usize),
+        Restart,
+        Stale,
+    }
+
+    const CELLS: usize = 6;
+
+    fn source(cell: usize, uses: &[usize], version: usize) -> String {
+        let all: Vec<String> = uses.iter().map(|u| format!("v{u}")).collect();
+        format!("v{cell} = f({version}, {})", all.join(", "))
+    }
+
+    fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+        let one = prop_oneof![
+            4 => (0..CELLS).prop_map(Deed::Run),
+            3 => (0..CELLS).prop_map(Deed::Edit),
+            1 => Just(Deed::Restart),
+            2 => Just(Deed::Stale),
+        ];
+        prop::collection::vec(one, 1..24)
+    }
+
+    fn finish(rig: &mut Rig) -> usize {
+        let mut ran = 0;
+        while let Some(running) = rig.doc().running.clone() {
+            let at = rig.doc().notebook().unwrap().index_of(running.key).unwrap();
+            rig.code_done(at, true);
+            ran += 1;
+        }
+        ran
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+        #[test]
+        fn a_cell_is_fresh_only_when_it_and_all_it_uses_ran_as_they_are(
+            uses in prop::collection::vec(prop::collection::vec(0..CELLS, 0..3), CELLS),
+            deeds in deeds(),
+        ) {
+            let mut rig = Rig::new();
+            let file = serde_json::json!({
+                "cells": (0..CELLS).map(|i| serde_json::json!({
+                    "cell_type": "code", "metadata": {}, "execution_count": null, "outputs": [], "id": format!("c{i}"),
+                    "source": source(i, &above(&uses, i), 0),
+                })).collect::<Vec<_>>(),
+                "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
+            });
+            let content = Box::new(Content::Notebook(Box::new(Notebook::parse(file.to_string().into_bytes()).unwrap())));
+            rig.event(Event::Loaded { doc: rig.id, content, hash: 12 });
+            // What each cell ran with: its version, and what those above it had made by then.
+            let mut version = [0_usize; CELLS];
+            let mut made: [Option<(usize, Vec<Option<u64>>, u64)>; CELLS] = Default::default();
+            let mut clock = 0;
+            for deed in deeds {
+                match deed {
+                    Deed::Run(cell) => {
+                        let key = rig.key(cell);
+                        rig.send(Command::Run(Scope::One(key)));
+                        finish(&mut rig);
+                        clock += 1;
+                        made[cell] = Some(stamp(&made, &uses, cell, version[cell], clock));
+                    }
+                    Deed::Edit(cell) => {
+                        version[cell] += 1;
+                        let text = source(cell, &above(&uses, cell), version[cell]);
+                        let key = rig.key(cell);
+                        rig.send(Command::EditCell { key, acts: vec![Act::SetText(text)] });
+                    }
+                    Deed::Restart => {
+                        rig.send(Command::RestartNow { then_all: false });
+                        made = Default::default();
+                    }
+                    Deed::Stale => {
+                        let stale: Vec<usize> = (0..CELLS).filter(|i| made[*i].is_some() && !fresh(&made, &uses, &version, *i)).collect();
+                        prop_assert_eq!(rig.doc().stale().len(), stale.len());
+                        rig.send(Command::Run(Scope::Stale));
+                        prop_assert_eq!(finish(&mut rig), stale.len(), "exactly those run");
+                        for cell in stale {
+                            clock += 1;
+                            made[cell] = Some(stamp(&made, &uses, cell, version[cell], clock));
+                        }
+                        prop_assert!(rig.doc().stale().is_empty(), "and nothing is out of date after it");
+                    }
+                }
+                for cell in 0..CELLS {
+                    let state = rig.state(cell);
+                    let wanted = match &made[cell] {
+                        None => matches!(state, CellState::Never | CellState::Earlier),
+                        Some((ran, ..)) if *ran != version[cell] => state == CellState::Edited,
+                        Some(_) if fresh(&made, &uses, &version, cell) => state == CellState::Fresh,
+                        Some(_) => matches!(state, CellState::Stale(_)),
+                    };
+                    prop_assert!(wanted, "cell {} is {:?}; {:?} {:?} {:?}", cell, state, made, version, uses);
+                }
+            }
+        }
+    }
+
+    /// Only what stands above is used; the cell's own name is another one.
+    fn above(uses: &[Vec<usize>], cell: usize) -> Vec<usize> {
+        let mut all: Vec<usize> = uses[cell].iter().copied().filter(|u| *u < cell).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    type Made = [Option<(usize, Vec<Option<u64>>, u64)>; CELLS];
+
+    fn stamp(made: &Made, uses: &[Vec<usize>], cell: usize, version: usize, now: u64) -> (usize, Vec<Option<u64>>, u64) {
+        (version, above(uses, cell).iter().map(|u| made[*u].as_ref().map(|m| m.2)).collect(), now)
+    }
+
+    /// It ran as it is written, after all it uses, and they are fresh themselves. What was never run cannot have changed.
+    fn fresh(made: &Made, uses: &[Vec<usize>], version: &[usize; CELLS], cell: usize) -> bool {
+        let Some((ran, saw, _)) = &made[cell] else { return false };
+        let same = above(uses, cell).iter().zip(saw).all(|(u, saw)| made[*u].as_ref().map(|m| m.2) == *saw);
+        let held = above(uses, cell).iter().all(|u| made[*u].is_none() || fresh(made, uses, version, *u));
+        *ran == version[cell] && same && held
+    }
+}

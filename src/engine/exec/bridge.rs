@@ -11,7 +11,7 @@ const LOADER: &str = r#"
 def _andon_load(stem):
     try:
         import polars
-        return polars.read_parquet(stem + ".parquet")
+        return polars.read_ipc(stem + ".arrow", memory_map=False)
     except ImportError:
         pass
     try:
@@ -21,7 +21,9 @@ def _andon_load(stem):
         with open(stem + ".csv", newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
     try:
-        return pandas.read_parquet(stem + ".parquet")
+        import pyarrow.ipc
+        with pyarrow.OSFile(stem + ".arrow") as file:
+            return pyarrow.ipc.open_file(file).read_all().to_pandas()
     except ImportError:
         return pandas.read_csv(stem + ".csv")
 "#;
@@ -52,7 +54,7 @@ impl Bridge {
             return Ok(None);
         }
         let stem = self.dir.path().join(name);
-        frame.write(&stem.with_extension("parquet"))?;
+        frame.write(&stem.with_extension("arrow"))?;
         frame.write(&stem.with_extension("csv"))?;
         self.given.insert(name.to_owned());
         let path = serde_json::Value::from(stem.to_string_lossy().into_owned());
@@ -81,7 +83,7 @@ mod tests {
         assert_eq!(bridge.code_for("day", &frame, "today = days + day_1").unwrap(), None);
         let code = bridge.code_for("day", &frame, "print(day.head())").unwrap().unwrap();
         assert!(code.contains("day = _andon_load(") && code.contains("del _andon_load"));
-        assert!(bridge.dir.path().join("day.parquet").is_file() && bridge.dir.path().join("day.csv").is_file());
+        assert!(bridge.dir.path().join("day.arrow").is_file() && bridge.dir.path().join("day.csv").is_file());
         assert_eq!(bridge.code_for("day", &frame, "day").unwrap(), None);
         bridge.forget("day");
         assert!(bridge.code_for("day", &frame, "day").unwrap().is_some());

@@ -1,7 +1,8 @@
 //! Executes a notebook from top to bottom without a window.
 //!
 //! SQL cells run on the embedded engine, all others on the notebook's kernel, which is started only when a cell needs
-//! it: a notebook of SQL and plain parameters runs on a machine without Python. Parameters go in as papermill does it:
+//! it: a notebook of SQL and plain parameters runs on a machine without Python. A query can name data frames and plain
+//! values of the kernel ([`lend()`]), a cell the results of queries ([`Bridge`]). Parameters go in as papermill does it:
 //! a cell tagged `injected-parameters` after the one tagged `parameters`. They are `$name` in SQL. The first cell that
 //! fails ends the run, unless it is tagged `raises-exception`; one tagged `skip-execution` is not run, as with nbclient.
 //! Paths in SQL and in Python are relative to the workspace, as they are in the window. [`Options::copies`] are written
@@ -12,8 +13,8 @@
 //! result as `metrics`: with one row every numeric column is a metric; with columns `name` and `value` every row is.
 mod bridge;
 mod copy;
+mod lend;
 mod params;
-mod variables;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,7 +26,7 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use jiff::Timestamp;
 
 pub use bridge::Bridge;
-pub use variables::variables;
+pub use lend::{Copied, Described, Lent, can_ask, copy_frame, frames, lend, variables};
 
 use super::{
     dirs::Dirs,
@@ -457,7 +458,11 @@ impl Run<'_> {
 
     fn sql_cell(&mut self, key: CellKey, query: &SqlCell, tags: &[String]) -> Result<(), Box<Failed>> {
         let run = || -> Result<(sql::Frame, Page)> {
-            let frame = self.sql.query_with(&query.sql, &self.values, self.cx)?;
+            let lent = match &self.session {
+                Some(session) => lend(session, &self.sql.wanted(&query.sql), self.cx)?,
+                None => Lent::default(),
+            };
+            let frame = query_lent(&self.sql, &query.sql, &self.values, lent, self.cx)?;
             let page = frame.page(0, STORED_ROWS)?;
             Ok((frame, page))
         };
@@ -647,6 +652,31 @@ fn drive(
             Some(_) => {}
         }
     }
+}
+
+/// Runs a query with what a kernel lends to it, over the values that are known without one.
+pub fn query_lent(
+    sql: &sql::Session,
+    query: &str,
+    known: &sql::Params,
+    lent: Lent,
+    cx: &JobCtx,
+) -> Result<sql::Frame> {
+    let mut values = known.clone();
+    values.extend(lent.values);
+    sql.lend(lent.frames);
+    sql.query_with(query, &values, cx).map_err(|error| {
+        // A name that is there but cannot be lent tells why.
+        let named = |(name, _): &&(String, String)| {
+            error.what.ends_with(&format!("named {name}")) || error.what.contains(&format!("${name} has"))
+        };
+        match lent.refused.iter().find(named) {
+            Some((_, why)) => error
+                .because_of(why.clone())
+                .hint("SQL reads data frames of pandas, polars and pyarrow, and plain values as parameters"),
+            None => error,
+        }
+    })
 }
 
 fn traceback(collector: &Collector) -> String {

@@ -50,7 +50,7 @@ fn encode(frame: &mut DataFrame, file: File, path: &Path) -> Result<(), Encode> 
         "tsv" => CsvWriter::new(file).with_separator(b'\t').finish(frame)?,
         "json" => JsonWriter::new(file).with_json_format(JsonFormat::Json).finish(frame)?,
         "ndjson" | "jsonl" => JsonWriter::new(file).with_json_format(JsonFormat::JsonLines).finish(frame)?,
-        "arrow" | "ipc" | "feather" => IpcWriter::new(file).finish(frame)?,
+        "arrow" | "ipc" | "feather" => IpcWriter::new(file).with_compat_level(CompatLevel::oldest()).finish(frame)?,
         _ => return Err(Encode::Unknown(ending)),
     }
     Ok(())

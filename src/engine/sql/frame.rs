@@ -72,6 +72,25 @@ impl Frame {
         Ok(Self::of(frame))
     }
 
+    /// The table in a file of any format, which goes with the last clone.
+    pub fn read(file: tempfile::TempPath) -> Result<Self> {
+        let mut scan = frames::scan(&file, &Overrides::new())?;
+        let what = "Could not read a data frame";
+        let schema = scan.lf.collect_schema().map_err(|e| frames::explain(what, &e))?;
+        let columns = frames::columns_of(&schema);
+        let rows = match scan.rows {
+            Some(rows) => rows,
+            None => {
+                let counted = frames::stream(scan.lf.clone().select([polars::prelude::len()]));
+                let counted = counted.map_err(|e| e.into_error(what))?;
+                let value = counted.columns().first().and_then(|c| c.get(0).ok()).and_then(|v| v.extract::<u64>());
+                value.unwrap_or(0)
+            }
+        };
+        let table = Table::File { lf: scan.lf, _file: file };
+        Ok(Self { inner: Arc::new(Inner { table, columns, rows, notes: scan.notes, elapsed_ms: 0 }) })
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> u64 {
         self.inner.rows

@@ -16,7 +16,12 @@ use super::frames;
 use crate::{base::Result, model::table::Column};
 
 pub use frame::Frame;
-pub use session::{Params, Session};
+pub use session::{Params, Session, Wanted};
+
+/// True for a text of a single statement.
+pub fn is_one(sql: &str) -> bool {
+    rewrite::statements(sql).len() == 1
+}
 
 /// The columns of a file, found as a query over it would; nothing but its head is read.
 pub fn columns_of(root: &Path, path: &str) -> Result<Arc<[Column]>> {

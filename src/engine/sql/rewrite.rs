@@ -14,6 +14,8 @@ pub(super) enum Statement {
     Query,
     /// Its words are cut off: the text begins at what is described.
     Describe,
+    /// EXPLAIN is cut off: the text begins at the query.
+    Explain,
     /// `CREATE [OR REPLACE] TABLE name AS`; the text begins at the query.
     CreateTable {
         name: String,
@@ -37,6 +39,8 @@ pub(super) struct Plan {
     pub tables: Vec<FileTable>,
     /// Names the statement mentions, to know which kept results it uses.
     pub words: Vec<String>,
+    /// Names that stand where a table stands.
+    pub named: Vec<String>,
     /// (byte in `sql`, byte in the whole original text), ascending.
     origins: Vec<(usize, usize)>,
 }
@@ -81,6 +85,7 @@ pub(super) fn classify(sql: &str) -> Statement {
     let word = |i: usize| spans.get(i).map(|s| sql[s.at.clone()].to_ascii_uppercase()).unwrap_or_default();
     match word(0).as_str() {
         "DESCRIBE" | "DESC" if word(1) != "SELECT" => Statement::Describe,
+        "EXPLAIN" => Statement::Explain,
         "CREATE" => {
             let at = if word(1) == "OR" && word(2) == "REPLACE" { 3 } else { 1 };
             let at = if matches!(word(at).as_str(), "TEMP" | "TEMPORARY") { at + 1 } else { at };
@@ -118,7 +123,7 @@ struct Rewriter<'a> {
 /// Rewrites one statement, which is `part` of `whole`.
 pub(super) fn plan(whole: &str, part: &Range<usize>, statement: &Statement, params: &Params) -> Result<Plan> {
     let skip = match statement {
-        Statement::Describe => 1,
+        Statement::Describe | Statement::Explain => 1,
         Statement::CreateTable { .. } => {
             let spans = lex::significant(&whole[part.clone()]);
             let is_as = |s: &Span| whole[part.start + s.at.start..part.start + s.at.end].eq_ignore_ascii_case("AS");
@@ -137,6 +142,14 @@ pub(super) fn plan(whole: &str, part: &Range<usize>, statement: &Statement, para
     let mut rewriter = Rewriter { whole, spans, plan: Plan::default(), params };
     rewriter.run(describe)?;
     Ok(rewriter.plan)
+}
+
+/// Names that stand where a table stands, in all statements of a text.
+pub(super) fn named(whole: &str) -> Vec<String> {
+    // What a parameter stands for does not matter here.
+    let params: Params = lex::params(whole).into_iter().map(|n| (n, serde_json::Value::from("x"))).collect();
+    let one = |part: &Range<usize>| plan(whole, part, &classify(&whole[part.clone()]), &params).map(|p| p.named);
+    statements(whole).iter().filter_map(|part| one(part).ok()).flatten().collect()
 }
 
 impl Rewriter<'_> {
@@ -196,8 +209,14 @@ impl Rewriter<'_> {
         let level = levels.last().copied().unwrap_or_default();
         match span.token {
             Token::Param => {
-                let value = self.param(&source[1..])?;
+                let value = self.param(lex::param_name(&source))?;
                 self.push(&value, span.at.start);
+                return Ok(i + 1);
+            }
+            Token::Text if !level.expects && source.contains("{{") => {
+                // Inside of quotes a value is part of the text, and stays text whatever it holds.
+                let filled = lex::text(&self.fill_braces(&lex::unquote(&source))?);
+                self.push(&filled, span.at.start);
                 return Ok(i + 1);
             }
             Token::Text if level.expects => return self.table(i, i, &lex::unquote(&source), levels),
@@ -222,6 +241,11 @@ impl Rewriter<'_> {
         }
         if !matches!(span.token, Token::Space | Token::Comment | Token::Punct) {
             if matches!(span.token, Token::Word | Token::Quoted) {
+                let keyword = span.token == Token::Word && lex::is_keyword(&source);
+                if level.expects && !keyword && self.text(self.next(i)) != "(" {
+                    let name = if span.token == Token::Quoted { lex::unquote(&source) } else { source.clone() };
+                    self.plan.named.push(name);
+                }
                 self.plan.words.push(if span.token == Token::Quoted { lex::unquote(&source) } else { source.clone() });
             }
             if let Some(level) = levels.last_mut()
@@ -312,7 +336,9 @@ impl Rewriter<'_> {
             let error = Error::user(format!("The parameter ${name} has no value"));
             match text::nearest(name, self.params.keys().map(String::as_str)) {
                 Some(near) => error.hint(format!("Did you mean ${near}?")),
-                None if self.params.is_empty() => error.hint(format!("Give it with -p {name}=VALUE")),
+                None if self.params.is_empty() => error.hint(format!(
+                    "Write {name} = VALUE into the cell tagged parameters, or give it with -p {name}=VALUE"
+                )),
                 None => {
                     let all: Vec<_> = self.params.keys().map(|k| format!("${k}")).collect();
                     error.hint(format!("Known parameters: {}", all.join(", ")))
@@ -321,8 +347,28 @@ impl Rewriter<'_> {
         })
     }
 
-    /// `$name` and `${name}` inside the path of a file.
+    /// `{{name}}` inside a text.
+    fn fill_braces(&self, text: &str) -> Result<String> {
+        let (mut out, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once("{{") {
+            out.push_str(before);
+            let Some((name, tail)) = after.split_once("}}").filter(|(n, _)| crate::model::table::is_name(n.trim())) else {
+                out.push_str("{{");
+                rest = after;
+                continue;
+            };
+            let value = self.value(name.trim())?;
+            out.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            rest = tail;
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+
+    /// `$name`, `${name}` and `{{name}}` inside the path of a file.
     fn fill(&self, path: &str) -> Result<String> {
+        let path = self.fill_braces(path)?;
+        let path = path.as_str();
         let mut out = String::with_capacity(path.len());
         let mut rest = path;
         while let Some(at) = rest.find('$') {
@@ -417,7 +463,9 @@ mod tests {
     use super::*;
 
     fn rewritten(sql: &str) -> (String, Vec<String>) {
-        let params = Params::from([("day".to_owned(), "2026-11-16".into()), ("n".to_owned(), 3.into())]);
+        let evil = "x' OR '1'='1";
+        let params =
+            Params::from([("day".to_owned(), "2026-11-16".into()), ("n".to_owned(), 3.into()), ("evil".into(), evil.into())]);
         let plan = plan(sql, &(0..sql.len()), &classify(sql), &params).unwrap();
         (plan.sql, plan.tables.into_iter().map(|t| t.path).collect())
     }
@@ -451,6 +499,24 @@ mod tests {
         assert!(sql.starts_with("SELECT 3, '$n' FROM") && sql.ends_with("d = '2026-11-16'"), "{sql}");
         let e = plan("SELECT $dya", &(0..11), &Statement::Query, &Params::from([("day".into(), 1.into())]));
         assert_eq!(e.unwrap_err().hint.unwrap(), "Did you mean $day?");
+    }
+
+    #[test]
+    fn every_way_to_write_a_parameter_binds_a_value() {
+        let (sql, files) = rewritten(
+            "SELECT :n, {{ n }}, x::int, a[1:n], '{{day}} {{evil}}', ':n', $evil FROM 'd/{{day}}.csv' WHERE y = :evil",
+        );
+        assert_eq!(files, ["d/2026-11-16.csv"]);
+        let start = "SELECT 3, 3, x::int, a[1:n], '2026-11-16 x'' OR ''1''=''1', ':n', 'x'' OR ''1''=''1' FROM";
+        assert!(sql.starts_with(start) && sql.ends_with("y = 'x'' OR ''1''=''1'"), "{sql}");
+    }
+
+    #[test]
+    fn names_of_tables_are_told_from_other_names() {
+        let sql = "WITH w AS (SELECT * FROM a) SELECT x FROM w, \"b c\" JOIN d USING (k) WHERE e IN (SELECT f FROM g)";
+        let plan = plan(sql, &(0..sql.len()), &Statement::Query, &Params::new()).unwrap();
+        assert_eq!(plan.named, ["a", "w", "b c", "d", "g"]);
+        assert_eq!(classify("EXPLAIN SELECT 1"), Statement::Explain);
     }
 
     #[test]

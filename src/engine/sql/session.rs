@@ -15,15 +15,32 @@ use super::{
 use crate::{
     base::{Error, Result, job::JobCtx, text},
     engine::frames::{self, Fail, Overrides, Scan},
+    model::table::lex,
 };
 
 /// Values of `$name` parameters.
 pub type Params = BTreeMap<String, serde_json::Value>;
 
+/// What a query wants from outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub tables: Vec<String>,
+    pub params: Vec<String>,
+}
+
+impl Wanted {
+    /// True when it stands for itself.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.params.is_empty()
+    }
+}
+
 /// Runs queries over one workspace. Shared by reference: all methods take `&self`.
 pub struct Session {
     root: PathBuf,
     kept: Mutex<BTreeMap<String, Frame>>,
+    /// Data frames of a kernel, for the next query.
+    lent: Mutex<BTreeMap<String, Frame>>,
     overrides: Mutex<Overrides>,
     /// Small files that were read whole, by path, while they do not change.
     cache: Mutex<HashMap<PathBuf, (SystemTime, u64, Scan)>>,
@@ -52,7 +69,8 @@ struct Ready {
 impl Session {
     /// A session over the folder paths are relative to.
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), kept: Mutex::default(), overrides: Mutex::default(), cache: Mutex::default() }
+        let (kept, lent, overrides, cache) = Default::default();
+        Self { root: root.to_path_buf(), kept, lent, overrides, cache }
     }
     /// Keeps a result under a name later queries can use; an earlier one of that name is forgotten.
     pub fn keep(&self, name: impl Into<String>, frame: Frame) {
@@ -66,6 +84,30 @@ impl Session {
     pub fn kept(&self) -> Vec<(String, Frame)> {
         locked(&self.kept).iter().map(|(n, f)| (n.clone(), f.clone())).collect()
     }
+    /// Tables for the queries that follow, in place of those lent before. A kept result of the same name comes first.
+    pub fn lend(&self, frames: Vec<(String, Frame)>) {
+        *locked(&self.lent) = frames.into_iter().collect();
+    }
+    /// Names a query wants from outside: tables that are no files, results or parts of it, and parameters.
+    pub fn wanted(&self, sql: &str) -> Wanted {
+        let mut wanted = Wanted::default();
+        let kept = locked(&self.kept);
+        let spans = lex::significant(sql);
+        let text = |i: usize| spans.get(i).map(|s| &sql[s.at.clone()]).unwrap_or_default();
+        let own = |name: &str| {
+            let is = |i: usize| lex::unquote_name(text(i)).eq_ignore_ascii_case(name);
+            (0..spans.len()).any(|i| is(i) && text(i + 1).eq_ignore_ascii_case("AS") && text(i + 2) == "(")
+        };
+        let all = rewrite::named(sql);
+        wanted.tables = all.into_iter().filter(|n| !kept.contains_key(n) && !own(n)).collect();
+        wanted.params = lex::params(sql);
+        for list in [&mut wanted.tables, &mut wanted.params] {
+            let mut seen = std::collections::BTreeSet::new();
+            list.retain(|n| seen.insert(n.clone()));
+        }
+        wanted
+    }
+
     /// One kept result.
     pub fn get(&self, name: &str) -> Option<Frame> {
         locked(&self.kept).get(name).cloned()
@@ -100,7 +142,11 @@ impl Session {
         let frame = loop {
             let ready = self.ready(plan.clone())?;
             let (columns, notes) = (ready.columns.clone(), ready.notes.clone());
-            let result = if statement == Statement::Describe { describe(ready) } else { execute(ready, cx) };
+            let result = match statement {
+                Statement::Describe => describe(ready),
+                Statement::Explain => explain(ready),
+                _ => execute(ready, cx),
+            };
             let error = match result {
                 Ok(collected) => {
                     let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -129,7 +175,10 @@ impl Session {
             ready.notes.extend(scan.notes.iter().map(|n| format!("{}: {n}", table.path)));
             ready.tables.push((table.name, scan.lf));
         }
-        for (name, frame) in self.kept() {
+        let kept = self.kept();
+        let lent: Vec<(String, Frame)> = locked(&self.lent).iter().map(|(n, f)| (n.clone(), f.clone())).collect();
+        let lent = lent.into_iter().filter(|(n, _)| kept.iter().all(|(k, _)| k != n)).collect::<Vec<_>>();
+        for (name, frame) in kept.into_iter().chain(lent) {
             if ready.plan.words.iter().any(|w| w.eq_ignore_ascii_case(&name)) {
                 ready.columns.extend(frame.columns().iter().map(|c| c.name.clone()));
             }
@@ -211,6 +260,21 @@ fn execute(ready: Ready, cx: &JobCtx) -> Result<frames::Collected, Fail> {
         Ok(context.execute(&plan.sql)?)
     })?;
     frames::collect_bounded(lf, cx)
+}
+
+/// EXPLAIN: the plan as the engine has optimised it, a row a line.
+fn explain(ready: Ready) -> Result<frames::Collected, Fail> {
+    let Ready { plan, tables, .. } = ready;
+    let files = plan.tables.clone();
+    let mut context = SQLContext::new();
+    for (name, lf) in tables {
+        context.register(&name, lf);
+    }
+    let text = context.execute(&plan.sql)?.explain(true)?;
+    let readable = files.iter().fold(text, |text, file| text.replace(&file.name, &file.path));
+    let rows: Vec<Vec<String>> = readable.lines().map(|l| vec![l.to_owned()]).collect();
+    let frame = Frame::of_text(&["plan"], &rows)?;
+    Ok(frames::Collected::Memory(frame.in_memory().cloned().unwrap_or_default()))
 }
 
 /// DESCRIBE: one row a column.

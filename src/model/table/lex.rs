@@ -14,7 +14,7 @@ pub enum Token {
     Number,
     /// `-- line` or `/* block */`.
     Comment,
-    /// `$name`.
+    /// `$name`, `:name` or `{{name}}`.
     Param,
     /// One operator or bracket.
     Punct,
@@ -34,7 +34,8 @@ pub fn lex(sql: &str) -> Vec<Span> {
     let mut out = Vec::new();
     let mut start = 0;
     while start < sql.len() {
-        let (token, len) = next(&sql[start..]);
+        let before = sql[..start].chars().next_back();
+        let (token, len) = named(&sql[start..], before).map_or_else(|| next(&sql[start..]), |len| (Token::Param, len));
         out.push(Span { token, at: start..start + len });
         start += len;
     }
@@ -44,6 +45,25 @@ pub fn lex(sql: &str) -> Vec<Span> {
 /// The tokens that mean something: no blanks, no comments.
 pub fn significant(sql: &str) -> Vec<Span> {
     lex(sql).into_iter().filter(|s| !matches!(s.token, Token::Space | Token::Comment)).collect()
+}
+
+/// Bytes of a parameter as SQLAlchemy and Jinja write it. A colon behind a name or a bracket is part of a slice, and two
+/// of them are a cast.
+fn named(rest: &str, before: Option<char>) -> Option<usize> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let first = |t: &str| t.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    if let Some(body) = rest.strip_prefix("{{") {
+        let inner = body.split_once("}}")?.0;
+        return (super::is_name(inner.trim())).then_some(inner.len() + 4);
+    }
+    let body = rest.strip_prefix(':').filter(|b| first(b))?;
+    let part = before.is_some_and(|c| word(c) || matches!(c, ':' | ')' | ']' | '"' | '\''));
+    (!part).then(|| 1 + body.find(|c| !word(c)).unwrap_or(body.len()))
+}
+
+/// The name in a parameter.
+pub fn param_name(text: &str) -> &str {
+    text.trim_matches(['$', ':', '{', '}']).trim()
 }
 
 fn next(rest: &str) -> (Token, usize) {
@@ -110,6 +130,38 @@ pub fn unquote(quoted: &str) -> String {
     let inner = &quoted[quote.len_utf8()..];
     let inner = inner.strip_suffix(quote).unwrap_or(inner);
     inner.replace(&format!("{quote}{quote}"), &quote.to_string())
+}
+
+/// A name as it is meant: without its quotes.
+pub fn unquote_name(name: &str) -> String {
+    if name.starts_with(['"', '`']) { unquote(name) } else { name.to_owned() }
+}
+
+/// The parameters a query names, those inside its texts too.
+pub fn params(sql: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for span in significant(sql) {
+        let piece = &sql[span.at];
+        match span.token {
+            Token::Param => all.push(param_name(piece).to_owned()),
+            Token::Text => {
+                let mut rest = piece;
+                while let Some((_, after)) = rest.split_once("{{") {
+                    rest = after;
+                    all.extend(after.split_once("}}").map(|(n, _)| n.trim().to_owned()).filter(|n| super::is_name(n)));
+                }
+                rest = piece;
+                while let Some((_, after)) = rest.split_once('$') {
+                    rest = after;
+                    let body = after.strip_prefix('{').unwrap_or(after);
+                    let end = body.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(body.len());
+                    all.extend(body.get(..end).filter(|n| super::is_name(n)).map(str::to_owned));
+                }
+            }
+            _ => {}
+        }
+    }
+    all
 }
 
 /// `text` as an SQL string.

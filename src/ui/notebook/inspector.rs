@@ -3,7 +3,7 @@ use egui::{Align, Layout, ScrollArea, Ui};
 
 use super::mark_of;
 use crate::{
-    app::notebook::{CellState, Command, Doc, Scope},
+    app::notebook::{CellState, Command, Doc, Scope, doc::VariableOrder},
     base::{
         text::{bytes, count, shorten, thousands},
         time::{duration_ms, hhmm},
@@ -12,7 +12,7 @@ use crate::{
     ui::{
         PageCx,
         theme::{CONTROL, Theme},
-        widgets::{Row, hair_x, link, mark, section_head, tag},
+        widgets::{Row, hair_x, icon_button, link, mark, section_head, tag, text_field},
     },
 };
 
@@ -27,6 +27,7 @@ pub fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         super::tested::section_ui(ui, cx, doc);
+        plan_ui(ui, cx, doc);
         variables_ui(ui, cx, doc);
         queue_ui(ui, cx, doc);
         if let Some(cell) = doc.cell() {
@@ -51,6 +52,12 @@ fn memory_ui(ui: &mut Ui, cx: &PageCx<'_>, memory: u64) {
 fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
     let theme = cx.theme;
     section_head(ui, theme, "Variables", "", |ui| {
+        if doc.variables.len() > 1 {
+            let (word, next) = order_word(doc.variable_order);
+            if link(ui, theme, word).on_hover_text("Lists them in another order").clicked() {
+                cx.send(Command::SortVariables(next));
+            }
+        }
         let after = doc.last_count;
         if after > 0 && !doc.variables.is_empty() {
             ui.label(theme.faint(format!("after [{after}]")));
@@ -59,7 +66,11 @@ fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
         }
     });
     if doc.kept.is_empty() && doc.variables.is_empty() {
-        let words = if doc.kernel.spec.is_some() || !doc.only_sql() {
+        let language = doc.kernel.spec.as_ref().map(|s| s.language.clone()).filter(|l| l != "python");
+        let foreign = language.map(|l| format!("Names of a kernel for {l} cannot be read from outside: ask it in a cell"));
+        let words = if let Some(words) = &foreign {
+            words
+        } else if doc.kernel.spec.is_some() || !doc.only_sql() {
             "The kernel's names stand here once a cell has run"
         } else {
             "A cell that starts with %%sql name << keeps its result here"
@@ -77,14 +88,83 @@ fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
             cx.send(Command::Select(kept.key));
         }
     }
-    // What a query gave to the kernel stands above already, with its cell.
-    for variable in doc.variables.iter().filter(|v| doc.kept.iter().all(|k| k.name != v.name)) {
-        let (size, about) = (variable.size.as_str(), variable.preview.as_str());
+    if doc.variables.len() > MANY || !doc.variable_filter.is_empty() {
+        ui.horizontal(|ui| {
+            ui.set_height(30.0);
+            ui.add_space(12.0);
+            let (mut text, width) = (doc.variable_filter.clone(), ui.available_width() - 12.0);
+            if text_field(ui, theme, &mut text, "Filter the variables", "Name or type", width).changed() {
+                cx.send(Command::FilterVariables(text));
+            }
+        });
+    }
+    let listed = doc.listed_variables();
+    if listed.is_empty() && !doc.variables.is_empty() && !doc.variable_filter.is_empty() {
+        note_ui(ui, theme, "No variable has this in its name or type");
+    }
+    for variable in listed {
+        let at = definer(doc, &variable.name);
+        let mut about = variable.preview.clone();
+        if variable.frame {
+            let made = at.map(|k| format!(", made in cell {}", number_of(doc, k))).unwrap_or_default();
+            about = format!("{about}\nOpens as a table{made}");
+        }
+        let (size, about) = (variable.size.as_str(), about.trim());
         let row = Line { name: &variable.name, kind: &variable.kind, size, bytes: variable.bytes, about };
-        if row.show(ui, theme).clicked()
-            && let Some(key) = definer(doc, &variable.name)
-        {
-            cx.send(Command::Select(key));
+        if !row.show(ui, theme).clicked() {
+            continue;
+        }
+        match at {
+            _ if variable.frame => cx.send(Command::OpenVariable(variable.name.clone())),
+            Some(key) => cx.send(Command::Select(key)),
+            None => {}
+        }
+    }
+    if doc.more_variables > 0 {
+        note_ui(ui, theme, &format!("{} are not listed", count(doc.more_variables, "name")));
+    }
+}
+
+/// From here on a list needs a filter.
+const MANY: usize = 8;
+
+fn note_ui(ui: &mut Ui, theme: &Theme, words: &str) {
+    ui.horizontal(|ui| {
+        ui.add_space(12.0);
+        ui.add(egui::Label::new(theme.small(words)).wrap());
+    });
+}
+
+/// How they are listed, and what comes next.
+fn order_word(order: VariableOrder) -> (&'static str, VariableOrder) {
+    match order {
+        VariableOrder::Made => ("in order", VariableOrder::Name),
+        VariableOrder::Name => ("by name", VariableOrder::Kind),
+        VariableOrder::Kind => ("by type", VariableOrder::Memory),
+        VariableOrder::Memory => ("by memory", VariableOrder::Made),
+    }
+}
+
+/// The plan of a query, as the engine has made it.
+fn plan_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
+    let Some((key, plan)) = &doc.plan else { return };
+    let theme = cx.theme;
+    section_head(ui, theme, &format!("Plan of cell {}", number_of(doc, *key)), "", |ui| {
+        if icon_button(ui, theme, "x", "Close the plan").clicked() {
+            cx.send(Command::ShowPlan(None));
+        }
+    });
+    match plan {
+        Err(error) => note_ui(ui, theme, &error.to_string()),
+        Ok(text) => {
+            let outer = egui::Margin { left: 12, right: 12, top: 0, bottom: 8 };
+            egui::Frame::NONE.outer_margin(outer).inner_margin(6).corner_radius(4).fill(theme.bg).show(ui, |ui| {
+                ui.set_width(ui.available_width());
+                ScrollArea::both().id_salt("query-plan").max_height(260.0).auto_shrink([false, true]).show(ui, |ui| {
+                    let text = egui::RichText::new(text.as_str()).font(theme.mono(11.5)).color(theme.text);
+                    ui.add(egui::Label::new(text).extend().selectable(true));
+                });
+            });
         }
     }
 }

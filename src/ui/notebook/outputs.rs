@@ -414,6 +414,10 @@ fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, table: &Sql
             if link(ui, theme, "Open in Data").clicked() {
                 cx.send(Command::OpenInData { key: cell.key, chart: false });
             }
+            let planned = doc.plan.as_ref().is_some_and(|p| p.0 == cell.key);
+            if link(ui, theme, if planned { "Hide plan" } else { "Plan" }).clicked() {
+                cx.send(Command::ShowPlan((!planned).then_some(cell.key)));
+            }
             if link(ui, theme, "Chart").clicked() {
                 cx.send(Command::OpenInData { key: cell.key, chart: true });
             }
