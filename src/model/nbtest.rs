@@ -263,7 +263,8 @@ fn compare(
     }
     let (rows, noise) = compare_outputs(old, new, &policy.rules);
     let mut hidden = noise;
-    result.differences = rows.iter().filter_map(|row| difference(row, policy, &mut hidden)).collect();
+    let unordered = sql_cell(&cell.source).is_some_and(|q| !has_order(&q.sql));
+    result.differences = rows.iter().filter_map(|row| difference(row, (policy, unordered), &mut hidden)).collect();
     result.hidden = hidden.words();
     result.verdict = if result.differences.is_empty() { Verdict::Passed } else { Verdict::Differs };
     if let [first, rest @ ..] = result.differences.as_slice() {
@@ -325,7 +326,7 @@ fn plain(output: Value) -> Option<Value> {
 }
 
 /// What is told of a pair that differs; none when it is within what the policy allows.
-fn difference(row: &OutputDiff, policy: &Policy, hidden: &mut Noise) -> Option<Difference> {
+fn difference(row: &OutputDiff, (policy, unordered): (&Policy, bool), hidden: &mut Noise) -> Option<Difference> {
     let output = row.old.or(row.new).unwrap_or(0) + 1;
     let (mut what, lone) = (what(&row.class), (row.change, &row.detail));
     let (words, lines) = match lone {
@@ -349,6 +350,10 @@ fn difference(row: &OutputDiff, policy: &Policy, hidden: &mut Noise) -> Option<D
             let count = format!("{} stored, {} put out", diff.removed, diff.added);
             let told = if metrics.is_empty() { format!("lines that differ: {count}") } else { metrics.join(", ") };
             (format!("{what}: {told}"), lines_of(&row.detail))
+        }
+        (_, OutputDetail::Table(table)) if unordered && only_moved(table) => {
+            hidden.moved(table.moved as u64);
+            return None;
         }
         (_, OutputDetail::Table(table)) => {
             "table".clone_into(&mut what);
@@ -381,7 +386,23 @@ fn difference(row: &OutputDiff, policy: &Policy, hidden: &mut Noise) -> Option<D
     Some(Difference { output, what, words, lines })
 }
 
+/// A query without ORDER BY gives its rows in any order.
+fn has_order(sql: &str) -> bool {
+    let tokens = super::table::lex::significant(sql);
+    let is = |i: usize, word: &str| tokens.get(i).and_then(|t| sql.get(t.at.clone())).is_some_and(|t| t.eq_ignore_ascii_case(word));
+    (0..tokens.len()).any(|i| is(i, "order") && is(i + 1, "by"))
+}
+
+/// The same rows and columns, in another order.
+fn only_moved(table: &TableDiff) -> bool {
+    let columns = table.columns.iter().all(|c| c.1 == RowKind::Same);
+    columns && table.notes.is_empty() && table.changed + table.added + table.removed == 0
+}
+
 fn table_words(table: &TableDiff) -> String {
+    if only_moved(table) {
+        return format!("{} moved", text::count(table.moved as u64, "row"));
+    }
     let mut words = format!("{} differ", table.words());
     if !table.notes.is_empty() {
         words.push_str(&format!(" ({})", table.notes.join(", ")));

@@ -145,6 +145,10 @@ impl Noise {
     pub fn within(&mut self, count: u64) {
         self.add(WITHIN, count);
     }
+    /// Counts rows that stand elsewhere in a table without an order.
+    pub fn moved(&mut self, rows: u64) {
+        self.add("moved row", rows);
+    }
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

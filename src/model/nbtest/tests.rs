@@ -140,6 +140,24 @@ fn tables_are_compared_by_rows() {
 }
 
 #[test]
+fn a_query_without_an_order_may_give_its_rows_in_any() {
+    let table = |rows: [&str; 3]| {
+        let cells: String = rows.iter().map(|r| format!("<tr><td>{r}</td><td>x{r}</td></tr>")).collect();
+        result(json!({ "text/plain": "shape: (3, 2)",
+            "text/html": format!("<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>{cells}</tbody></table>") }))
+    };
+    let of = |query: &str, rows| cells_of(query, &[], Some(1), &[table(rows)]);
+    let test = |query: &str, rows| {
+        one(&of(query, ["1", "2", "3"]), &of(query, rows), Ran::Ok, &Policy::default())
+    };
+    let free = test("%%sql\nSELECT a, b FROM t", ["1", "3", "2"]);
+    assert_eq!((free.verdict, free.hidden.as_str()), (Verdict::Passed, "1 moved row"));
+    assert_eq!(test("%%sql\nSELECT a, b FROM t", ["1", "3", "4"]).verdict, Verdict::Differs);
+    let ordered = test("%%sql\nSELECT a, b FROM t ORDER BY a", ["1", "3", "2"]);
+    assert_eq!((ordered.verdict, ordered.reason.as_str()), (Verdict::Differs, "table: 1 row moved"));
+}
+
+#[test]
 fn a_formula_is_compared_by_its_latex() {
     let formula = |png: &str, latex: &str| result(json!({ "text/latex": latex, "text/plain": "x", "image/png": png }));
     assert_eq!(by_default(&[formula("aaaa", "$x$")], &[formula("bbbb", "$x$")]).verdict, Verdict::Passed);

@@ -209,6 +209,7 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell) {
         }
         if let Some(tested) = doc.test.as_ref().and_then(|t| t.of(cell.key)).filter(|t| t.verdict.is_bad()) {
             let ink = theme.mark_text(super::tested::mark_of(tested.verdict));
+            ui.add_space(4.0);
             ui.label(
                 egui::RichText::new(format!("Test: {}", tested.verdict.word())).font(theme.medium(SMALL)).color(ink),
             );

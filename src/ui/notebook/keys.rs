@@ -13,7 +13,7 @@ const PAIR_SECS: f64 = 1.5;
 
 /// Takes the page's keys before any widget sees them.
 pub fn page_keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
-    if cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some() {
+    if cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some() || cx.state.runs.dialog.is_some() {
         return;
     }
     let Some(doc) = cx.state.notebook.doc() else {

@@ -93,7 +93,8 @@ fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, note: &str, label: &str, icon: &str
 fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RunDialog, first: bool) {
     let theme = cx.theme;
     ui.set_width(560.0);
-    title_ui(ui, cx, &format!("Run {}", d.pipeline), &d.source);
+    let source = if d.source == d.pipeline { "" } else { d.source.as_str() };
+    title_ui(ui, cx, &format!("Run {}", d.pipeline), source);
     Frame::NONE.inner_margin(Margin::symmetric(20, 12)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 8.0;
         let mut focus = first;
@@ -114,7 +115,7 @@ fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RunDialog, first: bool) {
     let wrong = d.fields.iter().any(|f| f.error.is_some());
     let reason = wrong.then_some("A value is wrong");
     let note = if d.is_notebook() {
-        "What you leave alone stays as its cell says; the executed copy opens at the end"
+        "The executed copy opens at the end"
     } else {
         "A click twice starts it once"
     };
