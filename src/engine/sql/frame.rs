@@ -25,7 +25,7 @@ struct Inner {
 
 enum Table {
     Memory(DataFrame),
-    File { lf: LazyFrame, _file: tempfile::TempPath },
+    File { lf: LazyFrame, file: tempfile::TempPath },
 }
 
 impl std::fmt::Debug for Frame {
@@ -53,7 +53,7 @@ impl Frame {
                 let schema =
                     scan.lf.collect_schema().map_err(|e| frames::explain("Could not read the result back", &e))?;
                 let columns = frames::columns_of(&schema);
-                let table = Table::File { lf: scan.lf, _file: file };
+                let table = Table::File { lf: scan.lf, file };
                 Ok(Self { inner: Arc::new(Inner { table, columns, rows, notes, elapsed_ms }) })
             }
         }
@@ -87,7 +87,7 @@ impl Frame {
                 value.unwrap_or(0)
             }
         };
-        let table = Table::File { lf: scan.lf, _file: file };
+        let table = Table::File { lf: scan.lf, file };
         Ok(Self { inner: Arc::new(Inner { table, columns, rows, notes: scan.notes, elapsed_ms: 0 }) })
     }
 
@@ -132,6 +132,13 @@ impl Frame {
     /// At most `limit` rows as JSON objects, keys in column order.
     pub fn to_json_rows(&self, limit: usize) -> Result<Vec<serde_json::Value>> {
         Ok(self.page(0, limit)?.to_json_rows())
+    }
+    /// Where it lies, when it does not fit into memory or was read from a file.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.inner.table {
+            Table::Memory(_) => None,
+            Table::File { file, .. } => Some(file),
+        }
     }
     pub(crate) fn lazy(&self) -> LazyFrame {
         match &self.inner.table {

@@ -144,7 +144,7 @@ impl Session {
             let (columns, notes) = (ready.columns.clone(), ready.notes.clone());
             let result = match statement {
                 Statement::Describe => describe(ready),
-                Statement::Explain => explain(ready),
+                Statement::Explain => explain(ready, &self.names()),
                 _ => execute(ready, cx),
             };
             let error = match result {
@@ -163,6 +163,15 @@ impl Session {
             self.keep(name, frame.clone());
         }
         Ok(frame)
+    }
+
+    /// What a plan calls files, and how a person knows them.
+    fn names(&self) -> Vec<(String, String)> {
+        let frames = self.kept().into_iter().chain(locked(&self.lent).clone());
+        let mut all: Vec<(String, String)> =
+            frames.filter_map(|(name, frame)| Some((frame.file()?.display().to_string(), name))).collect();
+        all.push((format!("{}/", self.root.display()), String::new()));
+        all
     }
 
     fn ready(&self, plan: Plan) -> Result<Ready> {
@@ -263,7 +272,7 @@ fn execute(ready: Ready, cx: &JobCtx) -> Result<frames::Collected, Fail> {
 }
 
 /// EXPLAIN: the plan as the engine has optimised it, a row a line.
-fn explain(ready: Ready) -> Result<frames::Collected, Fail> {
+fn explain(ready: Ready, names: &[(String, String)]) -> Result<frames::Collected, Fail> {
     let Ready { plan, tables, .. } = ready;
     let files = plan.tables.clone();
     let mut context = SQLContext::new();
@@ -272,6 +281,7 @@ fn explain(ready: Ready) -> Result<frames::Collected, Fail> {
     }
     let text = context.execute(&plan.sql)?.explain(true)?;
     let readable = files.iter().fold(text, |text, file| text.replace(&file.name, &file.path));
+    let readable = names.iter().fold(readable, |text, (path, name)| text.replace(path, name));
     let rows: Vec<Vec<String>> = readable.lines().map(|l| vec![l.to_owned()]).collect();
     let frame = Frame::of_text(&["plan"], &rows)?;
     Ok(frames::Collected::Memory(frame.in_memory().cloned().unwrap_or_default()))

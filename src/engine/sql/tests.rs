@@ -193,3 +193,23 @@ fn what_is_not_possible_is_said_in_words() {
     let everything = format!("{} {}", error.what, error.causes.join(" "));
     assert!(!everything.contains("Span(") && !everything.contains("panick"), "{everything}");
 }
+
+#[test]
+fn a_plan_names_files_and_lent_frames_as_a_person_knows_them() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.csv"), "x,y\n1,a\n2,b\n").unwrap();
+    let session = Session::new(dir.path());
+    let file = tempfile::Builder::new().suffix(".arrow").tempfile().unwrap().into_temp_path();
+    session.query("SELECT x, x * 2 AS z FROM 'a.csv'", &JobCtx::detached()).unwrap().write(&file).unwrap();
+    session.lend(vec![("lent".to_owned(), Frame::read(file).unwrap())]);
+    let sql = "SELECT a.y, lent.z FROM 'a.csv' a JOIN lent ON a.x = lent.x WHERE a.x > :low";
+    assert_eq!(session.wanted(sql), Wanted { tables: vec!["lent".into()], params: vec!["low".into()] });
+    let params = Params::from([("low".to_owned(), 1.into())]);
+    let done = session.query_with(sql, &params, &JobCtx::detached()).unwrap();
+    assert_eq!(done.rows(), 1);
+    let plan = session.query_with(&format!("EXPLAIN {sql}"), &params, &JobCtx::detached()).unwrap();
+    let page = plan.page(0, 100).unwrap();
+    let text = page.rows.iter().map(|r| r[0].show(false).into_owned()).collect::<Vec<_>>().join("\n");
+    assert!(text.contains("SCAN [lent]") && text.contains("> 1"), "{text}");
+    assert!(!text.contains("/tmp/") && !text.contains("__andon"), "{text}");
+}

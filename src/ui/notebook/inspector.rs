@@ -81,13 +81,6 @@ fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
         });
         ui.add_space(4.0);
     }
-    for kept in &doc.kept {
-        let size = format!("{} \u{d7} {}", thousands(kept.rows), kept.columns);
-        let row = Line { name: &kept.name, kind: "SQL result", size: &size, bytes: None, about: "Kept by this name" };
-        if row.show(ui, theme).clicked() {
-            cx.send(Command::Select(kept.key));
-        }
-    }
     if doc.variables.len() > MANY || !doc.variable_filter.is_empty() {
         ui.horizontal(|ui| {
             ui.set_height(30.0);
@@ -97,6 +90,13 @@ fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
                 cx.send(Command::FilterVariables(text));
             }
         });
+    }
+    for kept in &doc.kept {
+        let size = format!("{} \u{d7} {}", thousands(kept.rows), kept.columns);
+        let row = Line { name: &kept.name, kind: "SQL result", size: &size, bytes: None, about: "Kept by this name", opens: false };
+        if row.show(ui, theme).clicked() {
+            cx.send(Command::Select(kept.key));
+        }
     }
     let listed = doc.listed_variables();
     if listed.is_empty() && !doc.variables.is_empty() && !doc.variable_filter.is_empty() {
@@ -110,7 +110,8 @@ fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
             about = format!("{about}\nOpens as a table{made}");
         }
         let (size, about) = (variable.size.as_str(), about.trim());
-        let row = Line { name: &variable.name, kind: &variable.kind, size, bytes: variable.bytes, about };
+        let (bytes, opens) = (variable.bytes, variable.frame);
+        let row = Line { name: &variable.name, kind: &variable.kind, size, bytes, about, opens };
         if !row.show(ui, theme).clicked() {
             continue;
         }
@@ -182,6 +183,8 @@ struct Line<'a> {
     size: &'a str,
     bytes: Option<u64>,
     about: &'a str,
+    /// A click opens it as a table.
+    opens: bool,
 }
 
 impl Line<'_> {
@@ -200,7 +203,8 @@ impl Line<'_> {
                 ui.set_clip_rect(rect.expand2(egui::vec2(3.0, 0.0)).intersect(ui.clip_rect()));
                 ui.add(egui::Label::new(text).truncate());
             };
-            cell(0.0, 0.34, false, egui::RichText::new(self.name).font(theme.mono(CONTROL)).color(theme.text));
+            let ink = if self.opens { theme.accent } else { theme.text };
+            cell(0.0, 0.34, false, egui::RichText::new(self.name).font(theme.mono(CONTROL)).color(ink));
             cell(0.34, 0.58, false, theme.small(self.kind));
             // A plain value says more than its size, which it has not.
             if self.size.is_empty() {

@@ -20,6 +20,8 @@ pub fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let outline = cx.state.notebook.doc().filter(|d| !d.outline().is_empty());
     if cx.state.notebook.tests.total > 0 {
         egui::Panel::bottom(egui::Id::unique("notebook-tests"))
+            .exact_size(super::tested::list_height(&cx.state.notebook.tests))
+            .resizable(false)
             .frame(egui::Frame::NONE.fill(cx.theme.panel))
             .show_separator_line(false)
             .show(ui, |ui| {

@@ -166,6 +166,14 @@ fn difference_ui(ui: &mut Ui, theme: &Theme, difference: &Difference) {
     });
 }
 
+/// Notebooks of the list that are seen without scrolling.
+const SEEN: usize = 7;
+
+/// How high it is.
+pub fn list_height(tests: &Tests) -> f32 {
+    32.0 + 24.0 + 24.0 * tests.total.clamp(1, SEEN) as f32 + 12.0
+}
+
 /// The list of tested notebooks, at the foot of the navigator.
 pub fn list_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
@@ -184,7 +192,7 @@ pub fn list_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     });
     let (shape, words) = summary(tests);
     line_ui(ui, theme, Some(shape), &words);
-    ScrollArea::vertical().id_salt("tests").max_height(190.0).auto_shrink([false, true]).show(ui, |ui| {
+    ScrollArea::vertical().id_salt("tests").auto_shrink([false, true]).show(ui, |ui| {
         for result in &tests.results {
             let file = result.path.rsplit('/').next().unwrap_or(&result.path);
             let shape = if result.passed() { Mark::Success } else { Mark::Failed };
