@@ -83,7 +83,8 @@ fn sql_names(sql: &str, name: Option<&str>) -> Names {
             own.insert(text(i).trim_matches('"').to_owned());
         }
         let table = text(i).eq_ignore_ascii_case("from") || text(i).eq_ignore_ascii_case("join");
-        let is_name = |i: usize| tokens.get(i).is_some_and(|t| matches!(t.token, lex::Token::Word | lex::Token::Quoted));
+        let is_name =
+            |i: usize| tokens.get(i).is_some_and(|t| matches!(t.token, lex::Token::Word | lex::Token::Quoted));
         let mut at = i + 1;
         while table && is_name(at) && text(at + 1) != "(" {
             uses.push(text(at).trim_matches(['"', '`']).to_owned());
@@ -381,7 +382,9 @@ mod tests {
             "python",
         );
         assert_eq!((n.defines, n.uses), (vec!["day".to_owned()], vec!["raw".to_owned(), "w".to_owned()]));
-        let uses = names_of("%%sql\nSELECT x FROM a AS p, b q, f(1) WHERE y > :low AND d = '{{day}}' AND z = $n", "python").uses;
+        let uses =
+            names_of("%%sql\nSELECT x FROM a AS p, b q, f(1) WHERE y > :low AND d = '{{day}}' AND z = $n", "python")
+                .uses;
         assert_eq!(uses, ["a", "b", "low", "day", "n"]);
     }
 

@@ -389,7 +389,9 @@ fn difference(row: &OutputDiff, (policy, unordered): (&Policy, bool), hidden: &m
 /// A query without ORDER BY gives its rows in any order.
 fn has_order(sql: &str) -> bool {
     let tokens = super::table::lex::significant(sql);
-    let is = |i: usize, word: &str| tokens.get(i).and_then(|t| sql.get(t.at.clone())).is_some_and(|t| t.eq_ignore_ascii_case(word));
+    let is = |i: usize, word: &str| {
+        tokens.get(i).and_then(|t| sql.get(t.at.clone())).is_some_and(|t| t.eq_ignore_ascii_case(word))
+    };
     (0..tokens.len()).any(|i| is(i, "order") && is(i + 1, "by"))
 }
 

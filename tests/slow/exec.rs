@@ -169,10 +169,16 @@ fn queries_read_data_frames_and_values_of_the_kernel_and_give_frames_back() {
         ),
         ("%%sql late <<\nSELECT city, delay, at FROM frame WHERE delay > :low AND city = '{{city}}'", ""),
         ("print(type(late).__name__, len(late), late['delay'].iloc[0], late['at'].dtype.kind)", ""),
-        ("%%sql\nSELECT frame.city, other.n FROM frame, other WHERE other.key = 'x' AND DATE '2026-11-16' = CAST({{day}} AS DATE)", ""),
+        (
+            "%%sql\nSELECT frame.city, other.n FROM frame, other WHERE other.key = 'x' AND DATE '2026-11-16' = CAST({{day}} AS DATE)",
+            "",
+        ),
         ("%%sql\nSELECT * FROM plain", "raises-exception"),
         ("%%sql\nSELECT $frame AS x", "raises-exception"),
-        ("print(_ if '_' in dir() else None, len(Out), [n for n in dir() if 'andon' in n])\nimport os\nos.getpid() > 0", ""),
+        (
+            "print(_ if '_' in dir() else None, len(Out), [n for n in dir() if 'andon' in n])\nimport os\nos.getpid() > 0",
+            "",
+        ),
     ]);
     let (done, _) = run(dir.path(), json!({}));
     assert_eq!(done.end, End::Success, "{done:?}");

@@ -384,7 +384,8 @@ fn what_stands_in_place_of_stdout_gets_nothing_of_the_variables() {
 #[test]
 fn a_data_frame_is_copied_as_far_as_it_is_to_be_shown() {
     let b = bench();
-    let code = "import pandas as pd\nd = pd.DataFrame({'n': range(1000), 'c': pd.Categorical(['a', 'b'] * 500)})\ns = d['n']";
+    let code =
+        "import pandas as pd\nd = pd.DataFrame({'n': range(1000), 'c': pd.Categorical(['a', 'b'] * 500)})\ns = d['n']";
     run(&b.session, code);
     let cx = JobCtx::detached();
     let copied = andon::engine::exec::copy_frame(&b.session, "d", 100, &cx).unwrap();

@@ -123,7 +123,9 @@ fn frame_copied(
     let count = crate::base::text::thousands;
     if rows < all {
         let title = format!("{name}: the first {} of {} rows", count(rows), count(all));
-        effects.push(Effect::Notice(Notice::info(title).body("A table is copied out of the kernel only so far; a %%sql cell reads all of it")));
+        effects.push(Effect::Notice(
+            Notice::info(title).body("A table is copied out of the kernel only so far; a %%sql cell reads all of it"),
+        ));
     }
     effects.extend(note.map(|n| Effect::Notice(Notice::info(format!("{name}: {n}")))));
     effects

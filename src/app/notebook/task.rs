@@ -279,12 +279,7 @@ fn send_variables(doc: DocId, session: &kernel::Session, out: &Out) {
     }
 }
 
-fn copy_frame(
-    env: &Env,
-    cx: &JobCtx,
-    (doc, key): (DocId, CellKey),
-    name: &str,
-) -> Result<(u64, u64, Option<String>)> {
+fn copy_frame(env: &Env, cx: &JobCtx, (doc, key): (DocId, CellKey), name: &str) -> Result<(u64, u64, Option<String>)> {
     let gone = || Error::user(format!("{name} is not there any more")).hint("Run the cell that makes it");
     let session = env.notebooks.kernel(doc).ok_or_else(gone)?;
     let copied = exec::copy_frame(&session, name, COPIED_ROWS, cx)?;

@@ -790,7 +790,7 @@ mod honest {
             rig.event(Event::Loaded { doc: rig.id, content, hash: 12 });
             // What each cell ran with: its version, and what those above it had made by then.
             let mut version = [0_usize; CELLS];
-            let mut made: [Option<(usize, Vec<Option<u64>>, u64)>; CELLS] = Default::default();
+            let mut made: Made = Default::default();
             let mut clock = 0;
             for deed in deeds {
                 match deed {
@@ -847,7 +847,13 @@ mod honest {
 
     type Made = [Option<(usize, Vec<Option<u64>>, u64)>; CELLS];
 
-    fn stamp(made: &Made, uses: &[Vec<usize>], cell: usize, version: usize, now: u64) -> (usize, Vec<Option<u64>>, u64) {
+    fn stamp(
+        made: &Made,
+        uses: &[Vec<usize>],
+        cell: usize,
+        version: usize,
+        now: u64,
+    ) -> (usize, Vec<Option<u64>>, u64) {
         (version, above(uses, cell).iter().map(|u| made[*u].as_ref().map(|m| m.2)).collect(), now)
     }
 

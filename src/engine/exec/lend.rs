@@ -148,7 +148,8 @@ fn folder() -> Result<tempfile::TempDir> {
 
 /// The frame in a file, which vanishes with it.
 fn read(dir: &tempfile::TempDir, file: &str) -> Result<Frame> {
-    let ending = std::path::Path::new(file).extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    let ending =
+        std::path::Path::new(file).extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
     let kept = tempfile::Builder::new().prefix("andon-frame-").suffix(&ending).tempfile();
     let kept = kept.io(|| "Could not make a file for a data frame".to_owned())?.into_temp_path();
     let inside = dir.path().join(std::path::Path::new(file).file_name().unwrap_or_default());
@@ -166,14 +167,17 @@ fn literal(value: &Value) -> String {
 /// One line, so that it has no line numbers of its own and leaves no name.
 fn code(call: &str) -> String {
     let source = Value::from(format!("{READER}\nanswer({call})"));
-    format!(
-        "__import__('builtins').exec({source}, {{'__name__': 'andon', 'ns': __import__('builtins').globals()}})"
-    )
+    format!("__import__('builtins').exec({source}, {{'__name__': 'andon', 'ns': __import__('builtins').globals()}})")
 }
 
 /// Evaluates a call of the reader silently. None: there was no answer, or none in time; an error: cancelled, or the kernel
 /// is gone.
-fn ask<T: DeserializeOwned>(session: &Session, call: &str, patience: Duration, cx: Option<&JobCtx>) -> Result<Option<T>> {
+fn ask<T: DeserializeOwned>(
+    session: &Session,
+    call: &str,
+    patience: Duration,
+    cx: Option<&JobCtx>,
+) -> Result<Option<T>> {
     if !can_ask(session) {
         return Ok(None);
     }

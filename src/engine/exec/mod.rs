@@ -655,13 +655,7 @@ fn drive(
 }
 
 /// Runs a query with what a kernel lends to it, over the values that are known without one.
-pub fn query_lent(
-    sql: &sql::Session,
-    query: &str,
-    known: &sql::Params,
-    lent: Lent,
-    cx: &JobCtx,
-) -> Result<sql::Frame> {
+pub fn query_lent(sql: &sql::Session, query: &str, known: &sql::Params, lent: Lent, cx: &JobCtx) -> Result<sql::Frame> {
     let mut values = known.clone();
     values.extend(lent.values);
     sql.lend(lent.frames);

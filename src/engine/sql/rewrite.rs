@@ -352,7 +352,8 @@ impl Rewriter<'_> {
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("{{") {
             out.push_str(before);
-            let Some((name, tail)) = after.split_once("}}").filter(|(n, _)| crate::model::table::is_name(n.trim())) else {
+            let Some((name, tail)) = after.split_once("}}").filter(|(n, _)| crate::model::table::is_name(n.trim()))
+            else {
                 out.push_str("{{");
                 rest = after;
                 continue;
@@ -464,8 +465,11 @@ mod tests {
 
     fn rewritten(sql: &str) -> (String, Vec<String>) {
         let evil = "x' OR '1'='1";
-        let params =
-            Params::from([("day".to_owned(), "2026-11-16".into()), ("n".to_owned(), 3.into()), ("evil".into(), evil.into())]);
+        let params = Params::from([
+            ("day".to_owned(), "2026-11-16".into()),
+            ("n".to_owned(), 3.into()),
+            ("evil".into(), evil.into()),
+        ]);
         let plan = plan(sql, &(0..sql.len()), &classify(sql), &params).unwrap();
         (plan.sql, plan.tables.into_iter().map(|t| t.path).collect())
     }

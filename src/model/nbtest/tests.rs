@@ -147,9 +147,7 @@ fn a_query_without_an_order_may_give_its_rows_in_any() {
             "text/html": format!("<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>{cells}</tbody></table>") }))
     };
     let of = |query: &str, rows| cells_of(query, &[], Some(1), &[table(rows)]);
-    let test = |query: &str, rows| {
-        one(&of(query, ["1", "2", "3"]), &of(query, rows), Ran::Ok, &Policy::default())
-    };
+    let test = |query: &str, rows| one(&of(query, ["1", "2", "3"]), &of(query, rows), Ran::Ok, &Policy::default());
     let free = test("%%sql\nSELECT a, b FROM t", ["1", "3", "2"]);
     assert_eq!((free.verdict, free.hidden.as_str()), (Verdict::Passed, "1 moved row"));
     assert_eq!(test("%%sql\nSELECT a, b FROM t", ["1", "3", "4"]).verdict, Verdict::Differs);

@@ -67,7 +67,8 @@ fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
     });
     if doc.kept.is_empty() && doc.variables.is_empty() {
         let language = doc.kernel.spec.as_ref().map(|s| s.language.clone()).filter(|l| l != "python");
-        let foreign = language.map(|l| format!("Names of a kernel for {l} cannot be read from outside: ask it in a cell"));
+        let foreign =
+            language.map(|l| format!("Names of a kernel for {l} cannot be read from outside: ask it in a cell"));
         let words = if let Some(words) = &foreign {
             words
         } else if doc.kernel.spec.is_some() || !doc.only_sql() {
@@ -93,7 +94,14 @@ fn variables_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
     }
     for kept in &doc.kept {
         let size = format!("{} \u{d7} {}", thousands(kept.rows), kept.columns);
-        let row = Line { name: &kept.name, kind: "SQL result", size: &size, bytes: None, about: "Kept by this name", opens: false };
+        let row = Line {
+            name: &kept.name,
+            kind: "SQL result",
+            size: &size,
+            bytes: None,
+            about: "Kept by this name",
+            opens: false,
+        };
         if row.show(ui, theme).clicked() {
             cx.send(Command::Select(kept.key));
         }

@@ -114,11 +114,7 @@ fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RunDialog, first: bool) {
     });
     let wrong = d.fields.iter().any(|f| f.error.is_some());
     let reason = wrong.then_some("A value is wrong");
-    let note = if d.is_notebook() {
-        "The executed copy opens at the end"
-    } else {
-        "A click twice starts it once"
-    };
+    let note = if d.is_notebook() { "The executed copy opens at the end" } else { "A click twice starts it once" };
     foot_ui(ui, cx, note, "Run it", "play", reason);
 }
 
