@@ -108,7 +108,7 @@ fn words_and_links_of_markdown_are_there_for_everybody() {
         "{acts:?}"
     );
     assert!(harness.query_by_label_contains("hidden").is_none());
-    harness.get_by_label("More").click();
+    harness.get_by_role_and_label(egui::accesskit::Role::DisclosureTriangle, "More").click();
     harness.run_steps(2);
     assert!(harness.query_by_label_contains("hidden").is_some());
 }
