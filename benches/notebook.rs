@@ -17,7 +17,9 @@ fn notebooks(c: &mut Criterion) {
     let path = dir.path().join("thousand.ipynb");
     fs::write(&path, &bytes).unwrap();
 
-    c.bench_function("notebook: open a file of 1,000 cells", |b| b.iter(|| notebook::load(black_box(&path)).unwrap()));
+    c.bench_function("notebook: open a file of 1,000 cells", |b| {
+        b.iter(|| notebook::load(black_box(&path), false).unwrap());
+    });
     c.bench_function("notebook: parse 1,000 cells", |b| {
         b.iter_batched(|| bytes.clone(), |bytes| Notebook::parse(bytes).unwrap(), BatchSize::LargeInput);
     });

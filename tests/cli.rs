@@ -12,6 +12,8 @@ mod contract;
 mod diff;
 #[path = "cli/driver.rs"]
 mod driver;
+#[path = "cli/export.rs"]
+mod export;
 #[path = "cli/fuzz.rs"]
 mod fuzz;
 #[path = "cli/git.rs"]

@@ -1,6 +1,8 @@
 //! The opened folder: its files, trust, and what was open before.
 mod keep;
 
+pub(in crate::app) use keep::run as keep;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},

@@ -3,6 +3,7 @@ pub mod board;
 pub mod cat;
 pub mod check;
 pub mod diff;
+pub mod export;
 pub mod git;
 pub mod history;
 pub mod kerneld;
@@ -73,6 +74,8 @@ pub enum Sub {
     Cat(cat::Args),
     /// Show a notebook as text, from a file or a revision
     Show(show::Args),
+    /// Make another kind of file of a notebook: a page, PDF, Markdown, a script
+    Export(export::Args),
     /// Tell what the window shows of a notebook's outputs
     Outputs(outputs::Args),
     /// Show or end the kernels that run on when the window is closed
@@ -111,6 +114,7 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Log(args) => history::log(&args),
         Sub::Cat(args) => cat::run(&args),
         Sub::Show(args) => show::run(&args),
+        Sub::Export(args) => export::run(&args),
         Sub::Outputs(args) => outputs::run(&args),
         Sub::Kerneld(args) => kerneld::run(&args),
         Sub::Git(args) => git::run(&args),

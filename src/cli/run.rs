@@ -81,7 +81,7 @@ fn execute(args: &Args) -> Result<i32> {
         launch.values = values(args)?;
         launch.options = options(args)?;
         // A notebook that cannot be read, or has no kernel here, cannot run: that is said, and no run begins.
-        notebook::load(&root.join(&source))?;
+        notebook::load(&root.join(&source), false)?;
         exec::check(&root, Path::new(&source), &launch.options, &cx)?;
     } else {
         only_notebooks(args)?;

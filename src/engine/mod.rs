@@ -2,6 +2,7 @@
 pub mod decisions;
 pub mod dirs;
 pub mod exec;
+pub mod export;
 pub mod frames;
 pub mod git;
 pub mod kernel;

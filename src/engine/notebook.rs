@@ -13,6 +13,7 @@ use crate::{
     model::{
         json::Json,
         notebook::{Notebook, Snapshot},
+        script::Script,
     },
 };
 
@@ -36,8 +37,8 @@ pub struct Loaded {
     pub hash: u64,
 }
 
-/// Reads a notebook or a text file.
-pub fn load(path: &Path) -> Result<Loaded> {
+/// Reads a notebook or a text file. A script with cells is a notebook, unless it is wanted `as_text`.
+pub fn load(path: &Path, as_text: bool) -> Result<Loaded> {
     let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
     let meta = fs::metadata(path).io(|| format!("Could not open {name}"))?;
     if meta.is_dir() {
@@ -52,13 +53,16 @@ pub fn load(path: &Path) -> Result<Loaded> {
     }
     let bytes = fsx::read(path)?;
     let hash = fsx::hash(&bytes);
-    Ok(Loaded { content: read(&name, bytes, notebook)?, hash })
+    Ok(Loaded { content: read(&name, bytes, notebook, as_text)?, hash })
 }
 
-fn read(name: &str, bytes: Vec<u8>, notebook: bool) -> Result<Content> {
+fn read(name: &str, bytes: Vec<u8>, notebook: bool, as_text: bool) -> Result<Content> {
     if !notebook {
         return match String::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') => Ok(Content::Text(text)),
+            Ok(text) if !text.contains('\0') => match Script::read(name, &text).filter(|_| !as_text) {
+                Some(script) => Ok(Content::Notebook(Box::new(script.notebook()?))),
+                None => Ok(Content::Text(text)),
+            },
             _ => Err(Error::user(format!("{name} is not a text file")).hint("Open it with the program it belongs to")),
         };
     }
@@ -168,7 +172,7 @@ pub fn read_draft(root: &Path, path: &str) -> Result<(Draft, Content)> {
     let bytes = fs::read(journal_file(root, path)).map_err(|e| gone().because(&e))?;
     let (draft, text) = split(&bytes).ok_or_else(gone)?;
     let notebook = path.to_lowercase().ends_with(".ipynb");
-    Ok((draft, read(path, text.to_vec(), notebook)?))
+    Ok((draft, read(path, text.to_vec(), notebook, false)?))
 }
 
 fn split(bytes: &[u8]) -> Option<(Draft, &[u8])> {
@@ -207,7 +211,7 @@ mod tests {
         let path = dir.path().join("a.ipynb");
         let file = "{\"nbformat\":4,\"nbformat_minor\":5,\"cells\":[],\"metadata\":{}}";
         fs::write(&path, file).unwrap();
-        let loaded = load(&path).unwrap();
+        let loaded = load(&path, false).unwrap();
         let mut nb = notebook(loaded.content);
         assert_eq!(save(&path, &nb.snapshot(), Some(loaded.hash)).unwrap(), loaded.hash);
         nb.insert(0, CellKind::Code, "1").unwrap();
@@ -221,7 +225,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str, bytes: &[u8]| {
             fs::write(dir.path().join(name), bytes).unwrap();
-            load(&dir.path().join(name)).unwrap_err()
+            load(&dir.path().join(name), false).unwrap_err()
         };
         let e = file("a.ipynb", b"{\n \"cells\": [\n");
         assert!(e.to_string().contains("a.ipynb is not valid JSON: Line 3, column 1"), "{e}");
@@ -230,10 +234,12 @@ mod tests {
         assert!(future.contains("f.ipynb") && future.contains("format 5, which is newer"), "{future}");
         assert!(file("c.ipynb", b"\xff\xfe").to_string().contains("not UTF-8"));
         assert!(file("d.txt", b"a\0b").to_string().contains("not a text file"));
-        assert!(load(&dir.path().join("none.ipynb")).unwrap_err().to_string().contains("Could not open none.ipynb"));
-        assert!(load(dir.path()).unwrap_err().to_string().contains("folder"));
+        assert!(
+            load(&dir.path().join("none.ipynb"), false).unwrap_err().to_string().contains("Could not open none.ipynb")
+        );
+        assert!(load(dir.path(), false).unwrap_err().to_string().contains("folder"));
         fs::write(dir.path().join("empty.ipynb"), b" \n").unwrap();
-        assert!(load(&dir.path().join("empty.ipynb")).is_ok());
+        assert!(load(&dir.path().join("empty.ipynb"), false).is_ok());
     }
 
     #[test]

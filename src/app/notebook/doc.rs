@@ -231,6 +231,8 @@ pub struct Doc {
     pub conflict: Option<Conflict>,
     /// Unsaved edits of a crashed window, offered until the person decides.
     pub draft: Option<Draft>,
+    /// A script with cells is shown as text all the same.
+    pub as_text: bool,
     pub saving: bool,
     /// Saved again once the present save is done.
     pub save_again: bool,
@@ -321,6 +323,7 @@ impl Doc {
             disk: None,
             conflict: None,
             draft: None,
+            as_text: false,
             saving: false,
             save_again: false,
             save_error: None,

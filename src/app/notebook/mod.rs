@@ -10,8 +10,10 @@ mod edit;
 mod facts;
 pub mod find;
 pub mod fold;
+mod form;
 pub mod kept;
 pub mod keys;
+mod offers;
 pub mod parameters;
 pub mod revert;
 mod run;
@@ -27,7 +29,6 @@ use jiff::Timestamp;
 
 use super::{
     AppState, Cx, Effect, Job,
-    action::Action,
     notify::Notice,
     shell::{self, Page as ShellPage},
 };
@@ -36,15 +37,16 @@ use crate::{
     engine::notebook::{Content, Draft},
     model::{
         editor::{Act, Buffer, find::Query},
+        export::Form,
         kernel::{Discovery, ExecEvent, ExecId, Label, Outcome, Past, Plan, SessionEvent, Variable},
-        notebook::{CellKey, CellKind, Clip, OutputJson, Snapshot},
+        notebook::{CellKey, CellKind, Clip, Notebook, OutputJson, Snapshot},
         run::Params,
         table::{ColumnProfile, Page},
-        workspace::FileKind,
     },
 };
 pub use doc::{Body, CellState, Conflict, Doc, DocId, Mode, RunEnd};
 pub use facts::{kernel_fact, status_facts};
+pub use offers::actions;
 pub use task::{Runtimes, run};
 
 /// What the notebook page shows.
@@ -303,6 +305,9 @@ pub enum Command {
     /// Makes the selected cell the one that declares parameters, or no longer.
     DeclareParameters,
 
+    /// Shows a script with cells as text, or as a notebook again.
+    AsText(DocId),
+    Export(Form),
     Save,
     SaveAll,
     /// Asks for another path (`true`), or no longer.
@@ -491,6 +496,14 @@ pub enum Task {
     Load {
         doc: DocId,
         path: String,
+        as_text: bool,
+    },
+    /// Makes another kind of file of the notebook and asks where it goes.
+    Export {
+        book: Box<Notebook>,
+        form: Form,
+        title: String,
+        name: String,
     },
     Drafts,
     ReadDraft {
@@ -682,6 +695,8 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             let effects = run::command(state, command, cx);
             told(state, effects)
         }
+        Command::AsText(id) => form::as_text(state, id),
+        Command::Export(form) => form::export(state, form),
         Command::Test(command) => tested::command(state, command, cx),
         Command::AskParameters => parameters::ask(state, cx),
         Command::DeclareParameters => parameters::toggle(state),
@@ -802,83 +817,6 @@ pub fn files_changed(state: &mut AppState, paths: &[String], _cx: &Cx) -> Vec<Ef
             Job::io(format!("notebook.disk:{}", d.id), Task::CheckDisk { doc: d.id, path: d.path.clone() }).start()
         })
         .collect()
-}
-
-/// What the palette offers from here.
-pub fn actions(state: &AppState) -> Vec<Action> {
-    let mut all = Vec::new();
-    if state.workspace.root.is_none() {
-        return all;
-    }
-    all.push(Action::new("Notebook", "New notebook", Command::New).icon("file-plus"));
-    for entry in state.workspace.files(FileKind::Notebook) {
-        let open = Command::Open(entry.path.clone());
-        all.push(Action::new("Notebooks", entry.name(), open).detail(entry.parent()).icon("notebook-text"));
-    }
-    all.extend(test_actions(state));
-    let Some(doc) = state.notebook.doc() else { return all };
-    all.push(Action::new("Notebook", format!("Save {}", doc.title()), Command::Save).icon("save").key("Ctrl+S"));
-    let save_as = Action::new("Notebook", format!("Save {} as\u{2026}", doc.title()), Command::AskPath(true));
-    all.push(save_as.icon("save").key("Ctrl+Shift+S"));
-    all.push(Action::new("Notebook", format!("Close {}", doc.title()), Command::Close(doc.id)).icon("x").key("Ctrl+W"));
-    let find = |title: &str, replacing| Action::new("Notebook", title, Command::Find { replacing }).icon("search");
-    all.push(find("Find", false).key("Ctrl+F"));
-    all.push(find("Find and replace", true).key("Ctrl+H"));
-    let Some(nb) = doc.notebook() else { return all };
-    let undo = nb.undo_label().map_or_else(|| "Undo".into(), |l| format!("Undo: {l}"));
-    let (can_undo, can_redo) = (nb.undo_label().is_some(), nb.redo_label().is_some());
-    let row = |title: &str, command: Command| Action::new("Notebook", title, command);
-    all.extend([
-        row("Run the cell and go on", Command::Run(Scope::Selected(After::Advance))).icon("play").key("Shift+Enter"),
-        row("Run the cell", Command::Run(Scope::Selected(After::Stay))).icon("play").key("Ctrl+Enter"),
-        row("Run all cells", Command::Run(Scope::All)).icon("list-checks"),
-        row("Run all above", Command::Run(Scope::Above)).icon("arrow-up-to-line"),
-        row("Run this and all below", Command::Run(Scope::Below)).icon("arrow-down-to-line"),
-        row("Run what is out of date", Command::Run(Scope::Stale)).icon("list-restart"),
-        row("Interrupt", Command::Interrupt).icon("square").key("I I").only_if(doc.running.is_some(), "Nothing runs"),
-        row("Restart the session\u{2026}", Command::Restart).icon("rotate-cw").key("0 0"),
-        row("Choose a kernel", Command::FindKernels { refresh: true }).icon("cpu"),
-        row("Clear all outputs", Command::ClearAllOutputs).icon("eraser"),
-        row(&undo, Command::Undo).icon("undo-2").key("Z").only_if(can_undo, "Nothing to undo"),
-        row("Redo", Command::Redo).icon("redo-2").key("Shift+Z").only_if(can_redo, "Nothing to redo"),
-        row("Make the cell Markdown", Command::SetKind(CellKind::Markdown)).key("M"),
-        row("Make the cell code", Command::SetKind(CellKind::Code)).key("Y"),
-        row("Make the cell raw", Command::SetKind(CellKind::Raw)).key("R"),
-        row("Merge the selected cells", Command::Merge(Merge::Selected)).key("Shift+M"),
-        row("Move the cell up", Command::Move { up: true }).key("Ctrl+Shift+Up"),
-        row("Move the cell down", Command::Move { up: false }).key("Ctrl+Shift+Down"),
-        row("Insert a heading above this part", Command::InsertHeading { above: true }).key("Shift+A"),
-        row("Insert a heading below this part", Command::InsertHeading { above: false }).key("Shift+B"),
-        row("Fold all headings", Command::FoldAll(true)).key("Ctrl+Shift+Left"),
-        row("Unfold all headings", Command::FoldAll(false)).key("Ctrl+Shift+Right"),
-        row("Show or hide line numbers", Command::ToggleLineNumbers).key("Shift+L"),
-        row("Ask the kernel for its variables", Command::RefreshVariables)
-            .icon("refresh-cw")
-            .only_if(doc.kernel.state.is_some(), "No kernel runs"),
-        row("Test this notebook", Command::Test(tested::Command::This)).icon("list-checks"),
-        row("Run with parameters\u{2026}", Command::AskParameters).icon("sliders-horizontal"),
-        row("Make the cell declare parameters, or no longer", Command::DeclareParameters).icon("tag"),
-        row("Compare with the last commit", Command::Compare).icon("git-compare"),
-        row("Discard the changes of this cell since the last commit", Command::RevertCell)
-            .icon("eraser")
-            .only_if(state.workspace.is_repo, "The folder is not a git repository"),
-    ]);
-    all
-}
-
-/// Testing all notebooks, and those of each folder that has some.
-fn test_actions(state: &AppState) -> Vec<Action> {
-    let mut folders: Vec<&str> = state.workspace.files(FileKind::Notebook).map(|e| e.parent()).collect();
-    folders.sort_unstable();
-    folders.dedup();
-    if folders.is_empty() {
-        return Vec::new();
-    }
-    let test = |title: String, folder: &str| {
-        Action::new("Notebook", title, Command::Test(tested::Command::Folder(folder.to_owned()))).icon("list-checks")
-    };
-    let named = folders.into_iter().filter(|f| !f.is_empty()).map(|f| test(format!("Test the notebooks of {f}"), f));
-    std::iter::once(test("Test all notebooks".to_owned(), "")).chain(named).collect()
 }
 
 fn notice(error: &Error) -> Effect {

@@ -1,7 +1,7 @@
 //! Opening, saving, the journal, and changes made by others.
 use std::collections::HashMap;
 
-use super::{Body, Command, Conflict, Doc, DocId, Event, State, Task, ask, edit, kept, notice, session::TextDoc};
+use super::{Body, Command, Conflict, Doc, DocId, Event, State, Task, ask, edit, form, kept, notice, session::TextDoc};
 use crate::{
     app::{AppState, Cx, Effect, Job, Policy, notify::Notice},
     base::{Error, text::count},
@@ -29,7 +29,10 @@ pub fn load(state: &mut State, id: DocId) -> Vec<Effect> {
     if matches!(doc.body, Body::Failed(_)) {
         doc.body = Body::Loading;
     }
-    vec![Job::io(format!("notebook.load:{id}"), Task::Load { doc: id, path: doc.path.clone() }).start()]
+    vec![
+        Job::io(format!("notebook.load:{id}"), Task::Load { doc: id, path: doc.path.clone(), as_text: doc.as_text })
+            .start(),
+    ]
 }
 
 /// A new notebook with one empty cell; the file appears with the first save.
@@ -191,6 +194,9 @@ fn save_as(state: &mut AppState, id: DocId, path: &str) -> Vec<Effect> {
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
     let forget = drop_draft(doc);
     doc.path = path;
+    if let Body::Notebook(notebook) = &mut doc.body {
+        form::kept_as(notebook, &doc.path);
+    }
     // An existing file is never overwritten by a new name: the guard expects none.
     doc.disk = None;
     doc.conflict = None;
@@ -293,8 +299,9 @@ fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<E
         doc.conflict = None;
         return effects;
     }
-    if let (Body::Notebook(old), Body::Notebook(new)) = (&doc.body, &new) {
+    if let (Body::Notebook(old), Body::Notebook(new)) = (&doc.body, &mut new) {
         let map = same_cells(old, new);
+        form::carry_outputs(old, new, &map);
         let follow = |k: CellKey| map.get(&k).copied();
         let (selected, anchor) = (follow(doc.selected), follow(doc.anchor));
         doc.runs = std::mem::take(&mut doc.runs).into_iter().filter_map(|(k, r)| Some((follow(k)?, r))).collect();

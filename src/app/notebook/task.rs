@@ -7,7 +7,7 @@ use std::{
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::{DocId, Event, SqlAnswer, Task, kept};
+use super::{DocId, Event, SqlAnswer, Task, form, kept};
 use crate::{
     app::{Env, Out},
     base::{Error, Result, job::JobCtx},
@@ -121,10 +121,13 @@ impl Runtime {
 /// Carries out a task; blocking allowed.
 pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     match task {
-        Task::Load { doc, path } => match crate::base::fsx::inside(&env.root()?, &path).and_then(|p| disk::load(&p)) {
-            Ok(l) => out.send(Event::Loaded { doc, content: Box::new(l.content), hash: l.hash }),
-            Err(error) => out.send(Event::LoadFailed { doc, error }),
-        },
+        Task::Load { doc, path, as_text } => {
+            match crate::base::fsx::inside(&env.root()?, &path).and_then(|p| disk::load(&p, as_text)) {
+                Ok(l) => out.send(Event::Loaded { doc, content: Box::new(l.content), hash: l.hash }),
+                Err(error) => out.send(Event::LoadFailed { doc, error }),
+            }
+        }
+        Task::Export { book, form, title, name } => form::run(&book, form, (&title, &name), env, cx, out)?,
         Task::Drafts => out.send(Event::Drafts(disk::drafts(&env.root()?, cx)?)),
         Task::ReadDraft { doc, path } => {
             let (_, content) = disk::read_draft(&env.root()?, &path)?;

@@ -10,9 +10,11 @@ use crate::{
         kernel::{Bundle, Exit, KernelSpec, SessionState},
         notebook::Notebook,
         table::{Cell as TableCell, Column, Kind},
+        workspace::FileKind,
     },
 };
 
+mod form;
 mod kept;
 
 const FILE: &str = r###"{

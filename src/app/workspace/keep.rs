@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Writes the file and tells where it is.
-pub(super) fn run(name: &str, base64: &str, open: bool, env: &Env, out: &Out) -> Result<()> {
+pub(in crate::app) fn run(name: &str, base64: &str, open: bool, env: &Env, out: &Out) -> Result<()> {
     let compact: String = base64.split_whitespace().collect();
     let bytes = STANDARD.decode(compact).config(|| "The output's base64 text is broken".to_owned())?;
     if open {

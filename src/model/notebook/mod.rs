@@ -21,7 +21,10 @@ pub use edit::{Applied, Transaction};
 pub use layout::split_lines;
 pub use ops::Clip;
 
-use super::json::{Bytes, Json, Value};
+use super::{
+    json::{Bytes, Json, Value},
+    script::Script,
+};
 use crate::base::{Error, Result};
 
 /// The newest minor version of format 4 whose rules are known here.
@@ -84,6 +87,8 @@ pub struct Notebook {
     notes: Vec<String>,
     read_only: Option<(String, Bytes)>,
     history: edit::History,
+    /// Where the file is a text, how it is written.
+    script: Option<Arc<Script>>,
 }
 
 /// What is needed to write the file, cheap to take and to send to a job.
@@ -175,6 +180,7 @@ impl Notebook {
             notes: Vec::new(),
             read_only: None,
             history: edit::History::default(),
+            script: None,
         };
         notebook.notes = notebook.look_for_oddities(json);
         Ok(notebook)
@@ -194,6 +200,7 @@ impl Notebook {
             notes: Vec::new(),
             read_only: None,
             history: edit::History::default(),
+            script: None,
         }
     }
 
@@ -245,6 +252,14 @@ impl Notebook {
     pub fn read_only(&self) -> Option<&str> {
         self.read_only.as_ref().map(|(why, _)| why.as_str())
     }
+    /// How the file is written, when it is a text and no JSON.
+    pub fn script(&self) -> Option<&Script> {
+        self.script.as_deref()
+    }
+    /// Keeps it as a text from the next save on, or as `.ipynb` again.
+    pub fn keep_as(&mut self, script: Option<Arc<Script>>) {
+        self.script = script;
+    }
     /// The file as it would be saved now.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.snapshot().to_bytes()
@@ -253,6 +268,9 @@ impl Notebook {
     pub fn snapshot(&self) -> Snapshot {
         if let Some((_, original)) = &self.read_only {
             return Snapshot { parts: vec![original.clone()] };
+        }
+        if let Some(script) = &self.script {
+            return Snapshot::from(script.write(&self.cells).into_bytes());
         }
         let mut parts = Vec::with_capacity(self.cells.len() * 2 + 3);
         parts.push(self.envelope.head.clone());
