@@ -304,7 +304,7 @@ fn a_killed_owner_takes_its_kernels_along_and_the_window_says_so() {
     assert!(Command::new("kill").args(["-9", &owner_pid.to_string()]).status().unwrap().success());
     until(Duration::from_secs(2), "the news", || log.outcome().is_some());
     assert!(matches!(log.outcome(), Some(Outcome::Died { stderr, .. }) if stderr.contains("andon kerneld")));
-    assert!(matches!(session.state(), SessionState::Dead { .. }));
+    until(Duration::from_secs(1), "the state", || matches!(session.state(), SessionState::Dead { .. }));
     assert!(session.restart().is_err() || !session.state().is_alive(), "nothing hangs");
     until(Duration::from_secs(10), "the kernel to end by itself", || !alive(pid));
     assert_eq!(desk.owner(), Value::Null);
