@@ -3,7 +3,9 @@
 # Everything that can be made again lies below $ANDON_CACHE, outside the checkout:
 #   target/       cargo's output, when CI is set
 #   nbdime-4.0.4/ the wheel with the notebooks that nbdime is tested with
-#   python-HASH/  a virtual environment with ipykernel, one for each version of tests/python/requirements.txt
+#   python-HASH/  a virtual environment with ipykernel, bash_kernel, jupyter-server and uv, one for each version of
+#                 tests/python/requirements.txt; its wheels/ is the package index of environments that tests make
+#   uv/           what uv has downloaded for the environments that tests make
 
 ANDON_CACHE=${ANDON_CACHE:-${HOME:-/root}/.cache/andon-ci}
 export ANDON_CACHE
@@ -20,6 +22,7 @@ debian_packages() {
   cat <<'LIST'
 git                 command -v git
 git-lfs             command -v git-lfs
+openssl             command -v openssl
 openssh-client      command -v ssh-keygen
 gcc                 command -v cc
 make                command -v make
@@ -72,7 +75,10 @@ python_environment() {
   if [ ! -e "$place/ready" ]; then
     step "Making the Python environment"
     rm -rf "$place"
-    if python3 -m venv "$place" && "$place/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" </dev/null; then
+    if python3 -m venv "$place" && "$place/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" </dev/null &&
+      "$place/bin/python" -m bash_kernel.install --sys-prefix >/dev/null &&
+      "$place/bin/python" -m pip download --quiet --disable-pip-version-check --dest "$place/wheels" \
+        pip setuptools wheel "$(grep '^ipykernel==' "$requirements")" </dev/null; then
       touch "$place/ready"
     else
       lacking "a Python environment with ipykernel (the lines above say why); tests with a kernel fail by name"
@@ -80,6 +86,8 @@ python_environment() {
     fi
   fi
   export ANDON_TEST_PYTHON="$place/bin/python"
+  export ANDON_TEST_WHEELS="$place/wheels"
+  export UV_CACHE_DIR="${UV_CACHE_DIR:-$ANDON_CACHE/uv}"
   export JUPYTER_PATH="$place/share/jupyter${JUPYTER_PATH:+:$JUPYTER_PATH}"
   export PATH="$place/bin:$PATH"
 }

@@ -40,6 +40,7 @@ fn spec() -> KernelSpec {
         version: None,
         python: Some(python()),
         resource_dir: None,
+        remote: None,
     }
 }
 

@@ -1,5 +1,8 @@
 //! Tests that drive real kernels, windows and large files. A missing tool is named, never skipped in silence.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+#[cfg(unix)]
+#[path = "slow/envs.rs"]
+mod envs;
 #[path = "slow/exec.rs"]
 mod exec;
 #[path = "slow/kernel.rs"]
@@ -13,6 +16,9 @@ mod kerneld;
 mod nbdime;
 #[path = "slow/nbtest.rs"]
 mod nbtest;
+#[cfg(unix)]
+#[path = "slow/remote.rs"]
+mod remote;
 #[path = "slow/support.rs"]
 mod support;
 #[cfg(unix)]

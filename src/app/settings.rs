@@ -136,11 +136,7 @@ pub enum Task {
     Load,
     Save(Settings),
     Measure,
-    Kernels {
-        refresh: bool,
-        /// Interpreters inside the workspace are asked only when it may run things.
-        workspace: bool,
-    },
+    Kernels { refresh: bool },
 }
 
 /// Handles a command; no I/O.
@@ -165,7 +161,12 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
         Command::SetPictures(look) => values.review_pictures = look,
         Command::SetKeepKernels(minutes) => values.keep_kernels = minutes,
     }
-    vec![Job::io("settings.save", Task::Save(values.clone())).policy(Policy::Queue).start()]
+    vec![save(state)]
+}
+
+/// Writes the settings as they are now.
+pub fn save(state: &AppState) -> Effect {
+    Job::io("settings.save", Task::Save(state.settings.values.clone())).policy(Policy::Queue).start()
 }
 
 fn keep_kernels(env: &Env, values: &Settings) {
@@ -175,7 +176,7 @@ fn keep_kernels(env: &Env, values: &Settings) {
 fn look(state: &mut AppState, refresh: bool) -> Vec<Effect> {
     state.settings.looking = true;
     state.settings.kernels_error = None;
-    let task = Task::Kernels { refresh, workspace: state.workspace.trusted };
+    let task = Task::Kernels { refresh };
     vec![Job::io("settings.kernels", task).titled("Looking for kernels").start()]
 }
 
@@ -243,8 +244,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             fsx::write_atomic(&file, text.as_bytes())?;
         }
         Task::Measure => out.send(Event::Measured(Arc::new(measure(env)))),
-        Task::Kernels { refresh, workspace } => {
-            let root = env.root().ok().filter(|_| workspace);
+        Task::Kernels { refresh } => {
+            let root = env.root().ok();
             out.send(Event::Kernels(Box::new(env.kernels.discover(root.as_deref(), refresh, cx))));
         }
     }
@@ -344,7 +345,7 @@ mod tests {
         let asked = |effects: &[Effect]| {
             effects.iter().find_map(|e| match e {
                 Effect::Start(job) => match &job.task {
-                    AnyTask::Settings(Task::Kernels { refresh, workspace }) => Some((*refresh, *workspace)),
+                    AnyTask::Settings(Task::Kernels { refresh }) => Some(*refresh),
                     _ => None,
                 },
                 _ => None,
@@ -352,13 +353,12 @@ mod tests {
         };
         assert_eq!(asked(&command(&mut state, Command::Show(Section::Git), &cx)), None);
         let effects = command(&mut state, Command::Show(Section::Kernels), &cx);
-        assert_eq!(asked(&effects), Some((false, false)), "an untrusted folder's interpreters are not run");
+        assert_eq!(asked(&effects), Some(false));
         assert!(state.settings.looking);
         event(&mut state, Event::Kernels(Box::new(Ok(Discovery::default()))), &cx);
         assert!(!state.settings.looking && state.settings.kernels.is_some());
         assert_eq!(asked(&command(&mut state, Command::Show(Section::Kernels), &cx)), None, "they are known");
-        state.workspace.trusted = true;
-        assert_eq!(asked(&command(&mut state, Command::LookForKernels, &cx)), Some((true, true)));
+        assert_eq!(asked(&command(&mut state, Command::LookForKernels, &cx)), Some(true));
         event(&mut state, Event::Kernels(Box::new(Err(Error::io("no")))), &cx);
         assert!(state.settings.kernels_error.is_some() && state.settings.kernels.is_some(), "what was known stays");
     }

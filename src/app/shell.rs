@@ -91,6 +91,8 @@ pub enum Dialog {
     Keys,
     /// The commit being written.
     Commit,
+    /// Kernels, environments, Jupyter Servers.
+    Kernel(notebook::kernels::Ask),
     /// Branches, stashes, remotes.
     Git(Box<git::work::Ask>),
     /// Yes or no, with the verb in the button.
@@ -151,7 +153,11 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             shell.palette = None;
             shell.dialog = Some(dialog);
         }
-        Command::CloseDialog => return git::work::closed(shell.dialog.take().as_ref()),
+        Command::CloseDialog => {
+            let dialog = shell.dialog.take();
+            notebook::kernels::closed(state, dialog.as_ref());
+            return git::work::closed(dialog.as_ref());
+        }
         Command::ToggleNavigator => shell.hide_navigator = !shell.hide_navigator,
         Command::ToggleInspector => shell.hide_inspector = !shell.hide_inspector,
         Command::ToggleNotices => shell.show_notices = !shell.show_notices,
@@ -170,18 +176,20 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Focused(focused) => shell.focused = focused,
         Command::Copy(text) => return vec![Effect::Copy(text)],
         Command::OpenUrl(url) => return vec![Effect::Open(url)],
-        Command::Back => return back(shell),
+        Command::Back => return back(state),
         Command::Quit => return vec![Effect::Quit],
     }
     Vec::new()
 }
 
 /// Closes the nearest thing that floats.
-fn back(shell: &mut State) -> Vec<Effect> {
+fn back(state: &mut AppState) -> Vec<Effect> {
+    let shell = &mut state.shell;
     if shell.palette.take().is_some() {
         return Vec::new();
     }
     if let Some(dialog) = shell.dialog.take() {
+        notebook::kernels::closed(state, Some(&dialog));
         return git::work::closed(Some(&dialog));
     }
     shell.show_notices = false;

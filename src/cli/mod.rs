@@ -3,10 +3,12 @@ pub mod board;
 pub mod cat;
 pub mod check;
 pub mod diff;
+pub mod env;
 pub mod export;
 pub mod git;
 pub mod history;
 pub mod kerneld;
+pub mod kernels;
 pub mod merge;
 #[cfg(feature = "gui")]
 pub mod open;
@@ -80,6 +82,10 @@ pub enum Sub {
     Outputs(outputs::Args),
     /// Show or end the kernels that run on when the window is closed
     Kerneld(kerneld::Args),
+    /// List the kernels and Pythons of this machine, or the kernels of a Jupyter server
+    Kernels(kernels::Args),
+    /// Make a Python environment with ipykernel
+    Env(env::Args),
     /// Let git itself show and merge notebooks by cells
     Git(git::Args),
     /// Show and change the board
@@ -117,6 +123,8 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Export(args) => export::run(&args),
         Sub::Outputs(args) => outputs::run(&args),
         Sub::Kerneld(args) => kerneld::run(&args),
+        Sub::Kernels(args) => kernels::run(&args),
+        Sub::Env(args) => env::run(&args),
         Sub::Git(args) => git::run(&args),
         Sub::Board(args) => board::run(&args),
         #[cfg(feature = "gui")]

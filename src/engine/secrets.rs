@@ -48,6 +48,47 @@ impl SecretStore for MemoryStore {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct KeyringStore;
 
+/// Where a secret is looked for in turn: `ANDON_SECRET_<NAME>`, what was typed since the program began, the keyring.
+#[derive(Debug, Default)]
+pub struct Layered(MemoryStore);
+
+impl Layered {
+    /// Keeps it until the program ends, and no longer.
+    pub fn remember(&self, name: &str, secret: &Secret) {
+        // Memory refuses nothing.
+        let _ = self.0.set(name, secret);
+    }
+    /// Name of the variable that is looked at: letters and digits in capitals, everything else one underscore.
+    pub fn variable(name: &str) -> String {
+        let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
+        format!("ANDON_SECRET_{}", words.join("_").to_ascii_uppercase())
+    }
+}
+
+impl SecretStore for Layered {
+    fn get(&self, name: &str) -> Result<Option<Secret>> {
+        if let Ok(value) = std::env::var(Self::variable(name)) {
+            return Ok(Some(Secret(value)));
+        }
+        if let Some(secret) = self.0.get(name)? {
+            return Ok(Some(secret));
+        }
+        match KeyringStore.get(name) {
+            // A machine without a keyring holds no secret; one that is locked does.
+            Err(_) if probe().is_err() => Ok(None),
+            other => other,
+        }
+    }
+    /// In the keyring; where that refuses, until the program ends, and the error says so.
+    fn set(&self, name: &str, secret: &Secret) -> Result<()> {
+        KeyringStore.set(name, secret).inspect_err(|_| self.remember(name, secret))
+    }
+    fn delete(&self, name: &str) -> Result<()> {
+        self.0.delete(name)?;
+        if probe().is_err() { Ok(()) } else { KeyringStore.delete(name) }
+    }
+}
+
 /// Service name of all entries.
 const SERVICE: &str = "andon";
 
@@ -115,6 +156,15 @@ mod tests {
     #[test]
     fn a_secret_is_never_printed() {
         assert_eq!(format!("{:?}", Secret("hunter2".into())), "Secret(****)");
+    }
+
+    #[test]
+    fn a_secret_of_an_address_has_a_variable_that_can_be_written() {
+        let name = crate::model::jupyter::Server::secret_of("http://127.0.0.1:8888/");
+        assert_eq!(Layered::variable(&name), "ANDON_SECRET_JUPYTER_HTTP_127_0_0_1_8888");
+        let layered = Layered::default();
+        layered.remember("test of memory", &Secret("x".into()));
+        assert_eq!(layered.get("test of memory").unwrap(), Some(Secret("x".into())));
     }
 
     #[test]

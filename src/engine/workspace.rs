@@ -16,6 +16,7 @@ use crate::{
     base::{Error, Result, error::Context, fsx, job::JobCtx},
     model::{
         diff::Rules,
+        jupyter::{self, Server},
         workspace::{Config, Entry, FileKind, Recent},
     },
 };
@@ -103,6 +104,45 @@ fn read_config(root: &Path) -> Result<Config> {
         return Ok(Config::default());
     }
     Config::parse(&fsx::read_text(&path)?)
+}
+
+/// The Jupyter Servers a person can use in a folder: those of its andon.toml, then those of the person's settings.
+pub fn servers(root: &Path, dirs: &Dirs) -> Vec<Server> {
+    let mut all = read_config(root).map(|c| c.servers).unwrap_or_default();
+    let text = fsx::read_text(&dirs.config.join("settings.toml")).unwrap_or_default();
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let own = table.get("connections").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    all.extend(Server::all(&own, false).0);
+    all
+}
+
+/// Writes a Jupyter Server into andon.toml, or takes it out (`url` is none); everything else in it stays as it is.
+pub fn set_server(root: &Path, name: &str, url: Option<&str>) -> Result<()> {
+    let path = root.join("andon.toml");
+    let text = if path.exists() { fsx::read_text(&path)? } else { String::new() };
+    let mut doc: toml_edit::DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| {
+        Error::config("andon.toml is not TOML, so nothing is written into it").because(&e).hint("Mend it first")
+    })?;
+    let connections = doc.entry("connections").or_insert_with(|| {
+        let mut table = toml_edit::Table::new();
+        table.set_implicit(true);
+        toml_edit::Item::Table(table)
+    });
+    let Some(table) = connections.as_table_like_mut() else {
+        return Err(Error::config("connections in andon.toml is no table").hint("Write [connections.NAME] tables"));
+    };
+    match url {
+        Some(url) => {
+            let mut entry = toml_edit::Table::new();
+            entry.insert("kind", toml_edit::value(jupyter::KIND));
+            entry.insert("url", toml_edit::value(url));
+            table.insert(name, toml_edit::Item::Table(entry));
+        }
+        None => {
+            table.remove(name);
+        }
+    }
+    fsx::write_atomic(&path, doc.to_string().as_bytes())
 }
 
 /// What counts for nothing when results are compared, as the table `[diff]` of andon.toml says.
@@ -311,6 +351,21 @@ fn matters(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_is_written_into_the_config_without_touching_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("andon.toml");
+        fs::write(&path, "# ours\nname = 'a'  # short\n").unwrap();
+        set_server(dir.path(), "gpu", Some("https://gpu.lab/")).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# ours\nname = 'a'  # short\n"), "{text}");
+        let config = Config::parse(&text).unwrap();
+        assert_eq!((config.servers.len(), config.servers[0].name.as_str()), (1, "gpu"));
+        assert!(config.warnings.is_empty());
+        set_server(dir.path(), "gpu", None).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "# ours\nname = 'a'  # short\n");
+    }
 
     #[test]
     fn a_folder_opens_with_its_files_and_without_the_tools_own() {

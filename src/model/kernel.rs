@@ -30,6 +30,49 @@ pub enum Origin {
     System,
     /// An interpreter on PATH.
     Path,
+    /// A Jupyter Server.
+    Server,
+}
+
+/// What made an environment; the word stands beside it in lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvKind {
+    Venv,
+    /// A virtual environment made by uv: it has no pip of its own.
+    Uv,
+    /// conda, mamba, micromamba or pixi.
+    Conda,
+    Pyenv,
+    /// A Python that is in no environment.
+    #[default]
+    System,
+}
+
+impl EnvKind {
+    /// What a person reads.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Venv => "venv",
+            Self::Uv => "uv",
+            Self::Conda => "conda",
+            Self::Pyenv => "pyenv",
+            Self::System => "system",
+        }
+    }
+}
+
+/// Where on a Jupyter Server a kernel is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// Address of the server.
+    pub server: String,
+    /// Id of a running kernel to be attached to; none: one is started.
+    pub kernel: Option<String>,
+    /// When that one runs no more, another is started in its place.
+    pub or_start: bool,
+    /// What the server is to call a kernel that is started: the notebook's path.
+    pub label: String,
 }
 
 /// A kernel that can be started.
@@ -55,6 +98,9 @@ pub struct KernelSpec {
     pub python: Option<PathBuf>,
     /// Folder of kernel.json, for `{resource_dir}`.
     pub resource_dir: Option<PathBuf>,
+    /// Where it is when it is not on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Remote>,
 }
 
 /// A Python found on this machine, with or without ipykernel.
@@ -67,9 +113,19 @@ pub struct Interpreter {
     pub prefix: PathBuf,
     /// True for a virtual environment.
     pub is_venv: bool,
+    /// What made it.
+    #[serde(default)]
+    pub kind: EnvKind,
     /// Version of ipykernel when it can be imported.
     pub ipykernel: Option<String>,
     pub origin: Origin,
+}
+
+impl Interpreter {
+    /// True when packages may be installed into it: it is an environment, or an installation of the person's own.
+    pub fn takes_packages(&self) -> bool {
+        self.is_venv || matches!(self.kind, EnvKind::Conda | EnvKind::Pyenv)
+    }
 }
 
 /// Everything found on this machine for one workspace.
@@ -115,12 +171,31 @@ pub struct NewEnvironment {
     pub base: Option<PathBuf>,
     /// Packages besides ipykernel, as pip takes them.
     pub packages: Vec<String>,
+    /// Files that name packages, relative to the workspace: requirements files, or a pyproject.toml.
+    pub requirements: Vec<String>,
+    /// What installs; none: uv where it is, else venv and pip.
+    pub installer: Option<Installer>,
+}
+
+/// What makes environments and installs into them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Installer {
+    Uv,
+    Pip,
 }
 
 impl NewEnvironment {
     /// `.andon/venv` with ipykernel alone.
     pub fn usual(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), folder: ".andon/venv".into(), base: None, packages: Vec::new() }
+        Self {
+            root: root.into(),
+            folder: ".andon/venv".into(),
+            base: None,
+            packages: Vec::new(),
+            requirements: Vec::new(),
+            installer: None,
+        }
     }
 }
 
@@ -160,6 +235,11 @@ pub enum SessionState {
         heard: bool,
     },
     Restarting,
+    /// The connection to its server is lost and is being made again; the kernel itself may go on.
+    Away {
+        since: Timestamp,
+        why: String,
+    },
     /// The process ended by itself. `stderr` holds its last lines.
     Dead {
         exit: Exit,
@@ -182,6 +262,7 @@ impl SessionState {
             Self::Busy => "busy",
             Self::Interrupting { .. } => "interrupting",
             Self::Restarting => "restarting",
+            Self::Away { .. } => "reconnecting",
             Self::Dead { .. } => "died",
             Self::Failed { .. } => "could not start",
             Self::Closed => "stopped",
@@ -252,6 +333,10 @@ pub enum Outcome {
     Died {
         exit: Exit,
         stderr: String,
+    },
+    /// Its end was missed: the connection to the server was away then.
+    Missed {
+        why: String,
     },
 }
 
@@ -461,6 +546,7 @@ mod tests {
             version: None,
             python: None,
             resource_dir: None,
+            remote: None,
         }
     }
 

@@ -9,6 +9,7 @@ pub mod export;
 pub mod flow;
 pub mod git;
 pub mod json;
+pub mod jupyter;
 pub mod kernel;
 pub mod ledger;
 pub mod lfs;

@@ -46,6 +46,7 @@ pub fn spec() -> KernelSpec {
         version: None,
         python: Some(python),
         resource_dir: None,
+        remote: None,
     }
 }
 
@@ -63,6 +64,7 @@ pub fn bench() -> Bench {
     Bench { kernels, session, dir }
 }
 
+/// What a cell reported.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<ExecEvent>>>);
 

@@ -32,6 +32,7 @@ fn fake(mode: &str) -> KernelSpec {
         version: None,
         python: Some(python),
         resource_dir: None,
+        remote: None,
     }
 }
 

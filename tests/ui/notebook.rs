@@ -2,14 +2,17 @@
 use andon::{
     app::{
         AppState, Command as AnyCommand, Cx, Effect, Task as AnyTask, dispatch,
-        notebook::{self, After, CellState, Command, Conflict, Event, Mode, Scope, SqlAnswer, Task, assist::Offer},
-        shell::Page,
+        notebook::{
+            self, After, CellState, Command, Conflict, Event, Mode, Scope, SqlAnswer, Task, assist::Offer, kernels,
+        },
+        shell::{Dialog, Page},
     },
     base::{Error, time::FixedClock},
     engine::notebook::Content,
     model::{
         editor::Act,
-        kernel::Variable,
+        jupyter::{Listing, Running, Server, remote_spec},
+        kernel::{Discovery, EnvKind, Interpreter, KernelSpec, Origin, Variable},
         notebook::{CellKind, Notebook},
         table::{Cell, Column, Kind, Page as Rows, complete::Suggestion},
     },
@@ -270,7 +273,8 @@ fn without_a_kernel_the_cell_offers_an_environment() {
     h.get_by_role_and_label(Role::Button, "Kernel: No kernel");
     h.get_by_role_and_label(Role::Button, "Create an environment with ipykernel").click();
     h.run_steps(2);
-    assert!(sent(&h, Command::CreateEnvironment));
+    let ask = kernels::Ask::Environment { base: None };
+    assert!(sent(&h, Command::Kernels(kernels::Command::Ask(ask))));
 }
 
 #[test]
@@ -536,4 +540,163 @@ fn the_form_of_parameters_has_a_field_for_each_with_its_type() {
     h.get_by_role_and_label(Role::Button, "Cancel").click();
     h.run_steps(2);
     assert!(h.state().state.runs.dialog.is_none());
+}
+
+fn python(path: &str, kind: EnvKind, origin: Origin, ipykernel: Option<&str>) -> Interpreter {
+    Interpreter {
+        path: path.into(),
+        version: "3.12.4".into(),
+        prefix: path.trim_end_matches("/bin/python").into(),
+        is_venv: kind == EnvKind::Venv,
+        kind,
+        ipykernel: ipykernel.map(str::to_owned),
+        origin,
+    }
+}
+
+fn local(path: &str, display: &str, origin: Origin) -> KernelSpec {
+    KernelSpec {
+        id: path.into(),
+        origin,
+        python: Some(path.into()),
+        remote: None,
+        ..remote_spec("", "python3", display, "python", None)
+    }
+}
+
+/// The picker with one kernel, two Pythons without ipykernel and a server that runs one.
+fn picking() -> AppState {
+    let mut state = open();
+    (state.workspace.root, state.workspace.trusted) = (Some("/w".into()), true);
+    state.workspace.config.servers = vec![Server { name: "gpu".into(), url: "http://gpu/".into(), shared: true }];
+    let found = Discovery {
+        kernels: vec![local("/w/.venv/bin/python", "Python 3.12 (.venv)", Origin::Workspace)],
+        interpreters: vec![
+            python("/w/.venv/bin/python", EnvKind::Venv, Origin::Workspace, Some("7.4.0")),
+            python("/w/bare/bin/python", EnvKind::Venv, Origin::Workspace, None),
+            python("/usr/bin/python", EnvKind::System, Origin::System, None),
+        ],
+        problems: vec!["/opt/x: is no usable Python".into()],
+    };
+    state.notebook.kernels = Some(std::sync::Arc::new(found));
+    let listing = Listing {
+        url: "http://gpu/".into(),
+        version: "2.21.1".into(),
+        specs: vec![remote_spec("http://gpu/", "python3", "Python 3", "python", None)],
+        running: vec![Running {
+            id: "k1".into(),
+            name: "python3".into(),
+            title: Some("train.ipynb".into()),
+            state: "busy".into(),
+            last_activity: Some(morning()),
+            connections: 1,
+        }],
+    };
+    let news = kernels::ServerNews { looking: false, result: Some(Ok(std::sync::Arc::new(listing))) };
+    state.notebook.picker.servers.insert("http://gpu/".into(), news);
+    state.notebook.picker.offers = vec!["requirements.txt".into()];
+    state
+}
+
+fn chose(h: &Harness<'_, Stage>, wanted: impl Fn(&kernels::Command) -> bool) -> bool {
+    h.state().sent.iter().any(|c| matches!(c, AnyCommand::Notebook(Command::Kernels(k)) if wanted(k)))
+}
+
+#[test]
+fn the_picker_offers_kernels_by_where_they_are_and_completes_pythons() {
+    let mut h = stage(picking());
+    h.get_by_role_and_label(Role::Button, "Kernel: No kernel yet").click();
+    h.run_steps(3);
+    for words in ["In this folder", "Python without ipykernel", "Jupyter server gpu", "Cannot be used"] {
+        h.get_by_label(words);
+    }
+    h.get_by_label("The file names no kernel; its language is python");
+    h.get_by_label_contains("busy, used");
+    h.get_by_role_and_label(Role::Button, "Install ipykernel").click();
+    h.run_steps(2);
+    assert!(chose(&h, |c| matches!(c, kernels::Command::Install(p) if p.prefix.ends_with("bare"))));
+    let mut h = stage(picking());
+    h.get_by_role_and_label(Role::Button, "Kernel: No kernel yet").click();
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::Button, "Make an environment").click();
+    h.run_steps(2);
+    assert!(chose(&h, |c| matches!(c, kernels::Command::Ask(kernels::Ask::Environment { base: Some(_) }))));
+}
+
+#[test]
+fn the_picker_is_worked_by_the_keyboard() {
+    let mut h = stage(picking());
+    h.get_by_role_and_label(Role::Button, "Kernel: No kernel yet").click();
+    h.run_steps(3);
+    h.get_by_label("Find a kernel or an environment").type_text("train");
+    h.run_steps(2);
+    h.key_press(Key::Enter);
+    h.run_steps(2);
+    assert!(chose(&h, |c| matches!(c, kernels::Command::Choose(s)
+        if s.remote.as_ref().is_some_and(|r| r.kernel.as_deref() == Some("k1")))));
+    assert!(h.state().state.shell.dialog.is_none(), "choosing closes it");
+    assert!(
+        h.state().state.notebook.doc().unwrap().notebook().unwrap().kernel_name().is_none(),
+        "the file is as it was"
+    );
+}
+
+#[test]
+fn the_form_makes_an_environment_from_what_is_typed() {
+    let mut state = picking();
+    state.shell.dialog = Some(Dialog::Kernel(kernels::Ask::Environment { base: None }));
+    let mut h = stage(state);
+    h.run_steps(2);
+    h.get_by_label("Packages besides ipykernel").focus();
+    h.run_steps(1);
+    h.get_by_label("Packages besides ipykernel").type_text("pandas 'polars>=1'");
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Create").click();
+    h.run_steps(2);
+    assert!(chose(&h, |c| matches!(c, kernels::Command::Make { folder, packages, requirements, .. }
+        if folder == ".venv-2" && packages == &["pandas", "polars>=1"] && requirements == &["requirements.txt"])));
+    h.run_steps(3);
+    h.get_by_label("Creating the environment .venv-2");
+    apply(&mut h.state_mut().state, Event::Kernels(Box::new(kernels::Event::Line("Collecting pandas".into()))));
+    h.run_steps(2);
+    assert!(h.query_all_by_label("Collecting pandas").count() >= 1);
+    h.get_by_role_and_label(Role::Button, "Go on in the background").click();
+    h.run_steps(3);
+    h.get_by_label("Creating the environment .venv-2: Collecting pandas");
+    h.get_by_role_and_label(Role::Button, "Cancel").click();
+    h.run_steps(2);
+    assert!(h.state().state.notebook.making.is_none());
+}
+
+#[test]
+fn a_server_is_kept_only_after_it_has_answered() {
+    let mut state = picking();
+    state.shell.dialog = Some(Dialog::Kernel(kernels::Ask::Server { known: None }));
+    let mut h = stage(state);
+    h.run_steps(2);
+    h.get_by_label("Address of the server").type_text("http://127.0.0.1:8888/lab");
+    h.run_steps(2);
+    h.get_by_label("Token of the server").focus();
+    h.run_steps(1);
+    h.get_by_label("Token of the server").type_text("hush");
+    h.run_steps(2);
+    assert!(h.query_by_role_and_label(Role::Button, "Keep").is_none());
+    h.get_by_role_and_label(Role::Button, "Try it").click();
+    h.run_steps(2);
+    let url = "http://127.0.0.1:8888/";
+    let refused = Error::remote("The Jupyter server does not take this token").hint("Copy the token anew");
+    let tested = |result| Event::Kernels(Box::new(kernels::Event::Tested { url: url.into(), result }));
+    apply(&mut h.state_mut().state, tested(Err(refused)));
+    h.run_steps(2);
+    h.get_by_label("The Jupyter server does not take this token");
+    h.get_by_role_and_label(Role::Button, "Try it").click();
+    h.run_steps(2);
+    let listing = Listing { url: url.into(), version: "2.21.1".into(), ..Listing::default() };
+    apply(&mut h.state_mut().state, tested(Ok(std::sync::Arc::new(listing))));
+    h.run_steps(2);
+    h.get_by_label_contains("Jupyter server 2.21.1");
+    h.get_by_role_and_label(Role::Button, "Keep").click();
+    h.run_steps(2);
+    assert!(chose(&h, |c| matches!(c, kernels::Command::Add { name, token, shared: false, .. }
+        if name == "local-8888" && token.0 == "hush")));
 }

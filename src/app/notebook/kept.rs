@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::{AppState, Cx, Effect, Env, Job, Out, Policy, notify::Notice},
-    base::{Result, text, time},
+    base::{Error, Result, text, time},
     engine::kernel::{Kept, News, Session, Sink},
     model::{
         kernel::{
@@ -180,11 +180,17 @@ fn lasted(from: Timestamp, to: Timestamp) -> u64 {
     to.duration_since(from).as_millis().max(0) as u64
 }
 
+/// The end of a run was not seen.
+pub(super) fn missed(why: &str) -> Error {
+    Error::remote(why).hint("Its output may be incomplete: run it again if it matters")
+}
+
 fn end_of(outcome: &Outcome) -> RunEnd {
     match outcome {
         Outcome::Ok { .. } => RunEnd::Ok,
         Outcome::Error { .. } | Outcome::Died { .. } => RunEnd::Failed,
         Outcome::Aborted { .. } => RunEnd::Interrupted,
+        Outcome::Missed { why } => RunEnd::Error(missed(why)),
     }
 }
 

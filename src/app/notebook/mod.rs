@@ -12,6 +12,7 @@ pub mod find;
 pub mod fold;
 mod form;
 pub mod kept;
+pub mod kernels;
 pub mod keys;
 mod offers;
 pub mod parameters;
@@ -47,7 +48,7 @@ use crate::{
 pub use doc::{Body, CellState, Conflict, Doc, DocId, Mode, RunEnd};
 pub use facts::{kernel_fact, status_facts};
 pub use offers::actions;
-pub use task::{Runtimes, run};
+pub use task::{KernelWish, Runtimes, run};
 
 /// What the notebook page shows.
 #[derive(Debug, Default)]
@@ -61,8 +62,10 @@ pub struct State {
     pub drafts: Vec<Draft>,
     /// Kernels found on this machine, once somebody asked.
     pub kernels: Option<Arc<Discovery>>,
-    /// An environment being made: its last line of output.
-    pub making: Option<String>,
+    /// An environment being made, or why it failed.
+    pub making: Option<kernels::Making>,
+    /// What was chosen, and Jupyter Servers.
+    pub picker: kernels::State,
     /// The document a new path is being typed for.
     pub saving_as: Option<DocId>,
     /// Notebooks tested as a folder.
@@ -266,12 +269,8 @@ pub enum Command {
     ShutdownKernel,
     /// Answers an `input()`.
     Answer(String),
-    FindKernels {
-        refresh: bool,
-    },
-    ChooseKernel(String),
-    CreateEnvironment,
-    CancelEnvironment,
+    /// Which kernel it runs on.
+    Kernels(kernels::Command),
     /// Rows of a SQL result for its grid.
     NeedRows {
         doc: DocId,
@@ -428,9 +427,7 @@ pub enum Event {
         result: Result<Box<revert::Committed>, Error>,
     },
     Beside(beside::Event),
-    Kernels(Arc<Discovery>),
-    Making(String),
-    Made(Result<Box<crate::model::kernel::KernelSpec>, Error>),
+    Kernels(Box<kernels::Event>),
     Rows {
         doc: DocId,
         key: CellKey,
@@ -614,14 +611,10 @@ pub enum Task {
     EndOthers {
         floor: DocId,
     },
-    FindKernels {
-        refresh: bool,
-        /// Those of the workspace's own environments too.
-        workspace: bool,
-    },
-    MakeEnvironment,
     Beside(beside::Task),
     Widget(widgets::Task),
+    /// Which kernels there are, environments, servers.
+    Kernels(Box<kernels::Task>),
     Rows {
         doc: DocId,
         key: CellKey,
@@ -679,10 +672,6 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::RestartNow { .. }
         | Command::ShutdownKernel
         | Command::Answer(_)
-        | Command::FindKernels { .. }
-        | Command::ChooseKernel(_)
-        | Command::CreateEnvironment
-        | Command::CancelEnvironment
         | Command::NeedRows { .. }
         | Command::OpenInData { .. }
         | Command::ShowPlan(_)
@@ -700,6 +689,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Test(command) => tested::command(state, command, cx),
         Command::AskParameters => parameters::ask(state, cx),
         Command::DeclareParameters => parameters::toggle(state),
+        Command::Kernels(command) => kernels::command(state, command, cx),
         Command::Save
         | Command::SaveAll
         | Command::SaveAs { .. }
@@ -773,6 +763,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Event::Kernels(event) => kernels::event(state, *event, cx),
         Event::Adopted { .. } | Event::ExecOf { .. } | Event::FoundKernel { .. } => {
             let effects = kept::event(state, event, cx);
             told(state, effects)
@@ -800,10 +791,12 @@ pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
     // Numbers never come twice in a process, so that late news finds no wrong document.
     state.notebook.next = state.workspace.generation << 32;
     let floor = state.notebook.next;
-    vec![
+    let mut effects = kernels::opened(state);
+    effects.extend([
         Job::io("notebook.others", Task::EndOthers { floor }).start(),
         Job::io("notebook.drafts", Task::Drafts).start(),
-    ]
+    ]);
+    effects
 }
 
 /// Files below the root changed on disk (workspace-relative, `/`); no paths: anything may have.

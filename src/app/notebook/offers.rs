@@ -1,5 +1,5 @@
 //! What the palette offers on the Notebook page.
-use super::{After, Command, Merge, Scope, form, tested};
+use super::{After, Command, Merge, Scope, form, kernels, tested};
 use crate::{
     app::{AppState, action::Action},
     model::{notebook::CellKind, workspace::FileKind},
@@ -12,6 +12,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         return all;
     }
     all.push(Action::new("Notebook", "New notebook", Command::New).icon("file-plus"));
+    all.extend(kernels::actions(state));
     for entry in state.workspace.files(FileKind::Notebook) {
         let open = Command::Open(entry.path.clone());
         all.push(Action::new("Notebooks", entry.name(), open).detail(entry.parent()).icon("notebook-text"));
@@ -39,7 +40,6 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         row("Run what is out of date", Command::Run(Scope::Stale)).icon("list-restart"),
         row("Interrupt", Command::Interrupt).icon("square").key("I I").only_if(doc.running.is_some(), "Nothing runs"),
         row("Restart the session\u{2026}", Command::Restart).icon("rotate-cw").key("0 0"),
-        row("Choose a kernel", Command::FindKernels { refresh: true }).icon("cpu"),
         row("Clear all outputs", Command::ClearAllOutputs).icon("eraser"),
         row(&undo, Command::Undo).icon("undo-2").key("Z").only_if(can_undo, "Nothing to undo"),
         row("Redo", Command::Redo).icon("redo-2").key("Shift+Z").only_if(can_redo, "Nothing to redo"),

@@ -24,8 +24,6 @@ pub fn job_key(doc: DocId) -> String {
     format!("notebook.run:{doc}")
 }
 
-const ENVIRONMENT: &str = "notebook.environment";
-
 /// Handles what concerns running.
 pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     match command {
@@ -51,13 +49,6 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             vec![Effect::Cancel(job_key(id)), Job::io(format!("notebook.end:{id}"), Task::Shutdown { doc: id }).start()]
         }
         Command::Answer(text) => answer(state, text),
-        Command::FindKernels { refresh } => vec![find(state, refresh)],
-        Command::ChooseKernel(id) => choose(state, &id),
-        Command::CreateEnvironment => create(state),
-        Command::CancelEnvironment => {
-            state.notebook.making = None;
-            vec![Effect::Cancel(ENVIRONMENT.to_owned())]
-        }
         Command::NeedRows { doc, key, first, count } => {
             let task = Task::Rows { doc, key, first, count };
             vec![Job::cpu(format!("notebook.rows:{doc}:{}", key.0), task).start()]
@@ -140,12 +131,6 @@ fn links(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         (Command::Commit, Some(path)) => git::command(state, git::Command::OpenCommit(vec![path]), cx),
         _ => Vec::new(),
     }
-}
-
-/// Asking an interpreter what it is runs it, so those of an untrusted folder are left out.
-fn find(state: &AppState, refresh: bool) -> Effect {
-    let task = Task::FindKernels { refresh, workspace: state.workspace.trusted };
-    Job::io("notebook.kernels", task).titled("Looking for kernels").start()
 }
 
 fn wanted(doc: &Doc, scope: Scope) -> Vec<CellKey> {
@@ -266,7 +251,7 @@ pub(super) fn start_next(doc: &mut Doc, cx: &Cx, effects: &mut Vec<Effect>) {
     effects.push(Job::long(job_key(id), task).policy(Policy::Queue).titled(title).start());
 }
 
-fn wish(doc: &Doc) -> KernelWish {
+pub(super) fn wish(doc: &Doc) -> KernelWish {
     let Some(nb) = doc.notebook() else { return KernelWish::default() };
     KernelWish {
         chosen: doc.kernel.chosen.clone(),
@@ -294,7 +279,7 @@ fn interrupt(state: &mut AppState) -> Vec<Effect> {
 }
 
 /// What ran before proves nothing any more.
-fn new_session(doc: &mut Doc) {
+pub(super) fn new_session(doc: &mut Doc) {
     doc.epoch += 1;
     doc.sql_epoch += 1;
     doc.queue.clear();
@@ -339,42 +324,6 @@ fn answer(state: &mut AppState, text: String) -> Vec<Effect> {
     vec![Job::io(format!("notebook.answer:{id}"), Task::Answer { doc: id, text }).policy(Policy::Queue).start()]
 }
 
-fn choose(state: &mut AppState, kernel: &str) -> Vec<Effect> {
-    let found = state.notebook.kernels.clone();
-    let Some(spec) = found.as_ref().and_then(|k| k.kernels.iter().find(|k| k.id == kernel)) else { return Vec::new() };
-    let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
-    let id = doc.id;
-    let other = doc.kernel.spec.as_ref().is_some_and(|s| s.id != spec.id) && doc.kernel.state.is_some();
-    doc.kernel.chosen = Some(spec.id.clone());
-    doc.kernel.missing = None;
-    let mut effects = Vec::new();
-    if let Some(nb) = doc.notebook_mut() {
-        let before = nb.revision();
-        effects.extend(nb.set_kernelspec(&spec.name, &spec.display_name, &spec.language).err().iter().map(notice));
-        if nb.revision() != before {
-            edit::changed(doc, &mut effects);
-        }
-    }
-    if other {
-        new_session(doc);
-        doc.kernel.state = None;
-        effects.push(Effect::Cancel(job_key(id)));
-        effects.push(Job::io(format!("notebook.end:{id}"), Task::Shutdown { doc: id }).start());
-    }
-    doc.kernel.spec = Some(spec.clone());
-    effects
-}
-
-fn create(state: &mut AppState) -> Vec<Effect> {
-    if let Some(effects) = workspace::require_trust(state, Command::CreateEnvironment) {
-        return effects;
-    }
-    if state.notebook.making.is_none() {
-        state.notebook.making = Some("Starting".to_owned());
-    }
-    vec![Job::long(ENVIRONMENT, Task::MakeEnvironment).titled("Creating a Python environment").start()]
-}
-
 /// Folds what running cells and kernels report.
 pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
@@ -396,17 +345,6 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             finish(doc, key, number, RunEnd::NoKernel(error), 0, cx)
         }
         Event::Kernel { doc, spec, event } => kernel(state, doc, spec, event),
-        Event::Kernels(found) => {
-            state.notebook.kernels = Some(found);
-            Vec::new()
-        }
-        Event::Making(line) => {
-            if state.notebook.making.is_some() {
-                state.notebook.making = Some(line);
-            }
-            Vec::new()
-        }
-        Event::Made(result) => made(state, result.map(|s| *s)),
         Event::Shapes { doc, key, number, profiles } => {
             if let Some(table) = current(&mut state.notebook, doc, key, number).and_then(|r| r.table.as_mut()) {
                 table.profiles = profiles.into_iter().map(Some).collect();
@@ -549,6 +487,7 @@ pub(super) fn ended(
         Ok(Outcome::Error { .. }) if stopping => RunEnd::Interrupted,
         Ok(Outcome::Error { .. } | Outcome::Died { .. }) => RunEnd::Failed,
         Ok(Outcome::Aborted { .. }) => RunEnd::Interrupted,
+        Ok(Outcome::Missed { why }) => RunEnd::Error(kept::missed(&why)),
         Err(e) if e.is_cancelled() => RunEnd::Interrupted,
         Err(e) => RunEnd::Error(e),
     };
@@ -629,26 +568,4 @@ fn kernel(
         None => {}
     }
     Vec::new()
-}
-
-fn made(state: &mut AppState, result: Result<crate::model::kernel::KernelSpec>) -> Vec<Effect> {
-    state.notebook.making = None;
-    match result {
-        Ok(spec) => {
-            for doc in &mut state.notebook.docs {
-                if doc.kernel.missing.take().is_some() {
-                    doc.kernel.chosen = Some(spec.id.clone());
-                    doc.kernel.spec = Some(spec.clone());
-                    // The cell never ran: its own message has done its work.
-                    doc.runs.retain(|_, r| !matches!(r.end, RunEnd::NoKernel(_)));
-                    doc.settle();
-                }
-            }
-            let title = format!("{} is ready", spec.display_name);
-            let run = Command::Run(Scope::Selected(After::Stay));
-            vec![Effect::Notice(Notice::success(title).action("Run the cell", run)), find(state, true)]
-        }
-        Err(e) if e.is_cancelled() => Vec::new(),
-        Err(e) => vec![notice(&e)],
-    }
 }

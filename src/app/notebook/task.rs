@@ -14,13 +14,13 @@ use crate::{
     engine::{
         exec::{self, Bridge, STORED_ROWS},
         frames::Source,
-        kernel::{self, Kept, Sink, create_environment},
+        kernel::{self, Kept, Sink},
         notebook as disk,
         profile::Profiler,
         sql,
     },
     model::{
-        kernel::{ExecEvent, ExecOptions, KernelSpec, Label, NewEnvironment, Outcome, SessionEvent, SessionState},
+        kernel::{ExecEvent, ExecOptions, Label, Outcome, SessionEvent, SessionState},
         notebook::{CellKey, OutputJson},
         output::table_json,
         run::Params,
@@ -86,6 +86,13 @@ impl Runtimes {
     pub fn kept(&self, doc: DocId, name: &str) -> Option<sql::Frame> {
         let session = lock(&self.of(doc).sql).clone()?;
         session.get(name)
+    }
+    /// Another kernel takes the place of a document's: one of a server runs on, one of this machine ends.
+    pub(super) fn switch(&self, doc: DocId) {
+        for runtime in self.take(|id| id == doc) {
+            let server = lock(&runtime.kernel).as_ref().is_some_and(|k| k.spec().remote.is_some());
+            runtime.end(server);
+        }
     }
     /// The kernel of a document, when one was started.
     pub(super) fn kernel(&self, doc: DocId) -> Option<kernel::Session> {
@@ -207,18 +214,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 session.answer(&text);
             }
         }
-        Task::FindKernels { refresh, workspace } => {
-            let root = env.root().ok().filter(|_| workspace);
-            let found = env.kernels.discover(root.as_deref(), refresh, cx)?;
-            out.send(Event::Kernels(Arc::new(found)));
-        }
-        Task::MakeEnvironment => {
-            let request = NewEnvironment::usual(env.root()?);
-            let news = out.clone();
-            let line = move |text: &str| news.send(Event::Making(text.to_owned()));
-            let made = create_environment(&env.kernels, &request, cx, &line);
-            out.send(Event::Made(made.map(Box::new)));
-        }
+        Task::Kernels(task) => return super::kernels::carry_out(*task, env, cx, out),
         Task::Shapes { doc, key, number } => {
             if let Some(frame) = env.notebooks.frame(doc, key) {
                 let source = Source::of_frame(&frame)?;
@@ -397,7 +393,7 @@ fn session(
         return Ok(session);
     }
     let root = env.root().map_err(|e| (e, false))?;
-    let spec = choose(env, cx, &root, wish).map_err(|e| (e, true))?;
+    let spec = super::kernels::resolve(env, cx, &root, wish).map_err(|e| (e, true))?;
     out.send(Event::Kernel { doc, spec: Some(Box::new(spec.clone())), event: None });
     let at = Kept { root: root.clone(), notebook: wish.notebook.clone() };
     let session = env.kernels.start_kept(&at, &spec, &root, kept::news(out, doc, true)).map_err(|e| (e, false))?;
@@ -436,14 +432,9 @@ fn hand_over(env: &Env, cx: &JobCtx, doc: DocId, session: &kernel::Session, code
     Ok(())
 }
 
-fn choose(env: &Env, cx: &JobCtx, root: &std::path::Path, wish: &KernelWish) -> Result<KernelSpec> {
-    if let Some(id) = &wish.chosen {
-        let found = env.kernels.discover(Some(root), false, cx)?;
-        if let Some(spec) = found.kernels.iter().find(|k| k.id == *id) {
-            return Ok(spec.clone());
-        }
-    }
-    env.kernels.choose(Some(root), wish.name.as_deref(), wish.display.as_deref(), Some(&wish.language), cx)
+/// Connects to the kernel that was chosen without running anything.
+pub(super) fn connect(env: &Arc<Env>, cx: &JobCtx, out: &Out, doc: DocId, wish: &KernelWish) -> Result<()> {
+    session(env, cx, out, doc, wish).map(drop).map_err(|(error, _)| error)
 }
 
 /// Waits for the end. An interrupt is sent once and may be ignored by the code; only a person kills a kernel.

@@ -196,16 +196,6 @@ fn cells_are_cut_pasted_moved_merged_and_all_of_it_undone() {
 }
 
 #[test]
-fn interpreters_of_an_untrusted_folder_are_not_run() {
-    let mut rig = Rig::new();
-    for trusted in [false, true] {
-        rig.state.workspace.trusted = trusted;
-        let asked = tasks(&rig.send(Command::FindKernels { refresh: false }));
-        assert!(matches!(&asked[..], [Task::FindKernels { workspace, .. }] if *workspace == trusted), "{asked:?}");
-    }
-}
-
-#[test]
 fn what_a_long_cell_defines_is_found_when_the_letters_rest() {
     let mut rig = Rig::new();
     let key = rig.key(2);
@@ -408,7 +398,25 @@ fn an_untrusted_folder_runs_nothing() {
     rig.state.shell.dialog = None;
     rig.send(Command::Run(Scope::Selected(After::Stay)));
     assert!(rig.state.shell.dialog.is_none(), "rendering text needs no trust");
-    assert!(tasks(&rig.send(Command::CreateEnvironment)).is_empty());
+    rig.state.shell.dialog = None;
+    assert!(tasks(&rig.send(make())).is_empty());
+    assert!(matches!(rig.state.shell.dialog, Some(shell::Dialog::Trust { then: Some(_) })));
+}
+
+fn make() -> Command {
+    let command = kernels::Command::Make {
+        folder: ".venv".into(),
+        base: None,
+        packages: vec!["pandas".into()],
+        requirements: vec![],
+    };
+    Command::Kernels(command)
+}
+
+/// What of the tasks is about kernels.
+fn about_kernels(effects: &[Effect]) -> Vec<kernels::Task> {
+    let all = tasks(effects).into_iter();
+    all.filter_map(|t| if let Task::Kernels(task) = t { Some(*task) } else { None }).collect()
 }
 
 #[test]
@@ -422,11 +430,16 @@ fn without_a_kernel_the_cell_offers_an_environment() {
     assert!(matches!(rig.run(2).end, RunEnd::NoKernel(_)));
     assert_eq!(rig.state(2), CellState::Earlier, "it has not run");
     assert!(rig.doc().cells()[2].has_outputs(), "the old output stays");
-    assert!(matches!(&tasks(&rig.send(Command::CreateEnvironment))[..], [Task::MakeEnvironment]));
-    rig.event(Event::Making("Collecting ipykernel".into()));
-    assert_eq!(rig.state.notebook.making.as_deref(), Some("Collecting ipykernel"));
-    rig.event(Event::Made(Ok(Box::new(spec("venv")))));
+    let started = about_kernels(&rig.send(make()));
+    assert!(matches!(&started[..], [kernels::Task::Make { packages, .. }] if packages == &["pandas"]), "{started:?}");
+    assert!(about_kernels(&rig.send(make())).is_empty(), "one at a time");
+    rig.event(Event::Kernels(Box::new(kernels::Event::Line("Collecting ipykernel".into()))));
+    assert_eq!(rig.state.notebook.making.as_ref().unwrap().last(), "Collecting ipykernel");
+    let kept = rig.event(Event::Kernels(Box::new(kernels::Event::Made(Ok(Box::new(spec("venv")))))));
+    let kept = about_kernels(&kept);
+    assert!(kept.iter().any(|t| matches!(t, kernels::Task::Keep { path: Some(_), choice: Some(c) } if c.id == "venv")));
     assert!(rig.doc().kernel.missing.is_none() && rig.state.notebook.making.is_none());
+    assert!(rig.state.shell.dialog.is_none(), "the progress closes by itself");
     let again = tasks(&rig.send(Command::Run(Scope::One(key))));
     assert!(matches!(&again[..], [Task::RunCode { wish, .. }] if wish.chosen.as_deref() == Some("venv")), "{again:?}");
 }
@@ -444,6 +457,7 @@ fn spec(id: &str) -> KernelSpec {
         version: None,
         python: None,
         resource_dir: None,
+        remote: None,
     }
 }
 
@@ -867,3 +881,5 @@ mod honest {
         *ran == version[cell] && same && held
     }
 }
+
+mod choosing;

@@ -541,6 +541,7 @@ impl Run<'_> {
                 Err(Box::new(Failed { error, ename: DIED.into(), traceback: stderr }))
             }
             Ok(Outcome::Aborted { why }) => Err(Failed::new("Aborted", Error::remote(why))),
+            Ok(Outcome::Missed { why }) => Err(Failed::new("Missed", Error::remote(why))),
             Err(error) if error.what.starts_with("The cell did not end") => {
                 let mut failed = Failed::new(TIMEOUT, error);
                 failed.traceback = traceback(&collector);

@@ -1,19 +1,21 @@
 //! Finds kernels: kernelspecs in Jupyter's folders, and Pythons that can import ipykernel. Needs no `jupyter` on PATH.
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     env, fs,
     io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::places::{self, Place};
 use crate::{
     base::{Result, fsx, job::JobCtx},
-    model::kernel::{Discovery, Interpreter, InterruptMode, KernelSpec, Origin},
+    model::kernel::{Discovery, EnvKind, Interpreter, InterruptMode, KernelSpec, Origin},
 };
 
 /// How long an interpreter may take to say who it is.
@@ -25,6 +27,9 @@ except Exception:\n    k = None\n\
 print(json.dumps({'version': '.'.join(map(str, sys.version_info[:3])), 'executable': sys.executable, \
 'prefix': sys.prefix, 'base': getattr(sys, 'base_prefix', sys.prefix), 'ipykernel': k}))";
 
+/// Interpreters that are asked at the same time.
+const ASKED_AT_ONCE: usize = 4;
+
 /// What an interpreter said, kept while its file and its environment's packages are unchanged.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Known {
@@ -34,43 +39,32 @@ struct Known {
     prefix: PathBuf,
     base: PathBuf,
     ipykernel: Option<String>,
+    /// Why it did not answer; asked again once its file changes or somebody looks anew.
+    #[serde(default)]
+    problem: Option<String>,
 }
 
 /// Finds everything; see [`super::Kernels::discover`].
 pub(super) fn discover(root: Option<&Path>, cache: &Path, refresh: bool, cx: &JobCtx) -> Result<Discovery> {
     let mut known: BTreeMap<PathBuf, Known> =
         fs::read(cache).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
-    let before = serde_json::to_string(&known).unwrap_or_default();
     let mut found = Discovery::default();
+    let candidates = places::candidates(root);
+    ask_all(&candidates, &mut known, cache, refresh, cx)?;
     let mut seen = HashSet::new();
-    for (path, origin) in candidates(root) {
+    for place in &candidates {
         cx.check()?;
-        cx.progress(None, format!("Asking {}", path.display()));
-        match ask(&path, &mut known, refresh) {
-            Ok(k) => {
-                // One environment has several names for its Python; the first one stands for all.
-                if seen.insert(k.prefix.clone()) {
-                    found.interpreters.push(Interpreter {
-                        path: if k.prefix == k.base { k.executable } else { path },
-                        version: k.version,
-                        is_venv: k.prefix != k.base,
-                        prefix: k.prefix,
-                        ipykernel: k.ipykernel,
-                        origin,
-                    });
+        match read_or_known(place, &known) {
+            // One environment has several names for its Python; the first one stands for all.
+            Ok(python) => {
+                if seen.insert((python.prefix.clone(), python.version.clone())) {
+                    found.interpreters.push(python);
                 }
             }
-            Err(why) => found.problems.push(format!("{}: {why}", path.display())),
+            Err(why) => found.problems.push(format!("{}: {why}", place.python.display())),
         }
     }
-    let after = serde_json::to_string(&known).unwrap_or_default();
-    if before != after
-        && let Some(dir) = cache.parent()
-        && fs::create_dir_all(dir).is_ok()
-    {
-        // A cache that cannot be written only costs time.
-        let _ = fsx::write_atomic(cache, after.as_bytes());
-    }
+    lend_packages(&candidates, &known, &mut found.interpreters);
     let pythons = found.interpreters.iter().filter(|i| i.ipykernel.is_some());
     found.kernels = pythons.map(|i| python_kernel(i, root)).collect();
     for (dir, origin) in kernelspec_dirs(&found.interpreters) {
@@ -79,30 +73,126 @@ pub(super) fn discover(root: Option<&Path>, cache: &Path, refresh: bool, cx: &Jo
     found.kernels.sort_by_key(|k| k.origin);
     let mut ids = HashSet::new();
     found.kernels.retain(|k| ids.insert(k.id.clone()));
+    found.problems.dedup();
     Ok(found)
+}
+
+/// Environments are read from their files, which is quick and runs nothing of theirs; other Pythons were asked.
+fn read_or_known(place: &Place, known: &BTreeMap<PathBuf, Known>) -> Result<Interpreter, String> {
+    if let Some(env) = &place.env {
+        return places::read(env, place);
+    }
+    let k = known.get(&place.python).ok_or("was not asked")?;
+    if let Some(problem) = &k.problem {
+        return Err(problem.clone());
+    }
+    let is_venv = k.prefix != k.base;
+    Ok(Interpreter {
+        path: if is_venv { place.python.clone() } else { k.executable.clone() },
+        version: k.version.clone(),
+        is_venv,
+        kind: if is_venv { EnvKind::Venv } else { place.kind },
+        prefix: k.prefix.clone(),
+        ipykernel: k.ipykernel.clone(),
+        origin: place.origin,
+    })
+}
+
+/// Asks the Pythons that have to be run to be known: a few at once, and only those that changed since the last time.
+fn ask_all(
+    candidates: &[Place],
+    known: &mut BTreeMap<PathBuf, Known>,
+    cache: &Path,
+    refresh: bool,
+    cx: &JobCtx,
+) -> Result<()> {
+    let wanted: BTreeSet<PathBuf> = candidates.iter().filter(|p| p.env.is_none()).map(|p| p.python.clone()).collect();
+    let mut open: Vec<(PathBuf, u64)> = wanted.iter().map(|p| (p.clone(), stamp(p))).collect();
+    open.retain(|(path, stamp)| refresh || known.get(path).is_none_or(|k| k.stamp != *stamp));
+    if open.is_empty() {
+        return Ok(());
+    }
+    let total = open.len();
+    let todo = Mutex::new(open);
+    let answers = Mutex::new(Vec::new());
+    let lock = || answers.lock().unwrap_or_else(PoisonError::into_inner);
+    std::thread::scope(|scope| {
+        for _ in 0..ASKED_AT_ONCE.min(total) {
+            scope.spawn(|| {
+                while !cx.cancel.is_cancelled() {
+                    let next = todo.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                    let Some((path, stamp)) = next else { return };
+                    let share = lock().len() as f32 / total as f32;
+                    cx.progress(Some(share), format!("Asking {}", path.display()));
+                    let answer = ask(&path, stamp);
+                    lock().push((path, answer));
+                }
+            });
+        }
+    });
+    cx.check()?;
+    known.extend(answers.into_inner().unwrap_or_else(PoisonError::into_inner));
+    known.retain(|path, _| wanted.contains(path) || path.is_file());
+    if let Some(dir) = cache.parent()
+        && fs::create_dir_all(dir).is_ok()
+        && let Ok(text) = serde_json::to_vec(&*known)
+    {
+        // A cache that cannot be written only costs time.
+        let _ = fsx::write_atomic(cache, &text);
+    }
+    Ok(())
+}
+
+/// An environment that sees the packages of its base has the base's ipykernel, too.
+fn lend_packages(candidates: &[Place], known: &BTreeMap<PathBuf, Known>, pythons: &mut [Interpreter]) {
+    for python in pythons.iter_mut().filter(|p| p.ipykernel.is_none()) {
+        let place = candidates.iter().find(|c| c.env.as_ref().is_some_and(|e| *e == python.prefix));
+        let Some(base) = place.and_then(|p| p.env.as_deref()).and_then(places::shared_base) else { continue };
+        let of_base = known.values().find(|k| k.executable.parent() == Some(base.as_path()) && k.prefix == k.base);
+        python.ipykernel = of_base.and_then(|k| k.ipykernel.clone());
+    }
 }
 
 fn python_kernel(python: &Interpreter, root: Option<&Path>) -> KernelSpec {
     let path = python.path.to_string_lossy().into_owned();
     let short: Vec<&str> = python.version.split('.').take(2).collect();
+    let named = python.is_venv || python.kind == EnvKind::Conda;
     let place = match root.and_then(|r| python.prefix.strip_prefix(r).ok()) {
         Some(inside) => inside.to_string_lossy().into_owned(),
-        None if python.is_venv => python.prefix.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        None if named => environment_name(&python.prefix),
         None => home_relative(&python.path),
     };
+    let mut env = BTreeMap::new();
+    if python.kind == EnvKind::Conda {
+        // What an activated environment of conda has, so that `!conda install` means it.
+        env.insert("CONDA_PREFIX".to_owned(), python.prefix.to_string_lossy().into_owned());
+        env.insert("CONDA_DEFAULT_ENV".to_owned(), environment_name(&python.prefix));
+    }
     KernelSpec {
         id: path.clone(),
         name: "python3".into(),
         display_name: format!("Python {} ({place})", short.join(".")),
         language: "python".into(),
         argv: [path.as_str(), "-m", "ipykernel_launcher", "-f", "{connection_file}"].map(str::to_owned).into(),
-        env: BTreeMap::new(),
+        env,
         interrupt: InterruptMode::Signal,
         origin: python.origin,
         version: Some(python.version.clone()),
         python: Some(python.path.clone()),
         resource_dir: None,
+        remote: None,
     }
+}
+
+/// `.venv` says nothing: the folder it lies in does, too.
+fn environment_name(prefix: &Path) -> String {
+    let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = name(prefix);
+    if ["venv", ".venv", "env", ".env"].contains(&own.as_str()) {
+        let above = prefix.parent().map(name).filter(|n| !n.is_empty());
+        return above.map_or(own.clone(), |above| format!("{above}/{own}"));
+    }
+    own
 }
 
 fn home_relative(path: &Path) -> String {
@@ -112,62 +202,27 @@ fn home_relative(path: &Path) -> String {
     }
 }
 
-/// Interpreters worth asking, best first.
-fn candidates(root: Option<&Path>) -> Vec<(PathBuf, Origin)> {
-    let mut all = Vec::new();
-    let mut add = |path: PathBuf, origin| {
-        if path.is_file() {
-            all.push((path, origin));
-        }
-    };
-    if let Some(root) = root {
-        for name in [".venv", "venv", "env", ".env", ".andon/venv", ".conda", ".pixi/envs/default"] {
-            add(python_in(&root.join(name)), Origin::Workspace);
-        }
-    }
-    for var in ["VIRTUAL_ENV", "CONDA_PREFIX"] {
-        if let Some(prefix) = env::var_os(var) {
-            add(python_in(Path::new(&prefix)), Origin::Active);
-        }
-    }
-    let home = env::home_dir().unwrap_or_default();
-    let pyenv = env::var_os("PYENV_ROOT").map_or_else(|| home.join(".pyenv"), PathBuf::from);
-    let mut envs = children(&pyenv.join("versions"));
-    for conda in ["miniconda3", "anaconda3", "miniforge3", "mambaforge"] {
-        let base = home.join(conda);
-        envs.extend(children(&base.join("envs")));
-        envs.push(base);
-    }
-    let listed = fs::read_to_string(home.join(".conda/environments.txt")).unwrap_or_default();
-    envs.extend(listed.lines().filter(|l| !l.trim().is_empty()).map(PathBuf::from));
-    envs.extend(children(&home.join(".virtualenvs")));
-    for env in &envs {
-        add(python_in(env), Origin::User);
-    }
-    let shims = pyenv.join("shims");
-    for dir in env::split_paths(&env::var_os("PATH").unwrap_or_default()) {
-        // Shims only start one of the versions found above, slowly.
-        if dir == shims {
-            continue;
-        }
-        for name in ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"] {
-            add(dir.join(name), Origin::Path);
-        }
-    }
-    all
-}
-
-fn python_in(env: &Path) -> PathBuf {
-    if cfg!(windows) { env.join("Scripts").join("python.exe") } else { env.join("bin").join("python") }
-}
-
 /// Folders in a folder, in the order of their names, newest version first.
-fn children(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn children(dir: &Path) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> =
         fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect();
-    all.sort();
+    all.sort_by_cached_key(|p| numbers(&p.to_string_lossy()));
     all.reverse();
     all
+}
+
+/// 3.10 comes after 3.9: digits are compared as numbers.
+fn numbers(text: &str) -> Vec<(String, u64)> {
+    let mut parts = vec![(String::new(), 0u64)];
+    for c in text.chars() {
+        let Some((word, number)) = parts.last_mut() else { break };
+        match c.to_digit(10) {
+            Some(digit) => *number = number.saturating_mul(10).saturating_add(u64::from(digit)),
+            None if *number > 0 => parts.push((c.to_string(), 0)),
+            None => word.push(c),
+        }
+    }
+    parts
 }
 
 /// Changes whenever the interpreter or what is installed beside it changes.
@@ -187,23 +242,20 @@ fn stamp(python: &Path) -> u64 {
     sum
 }
 
-fn ask(python: &Path, known: &mut BTreeMap<PathBuf, Known>, refresh: bool) -> Result<Known, String> {
-    let stamp = stamp(python);
-    if !refresh && let Some(k) = known.get(python).filter(|k| k.stamp == stamp) {
-        return Ok(k.clone());
-    }
-    let answer = probe(python)?;
-    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let k = Known {
+fn ask(python: &Path, stamp: u64) -> Known {
+    let answer = probe(python);
+    let text = |key: &str| {
+        answer.as_ref().ok().and_then(|a| a.get(key)).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    Known {
         stamp,
         version: text("version"),
         executable: text("executable").into(),
         prefix: text("prefix").into(),
         base: text("base").into(),
-        ipykernel: answer.get("ipykernel").and_then(Value::as_str).map(str::to_owned),
-    };
-    known.insert(python.to_path_buf(), k.clone());
-    Ok(k)
+        ipykernel: Some(text("ipykernel")).filter(|k| !k.is_empty()),
+        problem: answer.as_ref().err().cloned(),
+    }
 }
 
 /// Runs the interpreter without its startup files and reads one line of JSON.
@@ -211,6 +263,9 @@ fn probe(python: &Path) -> Result<Value, String> {
     let mut child = Command::new(python)
         .args(["-c", PROBE])
         .env_remove("PYTHONSTARTUP")
+        // Not the folder Andon was started in: a `json.py` there would be run.
+        .current_dir(python.parent().unwrap_or(Path::new("/")))
+        .env("PYTHONSAFEPATH", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -224,7 +279,7 @@ fn probe(python: &Path) -> Result<Value, String> {
             Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err("did not answer".into());
+                return Err(format!("did not answer within {} s", PROBE_PATIENCE.as_secs()));
             }
             Err(e) => return Err(e.to_string()),
         }
@@ -300,7 +355,7 @@ fn specs_in(dir: &Path, origin: Origin, found: &mut Discovery) {
 
 /// True when a kernelspec only says again what is known of an interpreter.
 fn same_python(a: &KernelSpec, b: &KernelSpec) -> bool {
-    a.python.is_some() && a.python == b.python && b.env.is_empty()
+    a.python.is_some() && a.python == b.python && b.env.is_empty() && b.argv.len() == a.argv.len()
 }
 
 fn spec(folder: &Path, json: KernelJson, origin: Origin, pythons: &[Interpreter]) -> Result<KernelSpec, String> {
@@ -350,6 +405,7 @@ fn spec(folder: &Path, json: KernelJson, origin: Origin, pythons: &[Interpreter]
         version: None,
         python,
         resource_dir: Some(folder.to_path_buf()),
+        remote: None,
     })
 }
 
@@ -392,6 +448,7 @@ mod tests {
             version: "3.12.1".into(),
             prefix: env.clone(),
             is_venv: true,
+            kind: EnvKind::Venv,
             ipykernel: Some("7".into()),
             origin: Origin::User,
         };
@@ -399,6 +456,39 @@ mod tests {
         let spec = spec(&folder, json, Origin::User, &[python]).unwrap();
         assert_eq!(spec.argv[0], env.join("bin/python").to_string_lossy());
         assert_eq!(spec.name, "python3");
+    }
+
+    #[test]
+    fn a_python_that_does_not_answer_is_asked_once_and_told_with_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bin, cache) = (dir.path().join("bin"), dir.path().join("cache.json"));
+        fs::create_dir_all(&bin).unwrap();
+        let python = bin.join("python3");
+        fs::write(&python, "#!/bin/sh\necho asked >> \"$0.log\"\nexit 3\n").unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let place = Place { python: python.clone(), env: None, origin: Origin::Path, kind: EnvKind::System };
+        let mut known = BTreeMap::new();
+        for _ in 0..3 {
+            ask_all(std::slice::from_ref(&place), &mut known, &cache, false, &JobCtx::detached()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(bin.join("python3.log")).unwrap().lines().count(), 1);
+        assert!(read_or_known(&place, &known).unwrap_err().contains("no usable Python"));
+        ask_all(&[place], &mut known, &cache, true, &JobCtx::detached()).unwrap();
+        assert_eq!(fs::read_to_string(bin.join("python3.log")).unwrap().lines().count(), 2, "asked anew");
+        assert!(cache.is_file());
+    }
+
+    #[test]
+    fn names_say_which_environment_and_versions_count_as_numbers() {
+        assert_eq!(environment_name(Path::new("/w/churn/.venv")), "churn/.venv");
+        assert_eq!(environment_name(Path::new("/opt/conda/envs/ml")), "ml");
+        let mut all = ["3.9.1", "3.10.2", "3.10.12"].map(numbers).to_vec();
+        all.sort();
+        assert_eq!(all, ["3.9.1", "3.10.2", "3.10.12"].map(numbers));
     }
 
     #[test]

@@ -33,11 +33,11 @@ const STREAM_PAUSE: Duration = Duration::from_millis(33);
 /// Text is handed on at once when this much waits.
 const STREAM_BYTES: usize = 256 * 1024;
 /// A run whose reply or whose idle never comes is ended after this time (some kernels omit one of them).
-const HALF_DONE_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const HALF_DONE_PATIENCE: Duration = Duration::from_secs(5);
 /// Messages that were refused are told of this often at most.
 const REFUSALS_PAUSE: Duration = Duration::from_secs(5);
 /// Finished runs whose late output still finds its cell.
-const KEPT_ROUTES: usize = 64;
+pub(super) const KEPT_ROUTES: usize = 64;
 
 struct Live {
     process: Process,
@@ -46,28 +46,31 @@ struct Live {
     _address: Address,
 }
 
-struct Route {
+pub(super) struct Route {
     sink: Sink,
     stderr: bool,
     text: String,
-    flush_at: Option<Instant>,
+    pub flush_at: Option<Instant>,
     last: Option<Instant>,
 }
 
 impl Route {
-    fn flush(&mut self) {
+    pub fn new(sink: Sink) -> Self {
+        Self { sink, stderr: false, text: String::new(), flush_at: None, last: None }
+    }
+    pub fn flush(&mut self) {
         self.flush_at = None;
         if !self.text.is_empty() {
             self.last = Some(Instant::now());
             (self.sink)(ExecEvent::Stream { stderr: self.stderr, text: std::mem::take(&mut self.text) });
         }
     }
-    fn emit(&mut self, event: ExecEvent) {
+    pub fn emit(&mut self, event: ExecEvent) {
         self.flush();
         (self.sink)(event);
     }
     /// Joins bursts: the first piece goes at once, the rest 30 times a second.
-    fn stream(&mut self, stderr: bool, text: &str) {
+    pub fn stream(&mut self, stderr: bool, text: &str) {
         if stderr != self.stderr {
             self.flush();
             self.stderr = stderr;
@@ -364,8 +367,7 @@ impl Driver {
 
     /// What the kernel says about a request goes to a sink.
     fn route(&mut self, msg_id: String, sink: Sink) {
-        let route = Route { sink, stderr: false, text: String::new(), flush_at: None, last: None };
-        self.routes.insert(msg_id.clone(), route);
+        self.routes.insert(msg_id.clone(), Route::new(sink));
         self.recent.push_back(msg_id);
         while self.recent.len() > KEPT_ROUTES {
             let Some(old) = self.recent.pop_front() else { break };
@@ -605,7 +607,7 @@ impl Driver {
 }
 
 /// The event an iopub message stands for; none for what a front end does not show.
-fn event(message: &Message) -> Option<ExecEvent> {
+pub(super) fn event(message: &Message) -> Option<ExecEvent> {
     let content = &message.content;
     let display_id = || content.pointer("/transient/display_id").and_then(Value::as_str).map(str::to_owned);
     Some(match message.kind.as_str() {
@@ -645,11 +647,11 @@ fn object(content: &Value, field: &str) -> Map<String, Value> {
     content.get(field).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-fn bundle(content: &Value) -> Bundle {
+pub(super) fn bundle(content: &Value) -> Bundle {
     Bundle { data: object(content, "data"), metadata: object(content, "metadata") }
 }
 
-fn completions(content: &Value) -> Completions {
+pub(super) fn completions(content: &Value) -> Completions {
     let at = |field: &str| content.get(field).and_then(Value::as_u64).unwrap_or(0) as usize;
     let strings = |list: &Value, pick: fn(&Value) -> &Value| -> Vec<String> {
         let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -786,7 +788,7 @@ async fn handshake(info: &jp::ConnectionInfo, refused: &mut Option<String>) -> R
     }
 }
 
-fn kernel_info(content: &Value) -> KernelInfo {
+pub(super) fn kernel_info(content: &Value) -> KernelInfo {
     let language_info = object(content, "language_info");
     let text =
         |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -2,8 +2,11 @@
 //!
 //! [`Kernels`] is the service of a window or a command; it owns the threads. [`Kernels::start`] gives a [`Session`],
 //! a cheap handle: its calls return at once and news comes through sinks, except where a name says otherwise.
-//! `discover` finds kernels, `environment` makes one. `order` is the seam between a handle and what drives a kernel;
-//! `owner` holds kernels that outlive the window (`kept` is what the window sees of it). `driver` is the driver that owns a process of this program, `wire` its sockets, `process` its process.
+//! `discover` finds kernels in the `places` where they can be, `environment` makes one, `choices` keeps what was chosen.
+//! `order` is the seam between a handle and what drives a kernel; `owner` holds kernels that outlive the window (`kept` is
+//! what the window sees of it). `driver` is the driver that owns a process of this program, `wire` its sockets, `process`
+//! its process; `remote` drives kernels of a Jupyter Server.
+pub mod choices;
 mod discover;
 mod driver;
 mod environment;
@@ -11,7 +14,9 @@ mod kept;
 mod order;
 #[cfg(unix)]
 mod owner;
+mod places;
 mod process;
+mod remote;
 mod wire;
 
 use std::{
@@ -26,9 +31,12 @@ use std::{
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use tokio::{runtime::Runtime, sync::mpsc};
 
-use crate::base::{Error, Result, error::Context, job::JobCtx, time::Clock};
 pub use crate::model::kernel::*;
-pub use environment::create_environment;
+use crate::{
+    base::{Error, Result, error::Context, job::JobCtx, time::Clock},
+    engine::secrets::Layered,
+};
+pub use environment::{create_environment, install_kernel, requirement_files};
 pub use kept::{Attachment, Kept, News};
 use order::{Job, Order, Shared};
 #[cfg(unix)]
@@ -67,6 +75,8 @@ pub struct Kernels {
     keep: AtomicU64,
     /// The window is closing: cells that run are left to run.
     closing: AtomicBool,
+    /// Tokens of Jupyter Servers.
+    secrets: Layered,
 }
 
 impl std::fmt::Debug for Kernels {
@@ -78,10 +88,10 @@ impl std::fmt::Debug for Kernels {
 impl Kernels {
     /// `cache`: the person's cache folder, where what was found out about interpreters is kept.
     pub fn new(cache: &Path, clock: Arc<dyn Clock>) -> Self {
-        let (runtime, sessions, closed, owner, closing) = Default::default();
+        let (runtime, sessions, closed, owner, closing, secrets) = Default::default();
         let (cache, patience) = (cache.join("interpreters.json"), START_PATIENCE);
         let keep = AtomicU64::new(600);
-        Self { runtime, sessions, closed, clock, cache, patience, owner, keep, closing }
+        Self { runtime, sessions, closed, clock, cache, patience, owner, keep, closing, secrets }
     }
 
     /// Another patience with kernels that start.
@@ -140,9 +150,13 @@ impl Kernels {
         let (orders, rx) = mpsc::channel(4096);
         let (started, first_start) = bounded(1);
         let shared = Arc::new(Shared::new(notify));
-        let driver =
-            driver::Driver::new(spec.clone(), cwd.to_path_buf(), rx, shared.clone(), self.clock.clone(), self.patience);
-        runtime.spawn(driver.run(started));
+        if spec.remote.is_some() {
+            runtime.spawn(self.remote_driver(spec, rx, shared.clone())?.run(started));
+        } else {
+            let (spec, cwd) = (spec.clone(), cwd.to_path_buf());
+            let driver = driver::Driver::new(spec, cwd, rx, shared.clone(), self.clock.clone(), self.patience);
+            runtime.spawn(driver.run(started));
+        }
         self.enter(Session::over(spec.clone(), orders, shared, first_start))
     }
 
@@ -166,7 +180,9 @@ impl Kernels {
     /// called. Where its owner cannot be started, it is one that ends with the window, and that is told.
     pub fn start_kept(&self, at: &Kept, spec: &KernelSpec, cwd: &Path, news: News) -> Result<Session> {
         #[cfg(unix)]
-        if let Some(program) = self.owner.get() {
+        if spec.remote.is_none()
+            && let Some(program) = self.owner.get()
+        {
             let runtime = self.runtime()?;
             match owner::connect(&runtime, program, &at.root) {
                 Ok(stream) => {
@@ -232,7 +248,7 @@ impl Kernels {
     }
 
     /// Stops every kernel and waits until all have ended, four seconds at most; those that are kept elsewhere are left to
-    /// their owner. No other can be started after it.
+    /// their owner or their server. No other can be started after it.
     pub fn shutdown_all(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let sessions = std::mem::take(&mut *self.sessions.lock().unwrap_or_else(PoisonError::into_inner));
@@ -468,7 +484,7 @@ impl Session {
         }
     }
 
-    /// Leaves a kernel that outlives the window to its owner; any other is stopped.
+    /// Leaves a kernel that outlives the window to its owner or its server; any other is stopped.
     pub fn leave(&self) {
         if let Some(end) = self.begin_leave() {
             let _ = end.recv_timeout(STOP_PATIENCE);

@@ -35,7 +35,7 @@ pub(super) enum Order {
     Comm(Comm, Sink),
     Restart(Sender<Result<()>>),
     Shutdown(Sender<()>),
-    /// The window goes. What does not outlive it ends as with a shutdown.
+    /// The window goes. What does not outlive it ends as with a shutdown; a kernel of a server is let go of.
     Leave(Sender<()>),
     /// End the process now; the session is dead then and can be restarted.
     Kill,

@@ -39,11 +39,18 @@ pub(super) struct Message {
 impl Message {
     fn parse(channel: Channel, raw: &zmq::RawMessage) -> Option<Self> {
         let part = |i: usize| raw.jparts.get(i).and_then(|p| serde_json::from_slice::<Value>(p).ok());
-        let header = part(0)?;
+        let message = Self::of(channel, part(0)?, part(1).as_ref(), part(3).unwrap_or(Value::Null))?;
+        Some(Self { buffers: raw.jparts.iter().skip(4).map(|b| b.to_vec()).collect(), ..message })
+    }
+    /// Of its parts, wherever they came from; none without a type.
+    pub fn of(channel: Channel, header: Value, parent: Option<&Value>, content: Value) -> Option<Self> {
         let kind = header.get("msg_type")?.as_str()?.to_owned();
-        let parent = part(1).and_then(|p| p.get("msg_id").and_then(Value::as_str).map(str::to_owned));
-        let buffers = raw.jparts.iter().skip(4).map(|b| b.to_vec()).collect();
-        Some(Self { channel, kind, parent, content: part(3).unwrap_or(Value::Null), buffers, header })
+        let parent = parent.and_then(|p| p.get("msg_id")?.as_str().map(str::to_owned));
+        Some(Self { channel, kind, parent, content, buffers: Vec::new(), header })
+    }
+    /// Its header as the kernel wrote it: the parent of an answer.
+    pub fn header(&self) -> &Value {
+        &self.header
     }
     fn refused(why: String) -> Self {
         Self {

@@ -64,7 +64,7 @@ impl Collector {
             Some(Outcome::Error { ename, evalue, .. }) => {
                 shown.or_else(|| Some(if evalue.is_empty() { ename.clone() } else { format!("{ename}: {evalue}") }))
             }
-            Some(Outcome::Aborted { why }) => Some(why.clone()),
+            Some(Outcome::Aborted { why } | Outcome::Missed { why }) => Some(why.clone()),
             Some(Outcome::Died { exit, .. }) => Some(died_summary(*exit)),
         }
     }
@@ -183,7 +183,7 @@ impl Collector {
                 }
                 self.push(error_value("KernelDied", &summary, &lines), None);
             }
-            Outcome::Aborted { .. } => {}
+            Outcome::Aborted { .. } | Outcome::Missed { .. } => {}
         }
         self.outcome = Some(outcome.clone());
         self.revision += 1;

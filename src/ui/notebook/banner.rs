@@ -3,7 +3,13 @@ use egui::{Align, Frame, Layout, Margin, Ui, vec2};
 
 use super::View;
 use crate::{
-    app::notebook::{Command, Conflict, Doc},
+    app::{
+        notebook::{
+            Command, Conflict, Doc,
+            kernels::{self, Ask},
+        },
+        shell::Dialog,
+    },
     base::time,
     ui::{
         PageCx,
@@ -64,9 +70,19 @@ pub fn banners_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) 
     if let Some(why) = doc.notebook().and_then(|n| n.read_only()) {
         strip(ui, cx, Mark::Unknown, why, &[("Convert to format 4", Command::Upgrade)]);
     }
-    if let Some(line) = &cx.state.notebook.making {
-        let text = format!("Creating a Python environment: {line}");
-        strip(ui, cx, Mark::Running, &text, &[("Cancel", Command::CancelEnvironment)]);
+    let shown = matches!(cx.state.shell.dialog, Some(Dialog::Kernel(Ask::Making)));
+    if let Some(making) = cx.state.notebook.making.as_ref().filter(|_| !shown) {
+        let kernels = |command| Command::Kernels(command);
+        if making.runs() {
+            let text = format!("{}: {}", making.title, making.last());
+            let show = kernels(kernels::Command::Ask(Ask::Making));
+            strip(ui, cx, Mark::Running, &text, &[("Show", show), ("Cancel", kernels(kernels::Command::Cancel))]);
+        } else {
+            let text = format!("{} failed", making.title);
+            let show = kernels(kernels::Command::Ask(Ask::Making));
+            let again = kernels(kernels::Command::Again);
+            strip(ui, cx, Mark::Failed, &text, &[("Show why", show), ("Try again", again)]);
+        }
     }
     if let Some(error) = &doc.save_error {
         let mut clicked = None;

@@ -8,6 +8,7 @@ mod cell;
 mod cells;
 mod find;
 mod inspector;
+pub mod kernels;
 mod keys;
 mod navigator;
 mod outputs;
@@ -55,7 +56,6 @@ pub struct View {
     /// The answer being typed for `input()`.
     answer: String,
     save_as: Option<(DocId, String)>,
-    kernel_menu: bool,
     assist: assist::View,
     dialogs: super::runs::Dialogs,
     /// The inspector was asked for in a window too narrow to show it by itself.

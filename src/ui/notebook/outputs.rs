@@ -12,6 +12,7 @@ use crate::{
         notebook::{
             Command, Doc, RunEnd, beside,
             doc::{CellRun, SqlTable},
+            kernels::{self, Making},
             widgets,
         },
         shell, workspace,
@@ -436,15 +437,18 @@ fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, table: &Sql
 fn end_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &CellRun) {
     match &run.end {
         RunEnd::NoKernel(error) => {
-            if cx.state.notebook.making.is_some() {
+            if cx.state.notebook.making.as_ref().is_some_and(Making::runs) {
                 ui.label(cx.theme.small("An environment is being made; run the cell again when it is ready"));
                 return;
             }
             let error = Error { hint: None, ..error.clone() };
-            let actions = ["Create an environment with ipykernel", "Look again"];
+            let actions = ["Create an environment with ipykernel", "Choose a kernel\u{2026}"];
             match error_box(ui, cx.theme, &error, &actions) {
-                Some(0) => cx.send(Command::CreateEnvironment),
-                Some(_) => cx.send(Command::FindKernels { refresh: true }),
+                Some(0) => {
+                    let ask = kernels::Ask::Environment { base: None };
+                    cx.send(Command::Kernels(kernels::Command::Ask(ask)));
+                }
+                Some(_) => cx.send(Command::Kernels(kernels::Command::Pick)),
                 None => {}
             }
         }

@@ -1,14 +1,20 @@
 //! Tabs of open documents, and the toolbar of a notebook.
-use egui::{Align, Layout, Popup, Rect, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, vec2};
+use egui::{Align, Layout, Rect, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, vec2};
 
 use super::View;
 use crate::{
-    app::notebook::{After, Command, Doc, Scope},
+    app::{
+        notebook::{
+            After, Command, Doc, Scope,
+            kernels::{self, Ask},
+        },
+        shell::Dialog,
+    },
     model::{kernel::SessionState, notebook::CellKind, workspace::FileKind},
     ui::{
         PageCx,
         theme::{BODY, Mark, icon, paint_mark},
-        widgets::{Btn, Row, hair_x, hair_y, icon_button, toolbar},
+        widgets::{Btn, hair_x, hair_y, icon_button, toolbar},
     },
 };
 
@@ -121,7 +127,7 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
             {
                 cx.send(Command::Commit);
             }
-            kernel_chip(ui, cx, doc, view, roomy);
+            kernel_chip(ui, cx, doc, roomy);
             more_ui(ui, cx, doc, wide);
             if roomy && cx.state.workspace.is_repo {
                 let compare = Btn::new("Compare").icon("git-compare").quiet().name("Compare with the last commit");
@@ -180,14 +186,16 @@ fn stop_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
 }
 
 /// Mark and words of the kernel chip.
-fn kernel_words(doc: &Doc) -> (Mark, String) {
-    let name = doc.kernel.spec.as_ref().map(|s| s.display_name.clone());
+fn kernel_words(cx: &PageCx<'_>, doc: &Doc) -> (Mark, String) {
+    let chosen = kernels::choice_of(cx.state, doc).map(|(c, _)| c.name.clone()).filter(|n| !n.is_empty());
+    let name = doc.kernel.spec.as_ref().map(|s| s.display_name.clone()).or(chosen);
     match (&doc.kernel.state, name) {
         _ if doc.kernel.missing.is_some() => (Mark::Failed, "No kernel".to_owned()),
         (Some(SessionState::Idle), Some(name)) => (Mark::Success, name),
         (Some(SessionState::Busy), Some(name)) => (Mark::Running, name),
         (Some(SessionState::Dead { .. }), Some(name)) => (Mark::Failed, format!("{name} died")),
         (Some(SessionState::Failed { .. }), Some(name)) => (Mark::Failed, format!("{name} did not start")),
+        (Some(SessionState::Away { .. }), Some(name)) => (Mark::Warning, format!("{name}, reconnecting")),
         (Some(SessionState::Interrupting { .. }), Some(name)) => (Mark::Warning, format!("{name}, interrupting")),
         (Some(state), Some(name)) => (Mark::Running, format!("{name}, {}", state.word())),
         (None, Some(name)) => (Mark::Skipped, name),
@@ -196,67 +204,27 @@ fn kernel_words(doc: &Doc) -> (Mark, String) {
     }
 }
 
-fn kernel_chip(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, room: bool) {
+fn kernel_chip(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, room: bool) {
     let theme = cx.theme;
-    let (mark, words) = kernel_words(doc);
+    let (mark, words) = kernel_words(cx, doc);
     let words = crate::base::text::shorten(&words, if room { 32 } else { 18 });
     let galley = ui.painter().layout_no_wrap(words.clone(), theme.medium(12.0), theme.muted);
     let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 34.0, 24.0), Sense::click());
     let name = format!("Kernel: {words}");
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
-    if response.hovered() || view.kernel_menu {
+    let open = matches!(cx.state.shell.dialog, Some(Dialog::Kernel(Ask::Pick)));
+    if response.hovered() || open {
         ui.painter().rect_filled(rect, 4.0, theme.hover);
     }
     paint_mark(ui.painter(), theme, mark, egui::pos2(rect.left() + 13.0, rect.center().y), 10.0);
     let at = egui::pos2(rect.left() + 26.0, rect.center().y - galley.size().y * 0.5);
     ui.painter().galley(at, galley, theme.muted);
-    if response.clicked() {
-        cx.send(Command::FindKernels { refresh: cx.state.notebook.kernels.is_some() });
-    }
-    let shown = Popup::menu(&response).width(320.0).show(|ui| kernel_menu(ui, cx, doc));
-    view.kernel_menu = shown.is_some();
-}
-
-fn kernel_menu(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
-    let theme = cx.theme;
-    ui.spacing_mut().item_spacing.y = 0.0;
-    let close = |ui: &Ui| ui.close();
-    if let Some(found) = cx.state.notebook.kernels.clone() {
-        for spec in &found.kernels {
-            let on = doc.kernel.spec.as_ref().is_some_and(|s| s.id == spec.id);
-            let row = Row::new(&spec.display_name).height(28.0).selected(on).show(ui, theme, |ui| {
-                ui.label(theme.body(spec.display_name.as_str()));
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.label(theme.faint(spec.version.clone().unwrap_or_else(|| spec.language.clone())));
-                });
-            });
-            if row.clicked() {
-                cx.send(Command::ChooseKernel(spec.id.clone()));
-                close(ui);
-            }
-        }
-        if found.kernels.is_empty() {
-            ui.add_space(4.0);
-            ui.label(theme.muted("  No Jupyter kernel was found on this machine"));
-            ui.add_space(4.0);
-        }
-    } else {
-        ui.label(theme.muted("  Looking for kernels"));
-    }
-    hair_x(ui, theme);
-    let mut entry = |ui: &mut Ui, label: &str, symbol: &str, command: Command| {
-        let row = Row::new(label).height(28.0).show(ui, theme, |ui| {
-            ui.label(theme.icon(symbol, 14.0));
-            ui.label(theme.body(label));
-        });
-        if row.clicked() {
-            cx.send(command);
-            ui.close();
-        }
+    super::kernels::note_anchor(ui, rect);
+    let tip = match &doc.kernel.state {
+        Some(SessionState::Away { why, .. }) => format!("The connection to the server is being made again: {why}"),
+        _ => "Choose the kernel of this notebook".to_owned(),
     };
-    entry(ui, "Create an environment with ipykernel", "package", Command::CreateEnvironment);
-    if doc.kernel.state.is_some() {
-        entry(ui, "Restart the session\u{2026}", "rotate-cw", Command::Restart);
-        entry(ui, "Stop the kernel", "power", Command::ShutdownKernel);
+    if response.on_hover_text(tip).clicked() {
+        cx.send(Command::Kernels(kernels::Command::Pick));
     }
 }

@@ -66,11 +66,8 @@ pub fn kernels_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         cx,
         "A cell that runs is never ended by closing the window: open the notebook again and all it printed is there",
     );
-    let sentence = if cx.state.workspace.root.is_some() && !cx.state.workspace.trusted {
-        "Environments inside this folder are not asked until you trust it"
-    } else {
-        "Kernels are found by their kernelspecs, in the folder's virtual environments and on the PATH"
-    };
+    let sentence =
+        "Kernels are found by their kernelspecs and as environments: in the folder, at the usual places, on the PATH";
     note(ui, cx, sentence);
 }
 
@@ -138,5 +135,6 @@ fn origin(origin: Origin) -> &'static str {
         Origin::User => "yours",
         Origin::System => "this machine's",
         Origin::Path => "on the PATH",
+        Origin::Server => "on a server",
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     },
     ui::{
         PageCx,
+        notebook::kernels,
         widgets::{Btn, text_field},
     },
 };
@@ -21,6 +22,7 @@ use super::notices::pop_frame;
 pub struct View {
     typed: Option<String>,
     git: crate::ui::git::View,
+    kernels: crate::ui::notebook::kernels::View,
 }
 
 /// Draws the open dialog.
@@ -36,8 +38,18 @@ pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
         panel_ui(ctx, cx, view, ask);
         return;
     }
+    if let Dialog::Kernel(ask) = &dialog
+        && kernels::is_panel(ask)
+    {
+        kernels::panel_ui(ctx, cx, &mut view.kernels);
+        return;
+    }
     // Each kind has its own size to remember.
-    let kind = if let Dialog::Git(ask) = &dialog { Some(std::mem::discriminant(&**ask)) } else { None };
+    let kind = match &dialog {
+        Dialog::Git(ask) => format!("{:?}", std::mem::discriminant(&**ask)),
+        Dialog::Kernel(ask) => format!("{:?}", std::mem::discriminant(ask)),
+        _ => String::new(),
+    };
     let modal = Modal::new(Id::unique(("dialog", std::mem::discriminant(&dialog), kind)))
         .frame(pop_frame(theme).inner_margin(Margin::same(20)))
         .backdrop_color(theme.fade(theme.bg, 0.6));
@@ -49,6 +61,7 @@ pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
             Dialog::OpenFolder { typed } => folder_ui(ui, cx, view, typed),
             Dialog::Keys => keys_ui(ui, cx),
             Dialog::Commit => crate::ui::git::commit_ui(ui, cx),
+            Dialog::Kernel(ask) => kernels::ask_ui(ui, cx, &mut view.kernels, &ask),
             Dialog::Git(ask) => crate::ui::git::ask_ui(ui, cx, &mut view.git, &ask),
             Dialog::Confirm { title, body, verb, destructive, command } => {
                 confirm_ui(ui, cx, (&title, &body, &verb), destructive, *command);

@@ -9,6 +9,8 @@ mod regions;
 mod start;
 mod status;
 
+pub(super) use notices::pop_frame;
+
 use egui::{CentralPanel, Frame, Panel, Ui};
 
 use super::{PageCx, board, conflict, data, home, notebook, quality, review, runs, settings};
