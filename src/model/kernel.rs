@@ -122,9 +122,15 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// True when packages may be installed into it: it is an environment, or an installation of the person's own.
+    /// True when packages may be installed into it: it is an environment. What other programs and projects share, the
+    /// system's Python or a version of pyenv's, is left as it is.
     pub fn takes_packages(&self) -> bool {
-        self.is_venv || matches!(self.kind, EnvKind::Conda | EnvKind::Pyenv)
+        self.is_venv || self.kind == EnvKind::Conda
+    }
+    /// True when today's ipykernel runs on it.
+    pub fn is_recent(&self) -> bool {
+        let numbers: Vec<u32> = self.version.split('.').map(|p| p.parse().unwrap_or(0)).collect();
+        numbers >= vec![3, 9]
     }
 }
 

@@ -76,7 +76,7 @@ pub fn install_kernel(
 ) -> Result<KernelSpec> {
     if !python.takes_packages() {
         return Err(Error::user(format!(
-            "{} belongs to the system, so nothing is installed into it",
+            "{} is shared by others, so nothing is installed into it",
             python.path.display()
         ))
         .hint("Make an environment from it instead"));

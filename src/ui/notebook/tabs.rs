@@ -193,6 +193,7 @@ fn kernel_words(cx: &PageCx<'_>, doc: &Doc) -> (Mark, String) {
         _ if doc.kernel.missing.is_some() => (Mark::Failed, "No kernel".to_owned()),
         (Some(SessionState::Idle), Some(name)) => (Mark::Success, name),
         (Some(SessionState::Busy), Some(name)) => (Mark::Running, name),
+        (Some(SessionState::Closed), Some(name)) => (Mark::Skipped, name),
         (Some(SessionState::Dead { .. }), Some(name)) => (Mark::Failed, format!("{name} died")),
         (Some(SessionState::Failed { .. }), Some(name)) => (Mark::Failed, format!("{name} did not start")),
         (Some(SessionState::Away { .. }), Some(name)) => (Mark::Warning, format!("{name}, reconnecting")),

@@ -85,11 +85,6 @@ fn entries(cx: &PageCx<'_>, query: &str) -> Vec<Entry> {
             }
             all.push(Entry::Kernel(Box::new(kernel.clone())));
         }
-        let mut bare = found.interpreters.iter().filter(|i| i.ipykernel.is_none()).peekable();
-        if bare.peek().is_some() {
-            all.push(Entry::Heading("Python without ipykernel".to_owned()));
-        }
-        all.extend(bare.map(|i| Entry::Bare(Box::new(i.clone()))));
     }
     for server in servers(cx.state) {
         let listing = cx.state.notebook.picker.servers.get(&server.url).and_then(|n| n.result.clone());
@@ -99,6 +94,13 @@ fn entries(cx: &PageCx<'_>, query: &str) -> Vec<Entry> {
             all.extend(running.map(|r| Entry::Attach(Box::new(listing.attach(r)), r.clone())));
             all.extend(listing.specs.iter().map(|s| Entry::Start(Box::new(s.clone()))));
         }
+    }
+    if let Some(found) = &cx.state.notebook.kernels {
+        let mut bare = found.interpreters.iter().filter(|i| i.ipykernel.is_none() && i.is_recent()).peekable();
+        if bare.peek().is_some() {
+            all.push(Entry::Heading("Python without ipykernel".to_owned()));
+        }
+        all.extend(bare.map(|i| Entry::Bare(Box::new(i.clone()))));
     }
     if query.is_empty() {
         return all;
@@ -166,8 +168,8 @@ pub(super) fn picker_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, room:
 fn take(cx: &mut PageCx<'_>, entry: &Entry) {
     match entry {
         Entry::Kernel(spec) | Entry::Start(spec) | Entry::Attach(spec, _) => cx.kernels(Command::Choose(spec.clone())),
-        Entry::Bare(python) => complete(cx, python),
-        Entry::Heading(_) | Entry::Server(_) => {}
+        // Only its button changes an environment: a row that is hit by mistake must not.
+        Entry::Bare(_) | Entry::Heading(_) | Entry::Server(_) => {}
     }
 }
 
@@ -396,7 +398,7 @@ fn bare_ui(ui: &mut Ui, cx: &mut PageCx<'_>, python: &Interpreter, on: bool) -> 
     let (label, tip) = if python.takes_packages() {
         ("Install ipykernel", "Installs ipykernel there and uses it for this notebook")
     } else {
-        ("Make an environment", "It belongs to the system: an environment is made from it")
+        ("Make an environment", "Others share it: an environment is made from it instead")
     };
     let python = python.clone();
     two_lines(ui, cx, "package", (&title, &path), ("", Some(python.kind.word())), (on, false), |ui, cx| {
