@@ -113,7 +113,7 @@ pub fn ask_status(root: Option<&Path>) -> Result<Vec<Value>> {
     let runtime = small_runtime()?;
     let mut all = Vec::new();
     for place in places {
-        let Ok(stream) = runtime.block_on(UnixStream::connect(place.socket())) else { continue };
+        let Some(stream) = runtime.block_on(place.dial())? else { continue };
         let (_, welcome) = runtime.block_on(async { greet(stream, "status", None).await })?;
         all.push(welcome.status);
     }
@@ -132,8 +132,7 @@ pub fn ask_stop(root: Option<&Path>) -> Result<Vec<Note>> {
     for place in places {
         let Some(note) = place.note() else { continue };
         let asked = runtime.block_on(async {
-            let stream = UnixStream::connect(place.socket()).await.ok()?;
-            greet(stream, "stop", None).await.ok()
+            greet(place.dial().await.ok()??, "stop", None).await.ok()
         });
         let running = || std::fs::File::open(place.lock()).is_ok_and(|f| f.try_lock().is_err());
         if asked.is_none() && running() {
@@ -146,8 +145,10 @@ pub fn ask_stop(root: Option<&Path>) -> Result<Vec<Note>> {
         }
         if running() {
             signal(note.pid, rustix::process::Signal::KILL);
-        } else if asked.is_none() {
-            place.clear();
+        } else if asked.is_none()
+            && let Ok(Some(lock)) = place.take()
+        {
+            place.remove(lock);
         }
         all.push(note);
     }
@@ -168,34 +169,40 @@ fn small_runtime() -> Result<Runtime> {
 /// A connection to the owner of a workspace; it is started when there is none and `program` may do so.
 async fn connect(root: &Path, program: Option<&Path>) -> Result<UnixStream> {
     let place = Place::of(root)?;
-    if let Ok(stream) = UnixStream::connect(place.socket()).await {
+    if let Some(stream) = place.dial().await? {
         return Ok(stream);
     }
     let what = "Could not start the process that holds the kernels";
     let Some(program) = program else { return Err(Error::io(what)) };
-    let log = OpenOptions::new().create(true).append(true).open(place.log());
-    let log = log.io(|| what.to_owned())?;
-    let errors = log.try_clone().io(|| what.to_owned())?;
-    let mut child = Command::new(program)
-        .args(["kerneld", "--serve"])
-        .arg(root)
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors)
-        .spawn()
-        .map_err(|e| Error::io(what).because(&e))?;
+    let spawn = || {
+        // An owner that has ended meanwhile took the folder with it.
+        place.make()?;
+        let log = OpenOptions::new().create(true).append(true).open(place.log());
+        let log = log.io(|| what.to_owned())?;
+        let errors = log.try_clone().io(|| what.to_owned())?;
+        let mut command = Command::new(program);
+        command.args(["kerneld", "--serve"]).arg(root).current_dir(root);
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+        child.map_err(|e| Error::io(what).because(&e))
+    };
+    let mut child = spawn()?;
     let deadline = Instant::now() + PATIENCE;
-    let mut ended = None;
+    let (mut ended, mut ended_at) = (None, Instant::now());
     loop {
-        if let Ok(stream) = UnixStream::connect(place.socket()).await {
+        if let Some(stream) = place.dial().await? {
             // It outlives us; should it end before us, it is reaped.
             let reap = std::thread::Builder::new().name("andon-owner".to_owned());
             let _ = reap.spawn(move || child.wait());
             return Ok(stream);
         }
         // One that ends at once leaves the place to another window's, which is there in a moment.
-        ended = ended.or_else(|| child.try_wait().ok().flatten());
+        if ended.is_none() {
+            (ended, ended_at) = (child.try_wait().ok().flatten(), Instant::now());
+        }
+        // Unless that one was about to end and is gone by now.
+        if ended.is_some_and(|s| s.success()) && ended_at.elapsed() > Duration::from_millis(300) {
+            (child, ended) = (spawn()?, None);
+        }
         let failed = ended.is_some_and(|s| !s.success());
         if failed || Instant::now() > deadline {
             let mut error = Error::io(what);

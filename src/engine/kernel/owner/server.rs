@@ -1,7 +1,7 @@
 //! The owner's process: takes windows in, holds kernels, and ends when nobody needs it.
 use std::{
     collections::HashSet,
-    fs::{self, File, TryLockError},
+    fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -63,14 +63,10 @@ pub fn serve(root: &Path, clock: Arc<dyn Clock>) -> Result<()> {
     let _ = rustix::process::setsid();
     let root = root.canonicalize().io(|| format!("No folder {}", root.display()))?;
     let place = Place::of(&root)?;
-    let lock = File::create(place.lock()).io(|| "Could not open the lock of the kernels' owner".to_owned())?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(()),
-        Err(TryLockError::Error(e)) => return Err(Error::io("Could not lock the place of the owner").because(&e)),
-    }
+    let Some(lock) = place.take()? else { return Ok(()) };
     // Whatever is there is of an owner that has ended: the lock is ours.
     place.clear();
+    place.sweep();
     let kernels = Kernels::new(&Dirs::from_env().cache, clock.clone());
     let runtime = kernels.runtime()?;
     let server = Arc::new(Server {
@@ -95,8 +91,12 @@ pub fn serve(root: &Path, clock: Arc<dyn Clock>) -> Result<()> {
     server.kernels.shutdown_all();
     // What the windows are to hear of the end is on its way.
     std::thread::sleep(Duration::from_millis(150));
-    place.clear();
-    drop(lock);
+    if done.is_ok() {
+        place.remove(lock);
+    } else {
+        // What it said last tells why.
+        place.clear();
+    }
     done
 }
 
