@@ -9,14 +9,23 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use andon::{
     base::{job::JobCtx, time::SystemClock},
-    engine::kernel::{ExecEvent, ExecOptions, InterruptMode, Kept, KernelSpec, Kernels, News, Origin, Session, Sink},
-    model::output::Collector,
+    engine::kernel::{
+        ExecEvent, ExecOptions, InterruptMode, Kept, KernelSpec, Kernels, Label, News, Origin, Past, Session, Sink,
+        Spool,
+    },
+    model::{
+        notebook::{CellKind, Notebook, OutputJson},
+        output::Collector,
+    },
 };
 
 const CELLS: usize = 200;
@@ -116,6 +125,45 @@ fn trivial(kept: bool) -> (Duration, Duration) {
     (begin.elapsed(), median(each))
 }
 
+/// Has the kernel write down how long it was at work on each request: everything else is the way there and back.
+const WATCH: &str = "import time as _time
+_kernel, _took = get_ipython().kernel, []
+_inner = _kernel.shell_handlers['execute_request']
+async def _timed(stream, ident, parent):
+    begin = _time.perf_counter()
+    try:
+        return await _inner(stream, ident, parent)
+    finally:
+        _took.append(_time.perf_counter() - begin)
+_kernel.shell_handlers['execute_request'] = _timed";
+
+/// What a cell costs beyond the kernel's own work on it: our part, two sockets, and the kernel's reading and signing.
+fn overhead(kept: bool) -> (Duration, Duration) {
+    let desk = Desk::new();
+    let session = desk.start(kept);
+    run(&session, WATCH, Arc::new(|_| {}));
+    let mut whole = Vec::new();
+    for n in 0..CELLS {
+        let at = Instant::now();
+        run(&session, &format!("a = {n}"), Arc::new(|_| {}));
+        whole.push(at.elapsed());
+    }
+    let text = Arc::new(Mutex::new(String::new()));
+    let own = text.clone();
+    let sink: Sink = Arc::new(move |event| {
+        if let ExecEvent::Stream { text: piece, .. } = event {
+            own.lock().unwrap().push_str(&piece);
+        }
+    });
+    run(&session, "print(' '.join(map(repr, _took)))", sink);
+    session.shutdown();
+    let took: Vec<f64> = text.lock().unwrap().split_whitespace().map(|n| n.parse().unwrap()).collect();
+    // The first is the cell that began to watch, or it is missing where it was not seen.
+    let took = &took[took.len() - CELLS..];
+    let rest = whole.iter().zip(took).map(|(whole, own)| whole.saturating_sub(Duration::from_secs_f64(*own))).collect();
+    (median(took.iter().map(|t| Duration::from_secs_f64(*t)).collect()), median(rest))
+}
+
 const NBCLIENT: &str = r#"
 import statistics, time, nbformat
 from nbclient import NotebookClient
@@ -157,6 +205,11 @@ fn cells() {
         say("andon run's driver", seconds(trivial(false)));
         say("the window's, through owner", seconds(trivial(true)));
     }
+    for (who, kept) in [("andon run's driver", false), ("the window's, through owner", true)] {
+        let (kernel, rest) = overhead(kept);
+        let ms = |d: Duration| d.as_secs_f64() * 1000.0;
+        println!("  {who:<28} {:.2} ms in the kernel's handler, {:.2} ms all else, a cell", ms(kernel), ms(rest));
+    }
     let desk = Desk::new();
     let at = Instant::now();
     let session = desk.start(true);
@@ -164,25 +217,85 @@ fn cells() {
     println!("  cold start of owner and kernel to the first executed cell: {:.2} s", at.elapsed().as_secs_f64());
 }
 
-/// Runs a cell through the owner and shows it as the window does; bytes that came and text as it is stored.
-fn printed(desk: &Desk, code: &str) -> (u64, u64, f64) {
+/// What a window has of a cell: what it shows, the file with all of it, and how often something came.
+#[derive(Default)]
+struct Shown {
+    live: Collector,
+    file: Option<PathBuf>,
+    short: String,
+    pieces: u64,
+}
+
+/// How long the next window waits until all that is not in the file yet has been told to it; bytes of text it got.
+fn reopened(desk: &Desk) -> (Duration, u64) {
+    let kernels = Kernels::new(&desk.dir.path().join("cache"), Arc::new(SystemClock));
+    kernels.outlive(env!("CARGO_BIN_EXE_andon").into());
+    let bytes = Arc::new(AtomicU64::new(0));
+    let (done, ended) = crossbeam_channel::bounded(64);
+    let news = |_: bool| {
+        let (bytes, done) = (bytes.clone(), done.clone());
+        let adopt = move |_: &Past, _: bool| {
+            let (bytes, done) = (bytes.clone(), done.clone());
+            let sink: Sink = Arc::new(move |event| match event {
+                ExecEvent::Stream { text, .. } => drop(bytes.fetch_add(text.len() as u64, Ordering::SeqCst)),
+                ExecEvent::Done { .. } => drop(done.send(())),
+                _ => {}
+            });
+            Some(sink)
+        };
+        News { notify: Box::new(|_| {}), adopt: Box::new(adopt) }
+    };
+    let at = Instant::now();
+    let kept = Kept { root: desk.dir.path().to_path_buf(), notebook: "n.ipynb".into() };
+    let found = kernels.reattach(&kept, &news).unwrap();
+    assert_eq!(found.len(), 1);
+    ended.recv_timeout(Duration::from_mins(1)).unwrap();
+    (at.elapsed(), bytes.load(Ordering::SeqCst))
+}
+
+/// Runs a cell through the owner, shows it as the window does and puts it into a notebook. Gives all text that came.
+fn printed(desk: &Desk, code: &str) -> (Vec<u8>, u64, f64) {
     let session = desk.start(true);
-    let shown = Arc::new(Mutex::new((Collector::new(), 0u64, 0u64)));
+    let shown = Arc::new(Mutex::new(Shown::default()));
     let sink: Sink = {
-        let shown = shown.clone();
+        let (shown, root) = (shown.clone(), desk.dir.path().to_path_buf());
+        let spool = Spool::new(&root, "n.ipynb");
         Arc::new(move |event| {
             let mut shown = shown.lock().unwrap();
             if let ExecEvent::Stream { text, .. } = &event {
-                shown.1 += text.len() as u64;
-                shown.2 += 1;
+                shown.pieces += 1;
+                if let Some(kept) = spool.take(text) {
+                    let file = kept.unwrap();
+                    shown.file = Some(root.join(&file));
+                    shown.live.keep_in(file);
+                    shown.short.clear();
+                } else if shown.file.is_none() {
+                    shown.short.push_str(text);
+                }
             }
-            shown.0.apply(&event);
+            shown.live.apply(&event);
         })
     };
+    let mut book = Notebook::new_empty();
+    let key = book.insert(0, CellKind::Code, code).unwrap();
     let before = memory(std::process::id(), "VmRSS:");
     let at = Instant::now();
-    run(&session, code, sink);
+    let (done, ended) = crossbeam_channel::bounded(1);
+    let told: Sink = Arc::new(move |event| {
+        let over = matches!(event, ExecEvent::Done { .. });
+        sink(event);
+        if over {
+            let _ = done.try_send(());
+        }
+    });
+    // As a cell of the notebook, so that it is kept for the next window.
+    session.submit(code, ExecOptions::default(), Some(Label::default()), told).unwrap();
+    ended.recv_timeout(Duration::from_mins(5)).unwrap();
     let seconds = at.elapsed().as_secs_f64();
+    let while_running = memory(std::process::id(), "VmHWM:");
+    let outputs: Vec<OutputJson> = shown.lock().unwrap().live.to_nbformat().into_iter().map(OutputJson::from).collect();
+    book.set_outputs(key, &outputs, Some(1)).unwrap();
+    drop(outputs);
     let own = Arc::new(Mutex::new(String::new()));
     let text = own.clone();
     let sink: Sink = Arc::new(move |event| {
@@ -193,26 +306,40 @@ fn printed(desk: &Desk, code: &str) -> (u64, u64, f64) {
     run(&session, "print(round(took, 2))", sink);
     let owner = desk.owner();
     println!("  {seconds:.2} s in the window, {} s in the kernel's own code", own.lock().unwrap().trim());
+    let (now, most) = (memory(std::process::id(), "VmRSS:"), memory(std::process::id(), "VmHWM:"));
     println!(
-        "  window: {before:.0} MB before, {:.0} MB after, {:.0} MB at most; owner: {:.0} MB now, {:.0} MB at most",
-        memory(std::process::id(), "VmRSS:"),
-        memory(std::process::id(), "VmHWM:"),
+        "  window: {before:.0} MB before, at most {while_running:.0} MB while it ran ({:.0} MB more), {most:.0} MB at \
+         most while it was stored, {now:.0} MB after; owner: {:.0} MB now, {:.0} MB at most",
+        while_running - before,
         memory(owner, "VmRSS:"),
         memory(owner, "VmHWM:"),
     );
+    println!("  the notebook has {:.1} MB of it", book.to_bytes().len() as f64 / 1e6);
+    let (took, bytes) = reopened(desk);
+    println!("  the next window is told {:.1} MB again in {:.2} s", bytes as f64 / 1e6, took.as_secs_f64());
+    assert!(most - before < 64.0, "the window grew by {:.0} MB", most - before);
     session.shutdown();
-    let shown = shown.lock().unwrap();
-    (shown.1, shown.2, seconds)
+    let mut shown = shown.lock().unwrap();
+    let short = std::mem::take(&mut shown.short).into_bytes();
+    let all = shown.file.as_ref().map_or(short, |file| std::fs::read(file).unwrap());
+    (all, shown.pieces, seconds)
 }
 
 fn prints() {
     let desk = Desk::new();
     println!("100 MB printed by one cell, in lines of 100 bytes");
-    let code = "import time\nbegin = time.perf_counter()\nline = 'x' * 99\nfor n in range(1_000_000):\n    print(line)\n\
-                took = time.perf_counter() - begin";
-    let (bytes, events, _) = printed(&desk, code);
-    println!("  {bytes} of 100000000 bytes in {events} pieces");
-    assert_eq!(bytes, 100_000_000, "something was lost");
+    let code = "import time\nbegin = time.perf_counter()\nline = 'x' * 92\nfor n in range(1_000_000):\n    \
+                print(f'{n:06} {line}')\ntook = time.perf_counter() - begin";
+    let (text, events, _) = printed(&desk, code);
+    println!("  {} of 100000000 bytes in {events} pieces", text.len());
+    let line = "x".repeat(92);
+    let mut right = 0;
+    for (n, found) in text.split_inclusive(|b| *b == b'\n').enumerate() {
+        assert!(found == format!("{n:06} {line}\n").as_bytes(), "line {n} is not what was printed");
+        right += 1;
+    }
+    assert_eq!((right, text.len()), (1_000_000, 100_000_000), "something was lost");
+    println!("  every line is what was printed, in its place");
 }
 
 fn flood() {
@@ -220,9 +347,10 @@ fn flood() {
     println!("20,000 flushed prints");
     let code = "import time\nbegin = time.perf_counter()\nfor n in range(20_000):\n    print(n, flush=True)\n\
                 took = time.perf_counter() - begin";
-    let (bytes, events, seconds) = printed(&desk, code);
-    println!("  {bytes} of 108890 bytes in {events} pieces, {:.0} messages/s", 20_000.0 / seconds);
-    assert_eq!(bytes, 108_890, "something was lost");
+    let (text, events, seconds) = printed(&desk, code);
+    println!("  {} of 108890 bytes in {events} pieces, {:.0} messages/s", text.len(), 20_000.0 / seconds);
+    let wanted: String = (0..20_000).map(|n| format!("{n}\n")).collect();
+    assert!(text == wanted.as_bytes(), "something was lost");
 }
 
 fn cycles(count: usize) {

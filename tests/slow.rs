@@ -5,6 +5,8 @@
 mod envs;
 #[path = "slow/exec.rs"]
 mod exec;
+#[path = "slow/frames.rs"]
+mod frames;
 #[path = "slow/kernel.rs"]
 mod kernel;
 #[path = "slow/kernel_faults.rs"]
@@ -24,6 +26,9 @@ mod support;
 #[cfg(unix)]
 #[path = "slow/versions.rs"]
 mod versions;
+#[cfg(unix)]
+#[path = "slow/widgets.rs"]
+mod widgets;
 #[cfg(feature = "gui")]
 #[path = "slow/window.rs"]
 mod window;

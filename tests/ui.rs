@@ -14,6 +14,8 @@ mod data;
 mod editor;
 #[path = "ui/git.rs"]
 mod git;
+#[path = "ui/kernels.rs"]
+mod kernels;
 #[path = "ui/keys.rs"]
 mod keys;
 #[path = "ui/live.rs"]

@@ -140,7 +140,7 @@ pub enum Task {
 }
 
 /// Handles a command; no I/O.
-pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> {
+pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     let values = &mut state.settings.values;
     match command {
         Command::Load => return vec![Job::io("settings.load", Task::Load).start()],
@@ -149,6 +149,10 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
             let mut effects = vec![Job::io("settings.measure", Task::Measure).start()];
             if section == Section::Kernels && state.settings.kernels.is_none() {
                 effects.extend(look(state, false));
+            }
+            if section == Section::Connections {
+                let look = super::notebook::kernels::Command::LookAtServers;
+                effects.extend(super::notebook::kernels::command(state, look, cx));
             }
             return effects;
         }

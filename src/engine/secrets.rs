@@ -117,6 +117,10 @@ pub fn probe() -> Result<()> {
 }
 
 fn entry(name: &str) -> Result<keyring_core::Entry> {
+    // A store that is there already is used; else the system's is looked for.
+    if let Ok(entry) = keyring_core::Entry::new(SERVICE, name) {
+        return Ok(entry);
+    }
     match keyring::Entry::new(SERVICE, name) {
         Ok(entry) => Ok(entry.inner),
         // keyring remembers for ever that there was no service at the first call; a desktop may have started one since.
@@ -165,6 +169,21 @@ mod tests {
         let layered = Layered::default();
         layered.remember("test of memory", &Secret("x".into()));
         assert_eq!(layered.get("test of memory").unwrap(), Some(Secret("x".into())));
+    }
+
+    #[test]
+    fn the_keyring_keeps_replaces_and_forgets() {
+        keyring_core::set_default_store(keyring_core::mock::Store::new().unwrap());
+        let (layered, name) = (Layered::default(), "test of the keyring");
+        assert_eq!(layered.get(name).unwrap(), None);
+        for value in ["first", "second"] {
+            layered.set(name, &Secret(value.into())).unwrap();
+            assert_eq!(Layered::default().get(name).unwrap(), Some(Secret(value.into())), "in the keyring, not here");
+        }
+        layered.delete(name).unwrap();
+        layered.delete(name).unwrap();
+        assert_eq!(Layered::default().get(name).unwrap(), None);
+        keyring_core::unset_default_store();
     }
 
     #[test]

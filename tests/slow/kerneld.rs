@@ -31,13 +31,13 @@ const ANDON: &str = env!("CARGO_BIN_EXE_andon");
 const LONG: Duration = Duration::from_secs(30);
 
 /// A workspace whose owner ends with the test.
-struct Desk {
+pub struct Desk {
     dir: TempDir,
 }
 
 impl Desk {
     /// With a notebook of these cells and an environment of its own.
-    fn new(cells: &[&str]) -> Self {
+    pub fn new(cells: &[&str]) -> Self {
         let desk = Self { dir: tempfile::Builder::new().prefix("kept").tempdir().unwrap() };
         let cell = |(n, source): (usize, &&str)| {
             json!({ "cell_type": "code", "id": format!("cell-{n}"), "metadata": {}, "source": source, "outputs": [],
@@ -72,7 +72,7 @@ impl Desk {
         assert_eq!(code, i32::from(status["owners"].as_array().unwrap().is_empty()));
         status["owners"][0].clone()
     }
-    fn kernels(&self) -> Kernels {
+    pub fn kernels(&self) -> Kernels {
         let kernels = Kernels::new(&self.home().join("cache"), Arc::new(SystemClock));
         kernels.outlive(ANDON.into());
         kernels
@@ -80,7 +80,7 @@ impl Desk {
     fn kept(&self, notebook: &str) -> Kept {
         Kept { root: self.root(), notebook: notebook.to_owned() }
     }
-    fn start(&self, kernels: &Kernels, notebook: &str, seen: &Seen) -> Session {
+    pub fn start(&self, kernels: &Kernels, notebook: &str, seen: &Seen) -> Session {
         let session = kernels.start_kept(&self.kept(notebook), &spec(), &self.root(), seen.news()).unwrap();
         session.wait_ready(&JobCtx::detached()).unwrap();
         session
@@ -121,7 +121,7 @@ impl Drop for Desk {
 
 /// Runs that were found.
 #[derive(Clone, Default)]
-struct Seen(Arc<std::sync::Mutex<Vec<(Past, bool, Log)>>>);
+pub struct Seen(Arc<std::sync::Mutex<Vec<(Past, bool, Log)>>>);
 
 impl Seen {
     fn news(&self) -> News {
@@ -383,6 +383,8 @@ fn windows_that_start_at_once_get_one_owner_and_it_ends_when_nobody_needs_it() {
         stat.is_empty() || stat.contains(") Z ")
     });
     assert_eq!(fs::read_dir(desk.root().join(".andon/kernels")).unwrap().count(), 0, "nothing is left to tell");
+    let folder = PathBuf::from(owner["socket"].as_str().unwrap());
+    until(LONG, "its folder to go", || !folder.parent().unwrap().exists());
 }
 
 fn frame(message: &Value) -> Vec<u8> {
@@ -460,4 +462,81 @@ fn a_kernel_that_dies_while_the_notebook_is_saved_costs_neither() {
     host.send(notebook::Command::Run(Scope::One(first)));
     drain(&mut host, "a new kernel", |h| h.state.notebook.doc().unwrap().running.is_none());
     assert_eq!(host.state.notebook.doc().unwrap().state_of(first), CellState::Fresh);
+}
+
+#[test]
+fn what_a_cell_prints_is_whole_in_a_file_and_bounded_in_the_notebook() {
+    let desk = Desk::new(&["for n in range(200_000):\n    print(f'{n:06}', 'x' * 92)"]);
+    let mut host = desk.window();
+    host.send(notebook::Command::Run(Scope::All));
+    drain(&mut host, "the end", |h| {
+        let doc = h.state.notebook.doc().unwrap();
+        doc.running.is_none() && doc.cells()[0].has_outputs()
+    });
+    host.send(notebook::Command::Save);
+    drain(&mut host, "the save", |h| h.state.notebook.doc().is_some_and(|d| !d.saving && !d.is_dirty()));
+    let saved = fs::metadata(desk.root().join("n.ipynb")).unwrap().len();
+    assert!(saved < 10_000_000, "{saved}");
+    let text = text_of(&host, 0);
+    let (before, after) = text.split_once('[').unwrap();
+    let (note, after) = after.split_once("]\n").unwrap();
+    let line = |n: usize| format!("{n:06} {}\n", "x".repeat(92));
+    assert!(before.starts_with(&line(0)) && after.ends_with(&line(199_999)), "the beginning and the end");
+    let file = note.split_once("the whole text is in ").unwrap().1;
+    let whole = fs::read_to_string(desk.root().join(file)).unwrap();
+    assert!(whole == (0..200_000).map(line).collect::<String>(), "every line, in order");
+    let mut found = Vec::new();
+    andon::engine::kernel::each_line(&desk.root().join(file), |n, line| {
+        if line.contains("123456") {
+            found.push(n);
+        }
+        true
+    })
+    .unwrap();
+    assert_eq!(found, [123_456], "what the notebook leaves out is found");
+    let ignored = Command::new("git").args(["init", "-q"]).current_dir(desk.root()).status().unwrap().success();
+    let listed = Command::new("git").args(["status", "--porcelain"]).current_dir(desk.root()).output().unwrap();
+    assert!(ignored && !String::from_utf8_lossy(&listed.stdout).contains(".andon"));
+}
+
+#[test]
+fn queries_and_cells_of_python_share_the_kernels_own_numbers() {
+    let desk = Desk::new(&["'one'", "%%sql\nSELECT 2 AS a", "'three'", "print(_3, Out[1], len(In))"]);
+    let mut host = desk.window();
+    host.send(notebook::Command::Run(Scope::All));
+    drain(&mut host, "the end", |h| {
+        let doc = h.state.notebook.doc().unwrap();
+        doc.running.is_none() && doc.queue.is_empty() && text_of(h, 3).contains("one")
+    });
+    let doc = host.state.notebook.doc().unwrap();
+    let counts: Vec<_> = doc.cells().iter().map(|c| c.execution_count).collect();
+    assert_eq!(counts, [Some(1), Some(2), Some(3), Some(4)]);
+    assert!(text_of(&host, 3).starts_with("three one"), "{}", text_of(&host, 3));
+}
+
+#[test]
+fn widgets_listen_again_in_the_window_that_comes_after() {
+    let code = "import ipywidgets as w\ns = w.IntSlider(value=3, max=9, description='wide')\ns";
+    let desk = Desk::new(&[code, "print('value', s.value)"]);
+    let mut host = desk.window();
+    host.send(notebook::Command::Run(Scope::All));
+    drain(&mut host, "the end", |h| text_of(h, 1) == "value 3\n");
+    host.send(notebook::Command::Save);
+    assert!(host.settle(LONG) && host.wind_up(LONG));
+    host.ending().finish();
+    drop(host);
+    let mut again = desk.window();
+    drain(&mut again, "the widgets", |h| !h.state.notebook.doc().unwrap().widgets.is_empty());
+    let doc = again.state.notebook.doc().unwrap();
+    let (first, second) = (doc.cells()[0].key, doc.cells()[1].key);
+    let outputs: Vec<String> = doc.cells()[0].outputs().map(|o| String::from_utf8_lossy(&o).into_owned()).collect();
+    let shown = andon::model::output::view_with(outputs.iter().map(String::as_str), &doc.widgets);
+    let Some(andon::model::output::Output::Widget(slider)) = shown.first() else { panic!("{shown:?}") };
+    assert!(slider.to_text().contains("wide"), "{slider:?}");
+    let change = json!({ "value": 7 }).as_object().cloned().unwrap();
+    let id = slider.id.clone();
+    again.send(notebook::Command::Widget(notebook::widgets::Command::Change { key: first, id, change }));
+    assert!(again.settle(LONG));
+    again.send(notebook::Command::Run(Scope::One(second)));
+    drain(&mut again, "the value", |h| text_of(h, 1) == "value 7\n");
 }

@@ -23,7 +23,7 @@ use andon::{
 
 use super::kernel::{Log, run, test_python, until};
 
-struct Jupyter {
+pub struct Jupyter {
     child: Child,
     port: u16,
     token: String,
@@ -55,7 +55,7 @@ fn free_port() -> u16 {
 }
 
 #[track_caller]
-fn jupyter(options: &[&str]) -> Jupyter {
+pub fn jupyter(options: &[&str]) -> Jupyter {
     let dir = tempfile::tempdir().unwrap();
     let (port, token) = (free_port(), uuid::Uuid::new_v4().simple().to_string());
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
@@ -92,17 +92,17 @@ fn jupyter(options: &[&str]) -> Jupyter {
 }
 
 impl Jupyter {
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
 }
 
-struct Bench {
-    kernels: Kernels,
+pub struct Bench {
+    pub kernels: Kernels,
     dir: tempfile::TempDir,
 }
 
-fn bench(server: &Jupyter, urls: &[&str]) -> Bench {
+pub fn bench(server: &Jupyter, urls: &[&str]) -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let kernels = Kernels::new(&dir.path().join("cache"), Arc::new(SystemClock));
     for url in urls {
@@ -113,7 +113,7 @@ fn bench(server: &Jupyter, urls: &[&str]) -> Bench {
 
 impl Bench {
     #[track_caller]
-    fn start(&self, spec: &KernelSpec) -> Session {
+    pub fn start(&self, spec: &KernelSpec) -> Session {
         self.kernels.start_and_wait(spec, self.dir.path(), &JobCtx::detached()).unwrap()
     }
     #[track_caller]
@@ -122,7 +122,7 @@ impl Bench {
     }
 }
 
-fn python(url: &str) -> KernelSpec {
+pub fn python(url: &str) -> KernelSpec {
     remote_spec(url, "python3", "Python 3", "python", None)
 }
 
@@ -358,7 +358,8 @@ fn output_over_the_servers_limit_is_marked_and_the_run_ends() {
     assert!(outcome.is_ok(), "{outcome:?}");
     assert_eq!(gaps(&log), 1);
     assert!(log.has(|e| matches!(e, ExecEvent::Display { bundle, .. }
-        if bundle.data["text/plain"].as_str().is_some_and(|t| t.contains("1000000 bytes per second")))));
+        if bundle.data["text/plain"].as_str().is_some_and(|t| t.starts_with("[The server dropped output here: ")
+            && t.contains(" message") && t.contains("Its limit of 1,000,000 bytes per second")))));
     session.shutdown();
 }
 

@@ -56,7 +56,7 @@ fn open_text(file: &str) -> AppState {
     state
 }
 
-fn open() -> AppState {
+pub fn open() -> AppState {
     open_text(FILE)
 }
 
@@ -565,7 +565,7 @@ fn local(path: &str, display: &str, origin: Origin) -> KernelSpec {
 }
 
 /// The picker with one kernel, two Pythons without ipykernel and a server that runs one.
-fn picking() -> AppState {
+pub fn picking() -> AppState {
     let mut state = open();
     (state.workspace.root, state.workspace.trusted) = (Some("/w".into()), true);
     state.workspace.config.servers = vec![Server { name: "gpu".into(), url: "http://gpu/".into(), shared: true }];
@@ -598,7 +598,7 @@ fn picking() -> AppState {
     state
 }
 
-fn chose(h: &Harness<'_, Stage>, wanted: impl Fn(&kernels::Command) -> bool) -> bool {
+pub fn chose(h: &Harness<'_, Stage>, wanted: impl Fn(&kernels::Command) -> bool) -> bool {
     h.state().sent.iter().any(|c| matches!(c, AnyCommand::Notebook(Command::Kernels(k)) if wanted(k)))
 }
 

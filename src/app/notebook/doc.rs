@@ -266,6 +266,8 @@ pub struct Doc {
     pub run_count: u64,
     /// The highest number of an execution in this session, as the gutter shows it.
     pub last_count: i64,
+    /// The last number was given to a query, which the kernel knows nothing of.
+    pub count_ahead: bool,
     pub kernel: KernelView,
     /// What is told to and found of a kernel that outlives the window.
     pub kept_kernel: super::kept::Kernel,
@@ -344,6 +346,7 @@ impl Doc {
             sql_epoch: 1,
             run_count: 0,
             last_count: 0,
+            count_ahead: false,
             kernel: KernelView::default(),
             kept_kernel: super::kept::Kernel::default(),
             kept: Vec::new(),

@@ -8,6 +8,7 @@ use super::{
     Doc, DocId, Event, RunEnd, Task,
     doc::{CellRun, Running},
     edit, run,
+    whole::{Keeper, RunOf},
 };
 use crate::{
     app::{AppState, Cx, Effect, Env, Job, Out, Policy, notify::Notice},
@@ -33,6 +34,20 @@ pub struct Kernel {
     /// The queue as it was told last.
     told: Vec<CellKey>,
     version: u64,
+}
+
+impl Doc {
+    /// The run that this means, unless its cell was run again or is gone.
+    pub(super) fn run_of(&mut self, of: RunOf) -> Option<&mut CellRun> {
+        let (key, number) = match of {
+            RunOf::Cell(key, number) => (key, number),
+            RunOf::Exec(id) => match self.kept_kernel.adopted.get(&id) {
+                Some(place) => *place,
+                None => return self.kept_kernel.homeless.iter_mut().find(|(past, _)| past.id == id).map(|(_, r)| r),
+            },
+        };
+        self.runs.get_mut(&key).filter(|r| r.number == number)
+    }
 }
 
 impl Kernel {
@@ -127,6 +142,12 @@ fn place(doc: &Doc, tag: &CellTag, code: &str) -> Option<CellKey> {
 fn adopt(doc: &mut Doc, past: Past, present: bool) {
     doc.run_count += 1;
     let ended = past.done.as_ref().filter(|_| past.settled);
+    if let Some((_, Outcome::Ok { execution_count: Some(n) } | Outcome::Error { execution_count: Some(n), .. })) =
+        &past.done
+        && present
+    {
+        doc.last_count = doc.last_count.max(*n as i64);
+    }
     let run = CellRun {
         sql: false,
         epoch: if present { doc.epoch } else { 0 },
@@ -269,6 +290,12 @@ fn found_kernel(state: &mut AppState, id: DocId, found: Found, cx: &Cx) -> Vec<E
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
     let mut effects = Vec::new();
     let alive = found.state.is_alive();
+    let python = found.spec.as_ref().is_some_and(|s| s.language == "python");
+    if python && found.drives && found.state == SessionState::Idle && shows_widgets(doc) {
+        // In the row of the cells, so that none is held up by the question.
+        let task = Task::Widgets { doc: id };
+        effects.push(Job::long(run::job_key(id), task).policy(Policy::Queue).start());
+    }
     if alive {
         doc.kernel.spec = found.spec.map(|s| *s);
         doc.kernel.missing = None;
@@ -313,6 +340,11 @@ fn found_kernel(state: &mut AppState, id: DocId, found: Found, cx: &Cx) -> Vec<E
     effects
 }
 
+fn shows_widgets(doc: &Doc) -> bool {
+    let view = memchr::memmem::Finder::new(crate::model::output::widget::VIEW);
+    doc.cells().iter().any(|c| c.outputs().any(|o| o.len() < 100_000 && view.find(&o).is_some()))
+}
+
 /// The file holds everything: runs that ended need not be kept any longer.
 pub fn saved(doc: &mut Doc) -> Option<Effect> {
     let runs = doc.runs.values_mut().chain(doc.kept_kernel.homeless.iter_mut().map(|(_, run)| run));
@@ -340,8 +372,8 @@ pub fn saved(doc: &mut Doc) -> Option<Effect> {
 }
 
 /// How a window hears of the kernel of a document.
-pub fn news(out: &Out, doc: DocId, loud: bool) -> News {
-    let (states, runs) = (out.clone(), out.clone());
+pub fn news(out: &Out, doc: DocId, at: &Kept, loud: bool) -> News {
+    let (states, runs, at) = (out.clone(), out.clone(), at.clone());
     let notify = move |event: SessionEvent| {
         if loud {
             states.send(Event::Kernel { doc, spec: None, event: Some(event) });
@@ -350,7 +382,11 @@ pub fn news(out: &Out, doc: DocId, loud: bool) -> News {
     let adopt = move |past: &Past, present: bool| {
         runs.send(Event::Adopted { doc, past: Box::new(past.clone()), present });
         let (out, id) = (runs.clone(), past.id);
-        let sink: Sink = Arc::new(move |event| out.send(Event::ExecOf { doc, id, event }));
+        let keeper = Keeper::new(&at.root, &at.notebook, doc, RunOf::Exec(id));
+        let sink: Sink = Arc::new(move |event| {
+            keeper.see(&event, &out);
+            out.send(Event::ExecOf { doc, id, event });
+        });
         Some(sink)
     };
     News { notify: Box::new(notify), adopt: Box::new(adopt) }
@@ -359,7 +395,7 @@ pub fn news(out: &Out, doc: DocId, loud: bool) -> News {
 /// Looks for the kernel of a document and for what it or earlier ones left; gives those that go on and those that ended.
 pub fn reattach(env: &Env, out: &Out, doc: DocId, path: &str) -> Result<(Option<Session>, Vec<Session>)> {
     let at = Kept { root: env.root()?, notebook: path.to_owned() };
-    let found = env.kernels.reattach(&at, &|alive| news(out, doc, alive))?;
+    let found = env.kernels.reattach(&at, &|alive| news(out, doc, &at, alive))?;
     let (mut living, mut ended) = (None, Vec::new());
     for one in found {
         let state = one.session.state();

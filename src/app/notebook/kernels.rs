@@ -79,12 +79,21 @@ pub struct ServerNews {
     pub result: Option<Result<Arc<Listing>>>,
 }
 
+impl ServerNews {
+    /// What it has, if it answered when it was asked last.
+    pub fn listing(&self) -> Option<&Listing> {
+        self.result.as_ref()?.as_ref().ok().map(|l| &**l)
+    }
+}
+
 /// What is known of kernels besides those of this machine.
 #[derive(Debug, Default)]
 pub struct State {
     pub choices: Choices,
     /// By address.
     pub servers: BTreeMap<String, ServerNews>,
+    /// When each has answered last, by address, also in earlier windows.
+    pub seen: BTreeMap<String, Timestamp>,
     /// The address that is being tried in the form, and what came of it.
     pub test: Option<(String, ServerNews)>,
     /// Files of the workspace that name packages.
@@ -151,7 +160,11 @@ pub enum Command {
         token: Secret,
         shared: bool,
     },
+    /// Asks before a server is forgotten.
+    AskRemove(Server),
     Remove(Server),
+    /// Asks all servers what they have.
+    LookAtServers,
     /// Ends a kernel of a server.
     Stop {
         url: String,
@@ -169,6 +182,7 @@ pub enum Event {
     },
     Line(String),
     Made(Result<Box<KernelSpec>>),
+    Seen(BTreeMap<String, Timestamp>),
     Listed {
         url: String,
         result: Result<Arc<Listing>>,
@@ -191,6 +205,8 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub enum Task {
     Load,
+    /// When servers have answered.
+    Seen,
     Keep {
         path: Option<String>,
         choice: Option<Choice>,
@@ -287,7 +303,13 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             vec![Effect::Cancel("kernels.test".into())]
         }
         Command::Add { name, address, token, shared } => add(state, name, &address, token, shared),
+        Command::AskRemove(server) => ask_remove(state, server),
         Command::Remove(server) => remove(state, server),
+        Command::LookAtServers => {
+            let mut effects = vec![job("kernels.seen", Task::Seen).start()];
+            effects.extend(servers(state).into_iter().map(|s| list(state, s.url)));
+            effects
+        }
         Command::Stop { url, kernel } => {
             let task = Task::Stop { url: url.clone(), kernel };
             vec![job(format!("kernels.stop:{url}"), task).policy(Policy::Queue).titled("Stopping a kernel").start()]
@@ -478,6 +500,19 @@ fn add(state: &mut AppState, name: String, address: &str, token: Secret, shared:
     effects
 }
 
+fn ask_remove(state: &mut AppState, server: Server) -> Vec<Effect> {
+    let whose = if server.shared {
+        "It is taken out of andon.toml, for everybody who works in this folder"
+    } else {
+        "It is taken out of your settings"
+    };
+    let body = format!("{whose}, and its token out of the keyring. Kernels that run there go on.");
+    let title = format!("Forget the Jupyter server {}?", server.name);
+    state.shell.dialog =
+        Some(super::ask(&title, body, "Forget it", true, super::Command::Kernels(Command::Remove(server))));
+    Vec::new()
+}
+
 fn remove(state: &mut AppState, server: Server) -> Vec<Effect> {
     let mut effects = Vec::new();
     state.notebook.picker.servers.remove(&server.url);
@@ -490,7 +525,8 @@ fn remove(state: &mut AppState, server: Server) -> Vec<Effect> {
         effects.push(settings::save(state));
     }
     effects.push(job("kernels.add", Task::Remove(server)).policy(Policy::Queue).start());
-    state.shell.dialog = Some(Dialog::Kernel(Ask::Pick));
+    let picking = state.shell.page == shell::Page::Notebook && state.notebook.doc().and_then(Doc::notebook).is_some();
+    state.shell.dialog = picking.then_some(Dialog::Kernel(Ask::Pick));
     effects
 }
 
@@ -499,6 +535,12 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     let picker = &mut state.notebook.picker;
     match event {
         Event::Chosen(choices) => picker.choices = choices,
+        Event::Seen(seen) => {
+            for (url, at) in seen {
+                let last = picker.seen.entry(url).or_insert(at);
+                *last = at.max(*last);
+            }
+        }
         Event::Found { result, offers } => {
             (picker.looking, picker.offers, picker.problem) = (false, offers, None);
             match *result {
@@ -522,6 +564,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
                 return Vec::new();
             }
             // What was known stays while a server cannot be reached; its row says so.
+            if result.is_ok() {
+                picker.seen.insert(url.clone(), cx.now());
+            }
             picker.servers.insert(url, ServerNews { looking: false, result: Some(result) });
         }
         Event::Tested { url, result } => {
@@ -537,8 +582,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             let mut effects = vec![list(state, server.url)];
             let shown = matches!(state.shell.dialog, Some(Dialog::Kernel(Ask::Server { .. })));
             if shown {
-                let back = if state.notebook.doc().is_some() { Some(Dialog::Kernel(Ask::Pick)) } else { None };
-                state.shell.dialog = back;
+                let picking = state.shell.page == shell::Page::Notebook && state.notebook.doc().is_some();
+                state.shell.dialog = picking.then_some(Dialog::Kernel(Ask::Pick));
             }
             if let Some(error) = kept {
                 let title = "The token is kept only until Andon closes".to_owned();
@@ -597,6 +642,7 @@ pub fn carry_out(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<(
     let line = |text: &str| send(Event::Line(text.to_owned()));
     match task {
         Task::Load => send(Event::Chosen(choices::load(&env.root()?)?)),
+        Task::Seen => send(Event::Seen(choices::servers_seen(&env.dirs.cache))),
         Task::Keep { path, choice } => {
             choices::change(&env.root()?, |all| match (path, choice) {
                 (Some(path), Some(choice)) => _ = all.notebooks.insert(path, choice),
@@ -620,6 +666,9 @@ pub fn carry_out(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<(
         }
         Task::List { url } => {
             let result = env.kernels.listing_of(&url, cx).map(Arc::new);
+            if result.is_ok() {
+                choices::saw_server(&env.dirs.cache, &url, env.clock.now());
+            }
             send(Event::Listed { url, result });
         }
         Task::Test { url, token } => {

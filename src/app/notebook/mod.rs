@@ -22,6 +22,7 @@ mod save;
 pub mod session;
 mod task;
 pub mod tested;
+mod whole;
 pub mod widgets;
 
 use std::sync::Arc;
@@ -414,6 +415,17 @@ pub enum Event {
         id: ExecId,
         event: ExecEvent,
     },
+    /// The widgets that a kernel has from before this window came.
+    Widgets {
+        doc: DocId,
+        all: serde_json::Value,
+    },
+    /// All that a run prints is kept in this file, or why it is not.
+    Whole {
+        doc: DocId,
+        run: whole::RunOf,
+        kept: Result<String, Error>,
+    },
     /// A kernel that was kept, or what one left.
     FoundKernel {
         doc: DocId,
@@ -556,6 +568,10 @@ pub enum Task {
         doc: DocId,
         key: CellKey,
         name: String,
+    },
+    /// Asks the kernel for the widgets it has from before this window came.
+    Widgets {
+        doc: DocId,
     },
     /// Asks the kernel anew what its names stand for.
     Variables {
@@ -763,6 +779,11 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Event::Widgets { doc, all } => {
+            state.notebook.by_id(doc).into_iter().for_each(|d| d.widgets.recall(&all));
+            Vec::new()
+        }
+        Event::Whole { doc, run, kept } => whole::event(&mut state.notebook, doc, run, kept),
         Event::Kernels(event) => kernels::event(state, *event, cx),
         Event::Adopted { .. } | Event::ExecOf { .. } | Event::FoundKernel { .. } => {
             let effects = kept::event(state, event, cx);

@@ -58,6 +58,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
             .icon("refresh-cw")
             .only_if(doc.kernel.state.is_some(), "No kernel runs"),
         row("Test this notebook", Command::Test(tested::Command::This)).icon("list-checks"),
+        row("Options of notebook tests", Command::Test(tested::Command::Options(true))).icon("sliders-horizontal"),
         row("Run with parameters\u{2026}", Command::AskParameters).icon("sliders-horizontal"),
         row("Make the cell declare parameters, or no longer", Command::DeclareParameters).icon("tag"),
         row("Compare with the last commit", Command::Compare).icon("git-compare"),

@@ -259,6 +259,7 @@ pub(super) fn wish(doc: &Doc) -> KernelWish {
         display: nb.metadata_text(&["kernelspec", "display_name"]),
         language: nb.language(),
         notebook: doc.path.clone(),
+        count: doc.count_ahead.then_some(doc.last_count as u64 + 1),
     }
 }
 
@@ -283,7 +284,7 @@ pub(super) fn new_session(doc: &mut Doc) {
     doc.epoch += 1;
     doc.sql_epoch += 1;
     doc.queue.clear();
-    doc.last_count = 0;
+    (doc.last_count, doc.count_ahead) = (0, false);
     doc.kept.clear();
     doc.variables.clear();
     doc.widgets = Widgets::default();
@@ -461,7 +462,7 @@ fn sql_done(
         }
         if let (Some(outputs), Some(nb)) = (outputs, doc.notebook_mut()) {
             let _ = nb.set_outputs(key, &outputs, Some(count));
-            doc.last_count = count;
+            (doc.last_count, doc.count_ahead) = (count, true);
         }
     }
     let shown = current && end == RunEnd::Ok;
@@ -491,11 +492,18 @@ pub(super) fn ended(
         Err(e) if e.is_cancelled() => RunEnd::Interrupted,
         Err(e) => RunEnd::Error(e),
     };
-    let run = doc.runs.get(&key).filter(|r| r.number == number);
+    let last = doc.last_count;
+    let run = doc.runs.get_mut(&key).filter(|r| r.number == number);
     if let Some(run) = run.filter(|r| !matches!(end, RunEnd::Error(_)) || r.live.revision() > 0) {
+        if run.live.execution_count().is_some_and(|n| n as i64 <= last) {
+            // A kernel that cannot be told of the queries between its cells: no number stands twice.
+            run.live.renumber(last as u64 + 1);
+        }
         let count = run.live.execution_count().map(|n| n as i64);
         let outputs = stored(run);
-        doc.last_count = doc.last_count.max(count.unwrap_or(0));
+        if let Some(count) = count {
+            (doc.last_count, doc.count_ahead) = (count, false);
+        }
         if let Some(nb) = doc.notebook_mut() {
             let _ = nb.set_outputs(key, &outputs, count);
         }
@@ -549,6 +557,7 @@ fn kernel(
             let mut effects = Vec::new();
             if let SessionState::Dead { exit, .. } = &new {
                 doc.epoch += 1;
+                (doc.last_count, doc.count_ahead) = (0, false);
                 doc.queue.clear();
                 doc.variables.clear();
                 doc.memory = None;

@@ -7,7 +7,10 @@ use std::{
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::{DocId, Event, SqlAnswer, Task, form, kept};
+use super::{
+    DocId, Event, SqlAnswer, Task, form, kept,
+    whole::{Keeper, RunOf},
+};
 use crate::{
     app::{Env, Out},
     base::{Error, Result, job::JobCtx},
@@ -31,6 +34,9 @@ use crate::{
 /// Rows of a SQL result sent with the answer; the grid asks for more.
 const FIRST_ROWS: usize = 200;
 
+/// While cells follow each other the variables are read this often.
+const VARIABLES_PAUSE: Duration = Duration::from_secs(2);
+
 /// Which kernel a notebook wants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KernelWish {
@@ -41,6 +47,8 @@ pub struct KernelWish {
     pub language: String,
     /// The notebook, relative to the workspace.
     pub notebook: String,
+    /// The number the next cell is to have, where queries took numbers the kernel knows nothing of.
+    pub count: Option<u64>,
 }
 
 /// What runs for one document: its SQL session, its kernel, the results its grids scroll through.
@@ -53,6 +61,8 @@ struct Runtime {
     frames: Mutex<HashMap<CellKey, sql::Frame>>,
     /// What the kernel knows of the SQL results; a new kernel knows nothing.
     bridge: Mutex<Option<Bridge>>,
+    /// When the kernel was asked for its variables.
+    asked: Mutex<Option<Instant>>,
 }
 
 /// The runtimes of all open documents; they outlive a job and end with their document.
@@ -170,6 +180,16 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::CopyFrame { doc, key, name } => {
             let copied = copy_frame(env, cx, (doc, key), &name);
             out.send(Event::FrameCopied { doc, key, name, copied });
+        }
+        Task::Widgets { doc } => {
+            // The kernel was found a moment ago and is being put in its place.
+            let found = (0..20).find_map(|n| {
+                std::thread::sleep(Duration::from_millis(if n == 0 { 0 } else { 50 }));
+                env.notebooks.kernel(doc)
+            });
+            if let Some(all) = found.and_then(|session| exec::widgets(&session)) {
+                out.send(Event::Widgets { doc, all });
+            }
         }
         Task::Variables { doc } => {
             if let Some(session) = env.notebooks.kernel(doc) {
@@ -359,6 +379,8 @@ fn run_code(
 ) {
     let (doc, key, number) = place;
     let begin = Instant::now();
+    let last = label.as_ref().is_none_or(|l| l.then.cells.is_empty());
+    let runtime = env.notebooks.of(doc);
     let session = match session(env, cx, out, doc, wish) {
         Ok(session) => session,
         Err((error, missing)) if missing && !error.is_cancelled() => {
@@ -370,13 +392,19 @@ fn run_code(
             return;
         }
     };
-    let result =
-        hand_over(env, cx, doc, &session, code).and_then(|()| execute(env, cx, out, &session, place, (code, label)));
+    let result = {
+        let keeper = env.root().map(|root| Keeper::new(&root, &wish.notebook, doc, RunOf::Cell(key, number)));
+        let handed = keep_count(&session, wish.count, cx).and_then(|()| hand_over(env, cx, doc, &session, code));
+        handed.and(keeper).and_then(|keeper| execute(env, cx, out, &session, place, (code, label), keeper))
+    };
     let ms = begin.elapsed().as_millis() as u64;
+    // Between the cells of a long run what the names stand for is asked now and then only: the next cell waits for it.
+    let due = last || lock(&runtime.asked).is_none_or(|at| at.elapsed() >= VARIABLES_PAUSE);
     let ran = result.is_ok();
     out.send(Event::Ended { doc, key, number, result, ms });
-    if ran {
+    if ran && due {
         send_variables(doc, &session, out);
+        *lock(&runtime.asked) = Some(Instant::now());
     }
 }
 
@@ -396,7 +424,7 @@ fn session(
     let spec = super::kernels::resolve(env, cx, &root, wish).map_err(|e| (e, true))?;
     out.send(Event::Kernel { doc, spec: Some(Box::new(spec.clone())), event: None });
     let at = Kept { root: root.clone(), notebook: wish.notebook.clone() };
-    let session = env.kernels.start_kept(&at, &spec, &root, kept::news(out, doc, true)).map_err(|e| (e, false))?;
+    let session = env.kernels.start_kept(&at, &spec, &root, kept::news(out, doc, &at, true)).map_err(|e| (e, false))?;
     // At once, so that it can be ended while it starts; one that died leaves its outputs to be settled.
     let before = lock(&runtime.kernel).replace(session.clone());
     lock(&runtime.ended).extend(before.filter(kernel::Session::outlives));
@@ -407,6 +435,17 @@ fn session(
     }
     lock(&runtime.bridge).take();
     Ok(session)
+}
+
+/// A query counts as a cell, as it does where the kernel runs it: `Out[n]` and `_n` of a Python cell are the numbers that
+/// stand beside it. Kernels that cannot be told are left alone.
+fn keep_count(session: &kernel::Session, next: Option<u64>, cx: &JobCtx) -> Result<()> {
+    let Some(next) = next.filter(|_| session.spec().language == "python") else { return Ok(()) };
+    let code = format!(
+        "if 'get_ipython' in globals(): get_ipython().execution_count = max(get_ipython().execution_count, {next})"
+    );
+    let silent = ExecOptions { silent: true, ..ExecOptions::default() };
+    session.run(&code, silent, cx, Arc::new(|_| {})).map(drop)
 }
 
 /// Defines the SQL results that the code names in a Python kernel that does not know them yet.
@@ -445,6 +484,7 @@ fn execute(
     session: &kernel::Session,
     place: Place,
     (code, label): (&str, Option<Label>),
+    keeper: Keeper,
 ) -> Result<Outcome> {
     let (doc, key, number) = place;
     cx.check()?;
@@ -455,6 +495,7 @@ fn execute(
             ExecEvent::Done { outcome, .. } => Some(outcome.clone()),
             _ => None,
         };
+        keeper.see(&event, &news);
         news.send(Event::Exec { doc, key, number, event });
         if let Some(outcome) = outcome {
             let _ = done.try_send(outcome);

@@ -1,5 +1,5 @@
 //! Notebooks as tests: the one in front as the window has it, or all below a folder, executed apart from the session.
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{Command as Notebooks, Doc, DocId, Event as News, State, Task as Work, notice};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     },
     model::{
         git::Rev,
-        nbtest::{CellResult, NotebookResult, Policy as How},
+        nbtest::{CellResult, Masks, NotebookResult, Policy as How},
         notebook::{CellKey, Snapshot},
         workspace::FileKind,
     },
@@ -34,6 +34,59 @@ pub enum Command {
     Compare,
     /// Opens a notebook of the list with its result.
     Open(String),
+    /// Shows or hides how tests are judged.
+    Options(bool),
+    /// Tests are judged in this way from now on.
+    Judge(Judge),
+}
+
+/// How tests are judged, as it is typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Judge {
+    /// Only cells marked `nbval-check-output` are compared.
+    pub lax: bool,
+    /// Relative difference of two numbers that is none; empty: what the workspace says.
+    pub tolerance: String,
+    /// Most seconds a cell may take; empty: any.
+    pub seconds: String,
+    /// A file of patterns that are replaced on both sides, as nbval's; empty: none.
+    pub masks: String,
+}
+
+/// The same, read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Judged {
+    lax: bool,
+    tolerance: Option<f64>,
+    timeout: Option<Duration>,
+    masks: Option<String>,
+}
+
+impl Judge {
+    /// What it says, or what is wrong with it.
+    pub fn read(&self) -> Result<Judged> {
+        let number = |text: &str| match text.trim() {
+            "" => Ok(None),
+            text => text.parse::<f64>().map(Some).map_err(|_| Error::user(format!("{text} is no number"))),
+        };
+        let tolerance = number(&self.tolerance)?;
+        if tolerance.is_some_and(|t| !(0.0..1.0).contains(&t)) {
+            return Err(
+                Error::user("The tolerance is a share of the number").hint("It is at least 0 and below 1: 1e-6")
+            );
+        }
+        let timeout = match number(&self.seconds)? {
+            None => None,
+            Some(s) if s > 0.0 && s <= 1e9 => Some(Duration::from_secs_f64(s)),
+            Some(_) => return Err(Error::user("The time of a cell is a number of seconds above 0")),
+        };
+        let masks = Some(self.masks.trim().trim_start_matches("./").to_owned()).filter(|m| !m.is_empty());
+        if let Some(file) = &masks {
+            fsx::inside(Path::new("/"), file)
+                .map_err(|_| Error::user("The file of masks leads out of the workspace").hint("Name one below it"))?;
+        }
+        Ok(Judged { lax: self.lax, tolerance, timeout, masks })
+    }
 }
 
 /// What comes back.
@@ -51,6 +104,12 @@ pub enum Event {
         result: NotebookResult,
         sides: Option<Sides>,
     },
+    /// It could not begin.
+    Failed {
+        doc: DocId,
+        number: u64,
+        error: Error,
+    },
     /// One of a folder is done.
     One(NotebookResult),
     FolderDone(Option<Error>),
@@ -66,8 +125,8 @@ pub struct Sides {
 /// Work off the window's thread.
 #[derive(Debug, Clone)]
 pub enum Task {
-    This { doc: DocId, number: u64, path: String, snapshot: Snapshot },
-    Folder(Vec<String>),
+    This { doc: DocId, number: u64, path: String, snapshot: Snapshot, how: Judged },
+    Folder { paths: Vec<String>, how: Judged },
 }
 
 /// The test of an open notebook.
@@ -115,6 +174,10 @@ pub struct Tests {
     pub running: bool,
     /// As they end.
     pub results: Vec<Arc<NotebookResult>>,
+    /// How tests are judged, of single notebooks, too.
+    pub judge: Judge,
+    /// It can be changed now.
+    pub options: bool,
 }
 
 const FOLDER: &str = "notebook.tests";
@@ -144,11 +207,21 @@ pub(super) fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Ef
             Vec::new()
         }
         Command::CloseList => {
-            state.notebook.tests = Tests::default();
+            let Tests { judge, options, .. } = std::mem::take(&mut state.notebook.tests);
+            state.notebook.tests = Tests { judge, options, ..Tests::default() };
             vec![Effect::Cancel(FOLDER.to_owned())]
         }
         Command::Compare => compare(state, cx),
         Command::Open(path) => open(state, &path, cx),
+        Command::Options(shown) => {
+            state.notebook.tests.options = shown;
+            state.shell.hide_inspector &= !shown;
+            Vec::new()
+        }
+        Command::Judge(judge) => {
+            state.notebook.tests.judge = judge;
+            Vec::new()
+        }
     }
 }
 
@@ -156,6 +229,10 @@ fn this(state: &mut AppState) -> Vec<Effect> {
     if let Some(effects) = workspace::require_trust(state, Notebooks::Test(Command::This)) {
         return effects;
     }
+    let how = match state.notebook.tests.judge.read() {
+        Ok(how) => how,
+        Err(e) => return vec![notice(&e)],
+    };
     let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
     let (Some(snapshot), Some(nb)) = (doc.snapshot(), doc.notebook()) else { return Vec::new() };
     let keys = nb.cells().iter().map(|c| c.key).collect();
@@ -164,7 +241,7 @@ fn this(state: &mut AppState) -> Vec<Effect> {
     let revision = doc.revision();
     doc.test = Some(Test { number, at: None, result: None, sides: None, keys, revision });
     let title = format!("Testing {}", doc.title());
-    let task = Task::This { doc: id, number, path, snapshot };
+    let task = Task::This { doc: id, number, path, snapshot, how };
     vec![Job::long(job_key(id), Work::Test(task)).policy(Policy::Replace).titled(title).start()]
 }
 
@@ -178,10 +255,16 @@ fn below(state: &mut AppState, folder: &str) -> Vec<Effect> {
     if paths.is_empty() {
         return vec![notice(&Error::user("There is no notebook to test"))];
     }
+    let (judge, options) = (state.notebook.tests.judge.clone(), state.notebook.tests.options);
+    let how = match judge.read() {
+        Ok(how) => how,
+        Err(e) => return vec![notice(&e)],
+    };
     state.shell.page = crate::app::shell::Page::Notebook;
-    state.notebook.tests = Tests { folder: folder.to_owned(), total: paths.len(), running: true, results: Vec::new() };
+    let (folder, total) = (folder.to_owned(), paths.len());
+    state.notebook.tests = Tests { folder, total, running: true, results: Vec::new(), judge, options };
     let title = format!("Testing {}", text::count(paths.len() as u64, "notebook"));
-    vec![Job::long(FOLDER, Work::Test(Task::Folder(paths))).policy(Policy::Replace).titled(title).start()]
+    vec![Job::long(FOLDER, Work::Test(Task::Folder { paths, how })).policy(Policy::Replace).titled(title).start()]
 }
 
 fn compare(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
@@ -239,6 +322,12 @@ pub(super) fn event(state: &mut State, event: Event) -> Vec<Effect> {
                 }
             }
         }
+        Event::Failed { doc, number, error } => {
+            if let Some(found) = state.by_id(doc).filter(|d| d.test.as_ref().is_some_and(|t| t.number == number)) {
+                found.test = None;
+            }
+            return vec![notice(&error)];
+        }
         Event::One(result) => {
             if state.tests.running {
                 state.tests.results.push(Arc::new(result));
@@ -259,11 +348,16 @@ fn current(state: &mut State, doc: DocId, number: u64) -> Option<&mut Test> {
 /// Carries out a task; blocking allowed.
 pub(super) fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     let root = env.root()?;
-    let rules = diff_rules(&root)?;
-    let options = Options { policy: How { rules, ..How::default() }, ..Options::default() };
     let item = |path: &str| Item { root: root.clone(), file: root.join(path), name: path.to_owned() };
     match task {
-        Task::This { doc, number, path, snapshot } => {
+        Task::This { doc, number, path, snapshot, how } => {
+            let options = match options(&root, how) {
+                Ok(options) => options,
+                Err(error) => {
+                    out.send(News::Test(Event::Failed { doc, number, error }));
+                    return Ok(());
+                }
+            };
             let bytes = snapshot.to_bytes();
             let news = |progress| {
                 if let Progress::Cell { index, .. } = progress {
@@ -276,7 +370,14 @@ pub(super) fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<
             let sides = tested.executed.and_then(|copy| keep(&root, &path, &bytes, &copy).ok());
             out.send(News::Test(Event::Done { doc, number, result: tested.result, sides }));
         }
-        Task::Folder(paths) => {
+        Task::Folder { paths, how } => {
+            let options = match options(&root, how) {
+                Ok(options) => options,
+                Err(error) => {
+                    out.send(News::Test(Event::FolderDone(Some(error))));
+                    return Ok(());
+                }
+            };
             let items: Vec<Item> = paths.iter().map(|p| item(p)).collect();
             let each = |_: usize, tested: &nbtest::Tested| out.send(News::Test(Event::One(tested.result.clone())));
             let done = nbtest::test_all(&items, &options, cx, &each);
@@ -285,6 +386,17 @@ pub(super) fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<
         }
     }
     Ok(())
+}
+
+fn options(root: &Path, how: Judged) -> Result<Options> {
+    let mut rules = diff_rules(root)?;
+    rules.tolerance = how.tolerance.unwrap_or(rules.tolerance);
+    let mut masks = Masks::default();
+    if let Some(file) = &how.masks {
+        masks.add(file, &fsx::read_text(&fsx::inside(root, file)?)?)?;
+    }
+    let policy = How { lax: how.lax, rules, masks, ..How::default() };
+    Ok(Options { policy, cell_timeout: how.timeout, ..Options::default() })
 }
 
 /// Keeps both sides of the last test of a notebook below `.andon/tests`.

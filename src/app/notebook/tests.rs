@@ -14,8 +14,11 @@ use crate::{
     },
 };
 
+mod counts;
 mod form;
+mod judged;
 mod kept;
+mod servers;
 
 const FILE: &str = r###"{
  "cells": [
@@ -694,7 +697,9 @@ fn a_folder_is_tested_as_a_list_that_leads_to_the_cells() {
     let titles: Vec<String> = actions(&rig.state).into_iter().map(|a| a.title).collect();
     assert!(titles.contains(&"Test all notebooks".into()) && titles.contains(&"Test the notebooks of nb".into()));
     let effects = rig.send(Command::Test(Test::Folder("nb".into())));
-    assert!(matches!(&tasks(&effects)[..], [Task::Test(tested::Task::Folder(p))] if *p == ["nb/b.ipynb"]));
+    assert!(
+        matches!(&tasks(&effects)[..], [Task::Test(tested::Task::Folder { paths: p, .. })] if *p == ["nb/b.ipynb"])
+    );
     rig.send(Command::Test(Test::Folder(String::new())));
     rig.event(Event::Test(Told::One(result("a.ipynb", vec![differs(4)]))));
     assert_eq!((rig.state.notebook.tests.total, rig.state.notebook.tests.results.len()), (3, 1));

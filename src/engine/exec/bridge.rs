@@ -6,26 +6,37 @@ use crate::{
     engine::sql::Frame,
 };
 
-/// Reads a result with polars, else pandas, else as a list of dictionaries. Defines one name and leaves no other.
+/// Reads a result with the library the kernel works with already: polars, pandas or pyarrow; else with what it has, and at
+/// last as a list of dictionaries. Defines one name and leaves no other.
 const LOADER: &str = r#"
 def _andon_load(stem):
-    try:
+    import sys
+    def with_polars():
         import polars
-        return polars.read_ipc(stem + ".arrow", memory_map=False)
-    except ImportError:
-        pass
-    try:
-        import pandas
-    except ImportError:
-        import csv
-        with open(stem + ".csv", newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    try:
+        # From its bytes, so that the frame needs no file. Since polars 2 there is no memory_map to switch off.
+        with open(stem + ".arrow", "rb") as file:
+            return polars.read_ipc(file.read())
+    def with_pyarrow():
         import pyarrow.ipc
         with pyarrow.OSFile(stem + ".arrow") as file:
-            return pyarrow.ipc.open_file(file).read_all().to_pandas()
-    except ImportError:
-        return pandas.read_csv(stem + ".csv")
+            return pyarrow.ipc.open_file(file).read_all()
+    def with_pandas():
+        import pandas
+        try:
+            return with_pyarrow().to_pandas()
+        except ImportError:
+            return pandas.read_csv(stem + ".csv")
+    ways = {"polars": with_polars, "pandas": with_pandas, "pyarrow": with_pyarrow}
+    # What the person has imported, then what is loaded: pyarrow loads pandas by itself.
+    named = {getattr(v, "__name__", "").split(".")[0] for v in list(globals().values()) if type(v) is type(sys)}
+    for name in sorted(ways, key=lambda name: (name not in named, name not in sys.modules)):
+        try:
+            return ways[name]()
+        except ImportError:
+            pass
+    import csv
+    with open(stem + ".csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 "#;
 
 /// What a kernel has been given already. One for each kernel process.

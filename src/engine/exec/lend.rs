@@ -72,6 +72,14 @@ pub fn variables(session: &Session) -> Option<(Vec<Variable>, u64)> {
     Some((answer.rows.into_iter().map(variable).collect(), answer.more))
 }
 
+/// All widgets of an idle Python kernel, as notebooks keep them: for a window that was not there when they were made.
+pub fn widgets(session: &Session) -> Option<Value> {
+    if session.state() != SessionState::Idle {
+        return None;
+    }
+    ask(session, "widgets()", PATIENCE, None).ok().flatten().filter(Value::is_object)
+}
+
 /// A frame of a kernel: its name and its columns, each with its type.
 pub type Described = (String, Vec<(String, String)>);
 

@@ -26,7 +26,7 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use jiff::Timestamp;
 
 pub use bridge::Bridge;
-pub use lend::{Copied, Described, Lent, can_ask, copy_frame, frames, lend, variables};
+pub use lend::{Copied, Described, Lent, can_ask, copy_frame, frames, lend, variables, widgets};
 
 use super::{
     dirs::Dirs,

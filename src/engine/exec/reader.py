@@ -15,6 +15,10 @@ def answer(value):
     except Exception:
         sys.__stdout__.write("andon-answer:" + text + "\n")
         sys.__stdout__.flush()
+def widgets():
+    # All widgets as notebooks keep them; a kernel that uses none is not made to load the library.
+    m = sys.modules.get("ipywidgets")
+    return m.Widget.get_manager_state() if m else None
 def names(ns):
     hidden = ()
     try:

@@ -1,5 +1,10 @@
 //! Which kernel was chosen for which notebook, kept beside the workspace and out of git.
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
 
 use crate::{
     base::{Error, Result, fsx},
@@ -41,12 +46,43 @@ pub fn change(root: &Path, change: impl FnOnce(&mut Choices)) -> Result<Choices>
     Ok(all)
 }
 
+/// When servers have answered: kept in the person's cache, since it is worth nothing elsewhere.
+pub fn servers_seen(cache: &Path) -> BTreeMap<String, Timestamp> {
+    let text = fsx::read(&cache.join("servers.json")).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// A server has answered.
+pub fn saw_server(cache: &Path, url: &str, at: Timestamp) {
+    let mut all = servers_seen(cache);
+    all.insert(url.to_owned(), at);
+    let written = std::fs::create_dir_all(cache).is_ok()
+        && serde_json::to_vec(&all).is_ok_and(|text| fsx::write_atomic(&cache.join("servers.json"), &text).is_ok());
+    if !written {
+        tracing::info!("when the server {url} answered could not be kept");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
     use crate::model::jupyter::Choice;
+
+    #[test]
+    fn when_servers_answered_outlives_the_window() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = dir.path().join("cache");
+        assert!(servers_seen(&cache).is_empty());
+        let at = |s| Timestamp::from_second(s).unwrap();
+        saw_server(&cache, "http://a/", at(5));
+        saw_server(&cache, "http://b/", at(6));
+        saw_server(&cache, "http://a/", at(7));
+        assert_eq!(servers_seen(&cache), [("http://a/".into(), at(7)), ("http://b/".into(), at(6))].into());
+        std::fs::write(cache.join("servers.json"), "torn").unwrap();
+        assert!(servers_seen(&cache).is_empty());
+    }
 
     #[test]
     fn choices_are_kept_and_a_damaged_file_is_set_aside() {

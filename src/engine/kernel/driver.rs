@@ -1,10 +1,5 @@
 //! One task owns a session: it launches the process, feeds it one cell at a time, routes what comes back, and ends it.
-use std::{
-    collections::{HashMap, VecDeque},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crossbeam_channel::Sender;
 use jupyter_protocol as jp;
@@ -15,87 +10,23 @@ use tokio::{
 };
 
 use super::{
-    Sink,
-    order::{Job, Order, Shared},
+    order::{Order, Shared},
     process::Process,
+    runs::{Ask, Runs, object},
     wire::{Address, Channel, Message, Wire},
 };
 use crate::{
     base::{Error, Result, text, time::Clock},
-    model::kernel::{
-        Bundle, Comm, CommKind, Completions, ExecEvent, ExecId, Exit, InterruptMode, KernelInfo, KernelSpec, Outcome,
-        SessionEvent, SessionState,
-    },
+    model::kernel::{Exit, InterruptMode, KernelInfo, KernelSpec, Outcome, SessionEvent, SessionState},
 };
 
-/// Text is handed on at most this often.
-const STREAM_PAUSE: Duration = Duration::from_millis(33);
-/// Text is handed on at once when this much waits.
-const STREAM_BYTES: usize = 256 * 1024;
-/// A run whose reply or whose idle never comes is ended after this time (some kernels omit one of them).
-pub(super) const HALF_DONE_PATIENCE: Duration = Duration::from_secs(5);
 /// Messages that were refused are told of this often at most.
 const REFUSALS_PAUSE: Duration = Duration::from_secs(5);
-/// Finished runs whose late output still finds its cell.
-pub(super) const KEPT_ROUTES: usize = 64;
-
 struct Live {
     process: Process,
     wire: Wire,
     // Keeps the private folder with the sockets.
     _address: Address,
-}
-
-pub(super) struct Route {
-    sink: Sink,
-    stderr: bool,
-    text: String,
-    pub flush_at: Option<Instant>,
-    last: Option<Instant>,
-}
-
-impl Route {
-    pub fn new(sink: Sink) -> Self {
-        Self { sink, stderr: false, text: String::new(), flush_at: None, last: None }
-    }
-    pub fn flush(&mut self) {
-        self.flush_at = None;
-        if !self.text.is_empty() {
-            self.last = Some(Instant::now());
-            (self.sink)(ExecEvent::Stream { stderr: self.stderr, text: std::mem::take(&mut self.text) });
-        }
-    }
-    pub fn emit(&mut self, event: ExecEvent) {
-        self.flush();
-        (self.sink)(event);
-    }
-    /// Joins bursts: the first piece goes at once, the rest 30 times a second.
-    pub fn stream(&mut self, stderr: bool, text: &str) {
-        if stderr != self.stderr {
-            self.flush();
-            self.stderr = stderr;
-        }
-        self.text.push_str(text);
-        let due = self.last.is_none_or(|last| last.elapsed() >= STREAM_PAUSE);
-        if due || self.text.len() >= STREAM_BYTES {
-            self.flush();
-        } else if self.flush_at.is_none() {
-            self.flush_at = Some(Instant::now() + STREAM_PAUSE);
-        }
-    }
-}
-
-struct Active {
-    msg_id: String,
-    stop_on_error: bool,
-    reply: Option<Outcome>,
-    idle: bool,
-    half_done_at: Option<Instant>,
-}
-
-enum Ask {
-    Complete(Sender<Completions>),
-    Inspect(Sender<Bundle>),
 }
 
 enum End {
@@ -111,12 +42,7 @@ pub(super) struct Driver {
     pub orders: mpsc::Receiver<Order>,
     pub shared: Arc<Shared>,
     pub clock: Arc<dyn Clock>,
-    queue: VecDeque<Job>,
-    active: Option<Active>,
-    routes: HashMap<String, Route>,
-    recent: VecDeque<String>,
-    asks: HashMap<String, Ask>,
-    input: Option<Message>,
+    runs: Runs,
     patience: Duration,
     /// A question put right behind an interrupt: its answer proves that the kernel has it.
     probe: Option<String>,
@@ -145,13 +71,8 @@ impl Driver {
             cwd,
             orders,
             shared,
+            runs: Runs::new(clock.clone()),
             clock,
-            queue: VecDeque::new(),
-            active: None,
-            routes: HashMap::new(),
-            recent: VecDeque::new(),
-            asks: HashMap::new(),
-            input: None,
             patience,
             probe: None,
             refused: Refusals::default(),
@@ -171,7 +92,7 @@ impl Driver {
                     self.stop(live, &end).await
                 }
                 Ok(Err(error)) => {
-                    self.abort_all("The kernel could not be started");
+                    self.runs.abort_all("The kernel could not be started");
                     self.shared.set(SessionState::Failed { error: error.clone() });
                     if let Some(tx) = waiting.take() {
                         let _ = tx.send(Err(error));
@@ -194,10 +115,10 @@ impl Driver {
                     self.orders.close();
                     while let Ok(order) = self.orders.try_recv() {
                         if let Order::Execute(job) = order {
-                            self.queue.push_back(job);
+                            self.runs.queue.push_back(job);
                         }
                     }
-                    self.abort_all("The kernel was stopped");
+                    self.runs.abort_all("The kernel was stopped");
                     self.shared.set(SessionState::Closed);
                     if let Some(tx) = tx {
                         let _ = tx.send(());
@@ -219,8 +140,8 @@ impl Driver {
                 order = self.orders.recv() => order,
             };
             match order {
-                Some(Order::Execute(job)) => self.queue.push_back(job),
-                Some(Order::Withdraw(id)) => self.withdraw(id),
+                Some(Order::Execute(job)) => self.runs.queue.push_back(job),
+                Some(Order::Withdraw(id)) => self.runs.withdraw(id),
                 Some(Order::Restart(tx)) => {
                     let _ = tx.send(Ok(()));
                 }
@@ -245,7 +166,7 @@ impl Driver {
             match self.orders.recv().await {
                 Some(Order::Restart(tx)) => return End::Restart(tx),
                 Some(Order::Shutdown(tx) | Order::Leave(tx)) => return End::Shutdown(Some(tx)),
-                Some(Order::Execute(job)) => self.abort(&job, "The kernel is not running: restart it first"),
+                Some(Order::Execute(job)) => self.runs.abort(&job, "The kernel is not running: restart it first"),
                 Some(_) => {}
                 None => return End::Shutdown(None),
             }
@@ -257,7 +178,7 @@ impl Driver {
             if let Err(error) = self.feed(live).await {
                 tracing::warn!("kernel: {error}");
             }
-            let busy = self.active.is_some();
+            let busy = self.runs.active.is_some();
             let interrupting = matches!(self.shared.state(), SessionState::Interrupting { .. });
             if !busy {
                 self.shared.set(SessionState::Idle);
@@ -290,16 +211,16 @@ impl Driver {
 
     /// Ends the process in the way `end` asks for; every cell gets its end state.
     async fn stop(&mut self, mut live: Live, end: &End) -> End {
-        let was_busy = self.active.is_some();
-        self.asks.clear();
-        self.input = None;
+        let was_busy = self.runs.active.is_some();
+        self.runs.asks.clear();
+        self.runs.input = None;
         match end {
             End::Died(exit) => {
                 let stderr = crash_text(&live.process.stderr.text());
                 let outcome = Outcome::Died { exit: *exit, stderr: stderr.clone() };
                 self.shared.set_pid(None);
-                self.finish(outcome);
-                self.abort_all("The kernel died");
+                self.runs.finish(outcome);
+                self.runs.abort_all("The kernel died");
                 self.shared.set(SessionState::Dead { exit: *exit, stderr });
                 // What the kernel itself started and left behind.
                 live.process.kill().await;
@@ -307,12 +228,12 @@ impl Driver {
             }
             End::Restart(_) => {
                 self.shared.set(SessionState::Restarting);
-                self.finish(Outcome::Aborted { why: "The kernel was restarted".into() });
-                self.abort_all("The kernel was restarted");
+                self.runs.finish(Outcome::Aborted { why: "The kernel was restarted".into() });
+                self.runs.abort_all("The kernel was restarted");
             }
             End::Shutdown(_) => {
-                self.finish(Outcome::Aborted { why: "The kernel was stopped".into() });
-                self.abort_all("The kernel was stopped");
+                self.runs.finish(Outcome::Aborted { why: "The kernel was stopped".into() });
+                self.runs.abort_all("The kernel was stopped");
             }
         }
         let restart = matches!(end, End::Restart(_));
@@ -327,8 +248,7 @@ impl Driver {
             None => live.process.stop().await,
         };
         self.shared.set_pid(None);
-        self.routes.clear();
-        self.recent.clear();
+        self.runs.forget();
         match end {
             End::Restart(tx) => End::Restart(tx.clone()),
             End::Shutdown(tx) => End::Shutdown(tx.clone()),
@@ -338,10 +258,10 @@ impl Driver {
 
     /// Sends the next waiting cell when the kernel is free.
     async fn feed(&mut self, live: &mut Live) -> Result<()> {
-        if self.active.is_some() {
+        if self.runs.active.is_some() {
             return Ok(());
         }
-        let Some(job) = self.queue.pop_front() else { return Ok(()) };
+        let Some(job) = self.runs.queue.pop_front() else { return Ok(()) };
         let request = jp::ExecuteRequest {
             code: job.code.clone(),
             silent: job.options.silent,
@@ -354,39 +274,21 @@ impl Driver {
         let msg_id = match live.wire.request(request).await {
             Ok(id) => id,
             Err(error) => {
-                self.abort(&job, &error.to_string());
+                self.runs.abort(&job, &error.to_string());
                 return Err(error);
             }
         };
-        (job.sink)(ExecEvent::Started { at: self.clock.now() });
-        let stop_on_error = job.options.stop_on_error;
-        self.route(msg_id.clone(), job.sink);
-        self.active = Some(Active { msg_id, stop_on_error, reply: None, idle: false, half_done_at: None });
+        self.runs.began(job, msg_id);
         Ok(())
-    }
-
-    /// What the kernel says about a request goes to a sink.
-    fn route(&mut self, msg_id: String, sink: Sink) {
-        self.routes.insert(msg_id.clone(), Route::new(sink));
-        self.recent.push_back(msg_id);
-        while self.recent.len() > KEPT_ROUTES {
-            let Some(old) = self.recent.pop_front() else { break };
-            // A long cell may be older than many moves of a slider.
-            if self.active.as_ref().is_some_and(|a| a.msg_id == old) {
-                self.recent.push_back(old);
-                break;
-            }
-            self.routes.remove(&old);
-        }
     }
 
     async fn order(&mut self, live: &mut Live, order: Option<Order>) -> Option<End> {
         match order {
-            Some(Order::Execute(job)) => self.queue.push_back(job),
-            Some(Order::Withdraw(id)) => self.withdraw(id),
+            Some(Order::Execute(job)) => self.runs.queue.push_back(job),
+            Some(Order::Withdraw(id)) => self.runs.withdraw(id),
             Some(Order::Interrupt) => self.interrupt(live).await,
             Some(Order::Answer(text)) => {
-                if let Some(request) = self.input.take()
+                if let Some(request) = self.runs.input.take()
                     && let Err(error) = live.wire.answer(&request, text).await
                 {
                     tracing::warn!("kernel input: {error}");
@@ -395,7 +297,7 @@ impl Driver {
             Some(Order::Comm(comm, sink)) => {
                 let request = jp::CommMsg { comm_id: jp::CommId(comm.id), data: comm.data };
                 if let Ok(id) = live.wire.request(request).await {
-                    self.route(id, sink);
+                    self.runs.follow(id, sink);
                 }
             }
             Some(Order::Restart(tx)) => return Some(End::Restart(tx)),
@@ -419,15 +321,15 @@ impl Driver {
     async fn ask(&mut self, live: &mut Live, request: impl Into<jp::JupyterMessageContent>, ask: Ask) {
         // Dropping the sender tells whoever waits that no answer will come.
         if let Ok(id) = live.wire.request(request).await {
-            self.asks.insert(id, ask);
+            self.runs.asks.insert(id, ask);
         }
     }
 
     async fn interrupt(&mut self, live: &mut Live) {
-        if self.active.is_none() {
+        if self.runs.active.is_none() {
             return;
         }
-        self.input = None;
+        self.runs.input = None;
         let since = match self.shared.state() {
             // Asked again: the time counts from the first.
             SessionState::Interrupting { since, .. } => since,
@@ -447,78 +349,26 @@ impl Driver {
         }
     }
 
-    fn withdraw(&mut self, id: Option<ExecId>) {
-        let (gone, kept): (Vec<Job>, Vec<Job>) =
-            std::mem::take(&mut self.queue).into_iter().partition(|job| id.is_none_or(|id| id == job.id));
-        self.queue = kept.into();
-        for job in &gone {
-            self.abort(job, "Withdrawn from the queue");
-        }
-    }
-
-    fn abort(&self, job: &Job, why: &str) {
-        (job.sink)(ExecEvent::Done { at: self.clock.now(), outcome: Outcome::Aborted { why: why.to_owned() } });
-    }
-
-    fn abort_all(&mut self, why: &str) {
-        let jobs = std::mem::take(&mut self.queue);
-        for job in &jobs {
-            self.abort(job, why);
-        }
-    }
-
-    /// When text is to be handed on or a half-done run is given up.
+    /// When something is to be done though nobody says anything.
     fn wake_at(&self) -> Option<Instant> {
-        let flush = self.routes.values().filter_map(|r| r.flush_at).min();
-        let give_up = self.active.as_ref().and_then(|a| a.half_done_at);
         let tell = self.refused.told_at.filter(|_| self.refused.count > 0).map(|at| at + REFUSALS_PAUSE);
-        flush.into_iter().chain(give_up).chain(tell).min()
+        self.runs.wake_at().into_iter().chain(tell).min()
     }
 
     fn tick(&mut self) {
-        let now = Instant::now();
-        self.routes.values_mut().filter(|r| r.flush_at.is_some_and(|at| at <= now)).for_each(Route::flush);
-        if self.refused.count > 0 && self.refused.told_at.is_none_or(|at| at + REFUSALS_PAUSE <= now) {
+        self.runs.tick();
+        if self.refused.count > 0 && self.refused.told_at.is_none_or(|at| at + REFUSALS_PAUSE <= Instant::now()) {
             self.tell_refused();
-        }
-        let give_up = self.active.as_ref().and_then(|a| a.half_done_at).is_some_and(|at| at <= now);
-        if give_up {
-            let reply = self.active.as_mut().and_then(|a| a.reply.take());
-            self.finish(reply.unwrap_or(Outcome::Ok { execution_count: None }));
-        }
-    }
-
-    /// Ends the running cell, if there is one.
-    fn finish(&mut self, outcome: Outcome) {
-        let Some(active) = self.active.take() else { return };
-        self.input = None;
-        let failed = matches!(outcome, Outcome::Error { .. });
-        if let Some(route) = self.routes.get_mut(&active.msg_id) {
-            route.emit(ExecEvent::Done { at: self.clock.now(), outcome });
-        }
-        if failed && active.stop_on_error {
-            self.abort_all("An earlier cell failed");
         }
     }
 
     fn message(&mut self, message: Message) {
         match message.channel {
-            Channel::IoPub => self.iopub(&message),
-            Channel::Shell => self.shell(&message),
-            Channel::Stdin => self.input_request(message),
             Channel::Control => self.control(&message),
-            Channel::Refused => self.refuse(message.kind),
+            Channel::Refused => return self.refuse(message.kind),
+            Channel::IoPub | Channel::Shell | Channel::Stdin => {}
         }
-        let Some(active) = self.active.as_mut() else { return };
-        match (&active.reply, active.idle) {
-            (Some(_), true) => {
-                let outcome = active.reply.take();
-                self.finish(outcome.unwrap_or(Outcome::Ok { execution_count: None }));
-            }
-            (None, false) => {}
-            // The clock starts anew with each message: a kernel that still talks is not given up.
-            _ => active.half_done_at = Some(Instant::now() + HALF_DONE_PATIENCE),
-        }
+        self.runs.message(message);
     }
 
     /// The kernel has taken an interrupt, though its code may go on.
@@ -548,121 +398,6 @@ impl Driver {
         let what = format!("{} of the kernel could not be taken", text::count(count, "message"));
         let hint = "Its other messages go on; restart the kernel if output is missing";
         self.shared.tell(SessionEvent::Trouble(Error::remote(what).because_of(why).hint(hint)));
-    }
-
-    fn input_request(&mut self, message: Message) {
-        if message.kind != "input_request" {
-            return;
-        }
-        let prompt = message.text("prompt");
-        let password = message.content.get("password").and_then(Value::as_bool).unwrap_or(false);
-        let Some(route) = message.parent.as_ref().and_then(|id| self.routes.get_mut(id)) else { return };
-        route.emit(ExecEvent::Input { prompt, password });
-        self.input = Some(message);
-    }
-
-    fn shell(&mut self, message: &Message) {
-        let Some(parent) = &message.parent else { return };
-        if let Some(ask) = self.asks.remove(parent) {
-            match ask {
-                Ask::Complete(tx) => drop(tx.send(completions(&message.content))),
-                Ask::Inspect(tx) => drop(tx.send(bundle(&message.content))),
-            }
-            return;
-        }
-        let Some(active) = self.active.as_mut().filter(|a| &a.msg_id == parent) else { return };
-        if message.kind != "execute_reply" {
-            return;
-        }
-        let execution_count = message.content.get("execution_count").and_then(Value::as_u64).filter(|n| *n > 0);
-        active.reply = Some(match message.content.get("status").and_then(Value::as_str) {
-            Some("error") => {
-                Outcome::Error { execution_count, ename: message.text("ename"), evalue: message.text("evalue") }
-            }
-            Some("aborted" | "abort") => Outcome::Aborted { why: "The kernel withdrew it".into() },
-            _ => Outcome::Ok { execution_count },
-        });
-    }
-
-    fn iopub(&mut self, message: &Message) {
-        let Some(parent) = &message.parent else { return };
-        if message.kind == "status" {
-            if message.text("execution_state") == "idle"
-                && let Some(active) = self.active.as_mut().filter(|a| &a.msg_id == parent)
-            {
-                active.idle = true;
-            }
-            return;
-        }
-        // Another client's output, or that of a cell long gone.
-        let Some(route) = self.routes.get_mut(parent) else { return };
-        if message.kind == "stream" {
-            route.stream(message.text("name") == "stderr", &message.text("text"));
-            return;
-        }
-        if let Some(event) = event(message) {
-            route.emit(event);
-        }
-    }
-}
-
-/// The event an iopub message stands for; none for what a front end does not show.
-pub(super) fn event(message: &Message) -> Option<ExecEvent> {
-    let content = &message.content;
-    let display_id = || content.pointer("/transient/display_id").and_then(Value::as_str).map(str::to_owned);
-    Some(match message.kind.as_str() {
-        "display_data" => ExecEvent::Display { bundle: bundle(content), display_id: display_id() },
-        "execute_result" => ExecEvent::Result {
-            bundle: bundle(content),
-            execution_count: content.get("execution_count").and_then(Value::as_u64),
-            display_id: display_id(),
-        },
-        "update_display_data" => ExecEvent::UpdateDisplay { display_id: display_id()?, bundle: bundle(content) },
-        "clear_output" => ExecEvent::Clear { wait: content.get("wait").and_then(Value::as_bool).unwrap_or(false) },
-        "error" => ExecEvent::Error {
-            ename: message.text("ename"),
-            evalue: message.text("evalue"),
-            traceback: content
-                .get("traceback")
-                .and_then(Value::as_array)
-                .map(|lines| lines.iter().filter_map(|l| l.as_str().map(str::to_owned)).collect())
-                .unwrap_or_default(),
-        },
-        "comm_open" | "comm_msg" | "comm_close" => ExecEvent::Comm(Box::new(Comm {
-            kind: match message.kind.as_str() {
-                "comm_open" => CommKind::Open,
-                "comm_msg" => CommKind::Message,
-                _ => CommKind::Close,
-            },
-            id: message.text("comm_id"),
-            target: message.text("target_name"),
-            data: object(content, "data"),
-            buffers: message.buffers.clone(),
-        })),
-        _ => return None,
-    })
-}
-
-fn object(content: &Value, field: &str) -> Map<String, Value> {
-    content.get(field).and_then(Value::as_object).cloned().unwrap_or_default()
-}
-
-pub(super) fn bundle(content: &Value) -> Bundle {
-    Bundle { data: object(content, "data"), metadata: object(content, "metadata") }
-}
-
-pub(super) fn completions(content: &Value) -> Completions {
-    let at = |field: &str| content.get(field).and_then(Value::as_u64).unwrap_or(0) as usize;
-    let strings = |list: &Value, pick: fn(&Value) -> &Value| -> Vec<String> {
-        let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
-        list.iter().map(|v| pick(v).as_str().unwrap_or_default().to_owned()).collect()
-    };
-    let kinds = content.pointer("/metadata/_jupyter_types_experimental").unwrap_or(&Value::Null);
-    Completions {
-        matches: strings(content.get("matches").unwrap_or(&Value::Null), |v| v),
-        kinds: strings(kinds, |v| v.get("type").unwrap_or(&Value::Null)),
-        start: at("cursor_start"),
-        end: at("cursor_end"),
     }
 }
 

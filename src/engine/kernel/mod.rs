@@ -5,7 +5,8 @@
 //! `discover` finds kernels in the `places` where they can be, `environment` makes one, `choices` keeps what was chosen.
 //! `order` is the seam between a handle and what drives a kernel; `owner` holds kernels that outlive the window (`kept` is
 //! what the window sees of it). `driver` is the driver that owns a process of this program, `wire` its sockets, `process`
-//! its process; `remote` drives kernels of a Jupyter Server.
+//! its process; `remote` drives kernels of a Jupyter Server. `runs` is what every
+//! driver knows of the cells it was given; `spool` keeps what a cell prints beyond what belongs into memory.
 pub mod choices;
 mod discover;
 mod driver;
@@ -17,6 +18,8 @@ mod owner;
 mod places;
 mod process;
 mod remote;
+mod runs;
+mod spool;
 mod wire;
 
 use std::{
@@ -41,6 +44,7 @@ pub use kept::{Attachment, Kept, News};
 use order::{Job, Order, Shared};
 #[cfg(unix)]
 pub use owner::{ask_status, ask_stop, serve};
+pub use spool::{Spool, each_line};
 
 /// Receives what a running cell reports. Called on the kernel's thread: must be quick.
 pub type Sink = Arc<dyn Fn(ExecEvent) + Send + Sync>;

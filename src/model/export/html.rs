@@ -99,6 +99,9 @@ fn shown(out: &mut String, output: &Output) {
                 lines(out, &failure.traceback);
             }
         }
+        Output::Gap(gap) => {
+            _ = write!(out, "<p class=\"note\">{}</p>", escape(&gap.to_text()));
+        }
         Output::Note(note) => {
             _ = write!(out, "<p class=\"note\">{}</p>", escape(&note.what));
             if let Some(instead) = &note.fallback {

@@ -1,14 +1,16 @@
 //! Follows a running cell: what to show now, and what to write into the notebook.
 use serde_json::{Map, Value, json};
 
-use super::{Output, Text};
+use super::{Output, Text, printed::Printed};
 use crate::model::kernel::{Bundle, ExecEvent, Exit, Outcome};
 
-/// Text of one stream output that is kept for the notebook; the rest is counted and named in it.
+/// Text of one stream output that is kept for the notebook; of a longer one its beginning and its end.
 const MAX_STREAM: usize = 64 * 1024 * 1024;
+/// The same where the whole text is kept in a file: what a notebook can be opened, compared and shared with.
+const MAX_BESIDE_FILE: usize = 8 * 1024 * 1024;
 
 enum Raw {
-    Stream { stderr: bool, text: String, dropped: u64 },
+    Stream { stderr: bool, text: Printed },
     Json { value: Value, display_id: Option<String> },
 }
 
@@ -21,6 +23,8 @@ pub struct Collector {
     execution_count: Option<u64>,
     outcome: Option<Outcome>,
     revision: u64,
+    /// The file with all that was printed.
+    whole: Option<String>,
 }
 
 impl std::fmt::Debug for Collector {
@@ -37,6 +41,23 @@ impl Collector {
     pub fn new() -> Self {
         Self::default()
     }
+    /// All that is printed is in this file, relative to the workspace: no more than what a notebook bears is kept here.
+    pub fn keep_in(&mut self, file: String) {
+        self.whole = Some(file);
+    }
+    /// The file with all that was printed, where there is one.
+    pub fn whole(&self) -> Option<&str> {
+        self.whole.as_deref()
+    }
+    /// Bytes that were printed and are not kept for the notebook.
+    pub fn left_out(&self) -> u64 {
+        let limit = self.limit();
+        let of = |raw: &Raw| if let Raw::Stream { text, .. } = raw { text.left_out(limit) } else { 0 };
+        self.raw.iter().map(of).sum()
+    }
+    fn limit(&self) -> usize {
+        if self.whole.is_some() { MAX_BESIDE_FILE } else { MAX_STREAM }
+    }
     /// What to show, in order.
     pub fn views(&self) -> &[Output] {
         &self.views
@@ -48,6 +69,17 @@ impl Collector {
     /// The number the kernel gave this execution.
     pub fn execution_count(&self) -> Option<u64> {
         self.execution_count
+    }
+    /// Gives this execution another number, in its results, too.
+    pub fn renumber(&mut self, count: u64) {
+        self.execution_count = Some(count);
+        for raw in &mut self.raw {
+            if let Raw::Json { value, .. } = raw
+                && let Some(own) = value.get_mut("execution_count")
+            {
+                *own = json!(count);
+            }
+        }
     }
     /// How it ended; none while it runs.
     pub fn outcome(&self) -> Option<&Outcome> {
@@ -147,15 +179,12 @@ impl Collector {
         self.before_next();
         let joins = matches!(self.raw.last(), Some(Raw::Stream { stderr: own, .. }) if *own == stderr);
         if !joins {
-            self.raw.push(Raw::Stream { stderr, text: String::new(), dropped: 0 });
+            self.raw.push(Raw::Stream { stderr, text: Printed::default() });
             self.views.push(Output::Text(Text::stream(stderr)));
         }
-        if let Some(Raw::Stream { text, dropped, .. }) = self.raw.last_mut() {
-            if text.len() + piece.len() <= MAX_STREAM {
-                text.push_str(piece);
-            } else {
-                *dropped += piece.len() as u64;
-            }
+        let limit = self.limit();
+        if let Some(Raw::Stream { text, .. }) = self.raw.last_mut() {
+            text.push(piece, limit);
         }
         if let Some(Output::Text(view)) = self.views.last_mut() {
             view.feed(piece);
@@ -192,14 +221,7 @@ impl Collector {
     /// The outputs as nbformat's JSON, one text each, with keys in the order Jupyter writes them.
     pub fn to_nbformat(&self) -> Vec<String> {
         let value = |raw: &Raw| match raw {
-            Raw::Stream { stderr, text, dropped } => {
-                let mut text = text.clone();
-                if *dropped > 0 {
-                    let size = crate::base::text::bytes(*dropped);
-                    text.push_str(&format!("\n[{size} more were printed and not kept]\n"));
-                }
-                stream_json(*stderr, &text)
-            }
+            Raw::Stream { stderr, text } => stream_json(*stderr, &text.to_text(self.limit(), self.whole())),
             Raw::Json { value, .. } => value.to_string(),
         };
         self.raw.iter().map(value).collect()
@@ -305,6 +327,36 @@ mod tests {
         assert_eq!(c.views().len(), 1);
         assert_eq!(c.views()[0].to_text(), "b\nc");
         assert_eq!(c.to_nbformat(), [r#"{"name":"stdout","output_type":"stream","text":["a\r","b\n","c"]}"#]);
+    }
+
+    #[test]
+    fn another_number_is_the_results_own() {
+        let mut c = Collector::new();
+        c.apply(&ExecEvent::Result { bundle: plain("7"), execution_count: Some(2), display_id: None });
+        c.apply(&ExecEvent::Display { bundle: plain("8"), display_id: None });
+        c.renumber(5);
+        assert_eq!(c.execution_count(), Some(5));
+        assert!(c.to_nbformat()[0].contains(r#""execution_count":5"#));
+        assert!(!c.to_nbformat()[1].contains("execution_count"));
+    }
+
+    #[test]
+    fn with_a_file_beside_it_a_long_text_costs_little_and_says_where_it_is() {
+        let mut c = Collector::new();
+        let piece = "x".repeat(99) + "\n";
+        for n in 0..200_000 {
+            if n == 40_000 {
+                c.keep_in(".andon/outputs/a.txt".into());
+            }
+            c.apply(&stream(&piece));
+        }
+        let stored = c.to_nbformat();
+        assert!(stored[0].len() < 9_500_000, "{}", stored[0].len());
+        assert!(stored[0].contains("MB left out here; the whole text is in .andon/outputs/a.txt]"));
+        assert!(c.left_out() > 11_000_000);
+        let mut all = Collector::new();
+        (0..200_000).for_each(|_| assert!(all.apply(&stream(&piece))));
+        assert_eq!((all.left_out(), all.to_nbformat()[0].matches("\\n\"").count()), (0, 200_000), "no file: all of it");
     }
 
     #[test]

@@ -135,6 +135,10 @@ fn shown_with(output: &Output, macros: &Macros) -> Shown {
             }
         }
         Output::Widget(widget) => control(&mut it, widget),
+        Output::Gap(gap) => {
+            it.kind = "gap";
+            it.note = Some(gap.title());
+        }
         Output::Note(note) => {
             let inner = note.fallback.as_deref().map(|f| shown_with(f, macros));
             it = Shown { kind: if note.refused { "refused" } else { "fallback" }, ..inner.unwrap_or_default() };

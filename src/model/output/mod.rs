@@ -5,8 +5,10 @@
 //! reader of HTML, `table` and `image` what their names say.
 mod collect;
 pub mod describe;
+mod gap;
 pub mod html;
 mod image;
+mod printed;
 pub mod svg;
 pub mod table;
 pub mod text;
@@ -18,6 +20,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     collect::{Collector, error_json, stream_json},
+    gap::Gap,
     image::{Frames, Image, MAX_SIDE, Pixels, decode, shrink, size_of},
     table::{Table, table_json},
     text::{Ink, Line, Style, Text},
@@ -51,6 +54,8 @@ pub enum Output {
     Chart(Arc<Figure>),
     Error(Failure),
     Widget(Box<Widget>),
+    /// Something is missing here.
+    Gap(Box<Gap>),
     Note(Note),
 }
 
@@ -127,6 +132,9 @@ impl Output {
         // Its state is with the kernel or in the notebook's metadata.
         if let Some(widget) = Widget::of(data, &Widgets::default()) {
             return Self::Widget(Box::new(widget));
+        }
+        if let Some(gap) = Gap::of(data) {
+            return Self::Gap(Box::new(gap));
         }
         let text = |mime: &str| data.get(mime).map(joined);
         if let Some(output) = chart::from_bundle(data).and_then(|figure| Self::from_figure(figure, data, metadata)) {
@@ -281,6 +289,7 @@ impl Output {
             Self::Error(failure) if failure.traceback.is_empty() => failure.summary(),
             Self::Error(failure) => failure.traceback.plain(),
             Self::Widget(widget) => widget.to_text(),
+            Self::Gap(gap) => gap.to_text(),
             Self::Note(note) => match &note.fallback {
                 Some(fallback) => fallback.to_text(),
                 None => note.what.clone(),

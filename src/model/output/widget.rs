@@ -59,6 +59,16 @@ impl Widgets {
         serde_json::from_slice(whole).map(|v| Self::read(&v)).unwrap_or_default()
     }
 
+    /// Takes in what a kernel says of all its widgets, in the form in which notebooks keep them. What is known already
+    /// is newer.
+    pub fn recall(&mut self, all: &Value) {
+        let found = Self::read(&serde_json::json!({ "widgets": { STATE: all } }));
+        self.revision += 1;
+        for (id, model) in found.models.into_iter().take(MOST_MODELS.saturating_sub(self.models.len())) {
+            self.models.entry(id).or_insert(model);
+        }
+    }
+
     fn read(metadata: &Value) -> Self {
         let all = metadata.get("widgets").and_then(|w| w.get(STATE)?.get("state")?.as_object());
         let model = |value: &Value| {

@@ -60,6 +60,8 @@ pub struct View {
     dialogs: super::runs::Dialogs,
     /// The inspector was asked for in a window too narrow to show it by itself.
     inspect: bool,
+    /// Whether the options of tests were open, and how many tests of the notebook in front there were.
+    tested: (bool, Option<(DocId, u64)>),
 }
 
 impl std::fmt::Debug for View {
@@ -92,6 +94,11 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let theme = cx.theme;
     keys::page_keys(ui, cx, view);
     let narrow = ui.available_width() < 1060.0;
+    // A test was begun, or its options were asked for: they are in the inspector.
+    let tested = (cx.state.notebook.tests.options, cx.state.notebook.doc().map(|d| (d.id, d.tests)));
+    let before = std::mem::replace(&mut view.tested, tested);
+    view.inspect |= tested.0 && !before.0
+        || matches!((before.1, tested.1), (Some((old, m)), Some((new, n))) if old == new && n > m);
     if !cx.state.shell.hide_navigator {
         let width = if narrow { 200.0 } else { 232.0 };
         left_panel(ui, theme, "notebook-left", width, |ui| navigator::navigator_ui(ui, cx));

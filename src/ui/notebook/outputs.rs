@@ -17,7 +17,11 @@ use crate::{
         },
         shell, workspace,
     },
-    base::{Error, text::thousands, time::duration_ms},
+    base::{
+        Error,
+        text::{bytes, thousands},
+        time::duration_ms,
+    },
     model::{
         chart,
         editor::Act as Edit,
@@ -312,6 +316,7 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
             }
         }
         if let Some(run) = run {
+            whole_ui(ui, cx, run);
             end_ui(ui, cx, run);
             input_ui(ui, cx, run, &mut view.answer);
         }
@@ -430,6 +435,23 @@ fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, table: &Sql
                 cx.send(Command::EnterEdit);
             }
         });
+    });
+}
+
+/// Where all of it is, when more was printed than the notebook keeps.
+fn whole_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &CellRun) {
+    let Some(file) = run.live.whole().filter(|_| run.live.left_out() > 0) else { return };
+    ui.horizontal_wrapped(|ui| {
+        let left_out = bytes(run.live.left_out());
+        ui.label(cx.theme.small(format!("{left_out} more were printed than the notebook keeps")));
+        let path = cx.state.workspace.root.as_ref().map(|root| root.join(file).display().to_string());
+        let Some(path) = path else { return };
+        if link(ui, cx.theme, "Open the whole text").on_hover_text(&path).clicked() {
+            cx.send(shell::Command::OpenUrl(path.clone()));
+        }
+        if link(ui, cx.theme, "Copy its path").clicked() {
+            cx.send(shell::Command::Copy(path));
+        }
     });
 }
 

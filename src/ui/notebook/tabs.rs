@@ -87,6 +87,8 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
     let theme = cx.theme;
     let wide = ui.available_width() > 700.0;
     let roomy = ui.available_width() > 900.0;
+    // Beside an open drawer: what has a key and stands elsewhere, too, gives way.
+    let slim = ui.available_width() < 600.0;
     toolbar(ui, theme, |ui| {
         let mut run = Btn::new("Run").icon("play");
         if wide {
@@ -104,13 +106,15 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
         if icon_button(ui, theme, "rotate-cw", "Restart the session").clicked() {
             cx.send(Command::Restart);
         }
-        hair_y(ui, theme);
-        if icon_button(ui, theme, "plus", "Insert a cell below").clicked() {
-            cx.send(Command::Insert { above: false, kind: CellKind::Code });
-            cx.send(Command::EnterEdit);
-        }
-        if icon_button(ui, theme, "trash-2", "Delete the selected cells").clicked() {
-            cx.send(Command::Delete);
+        if !slim {
+            hair_y(ui, theme);
+            if icon_button(ui, theme, "plus", "Insert a cell below").clicked() {
+                cx.send(Command::Insert { above: false, kind: CellKind::Code });
+                cx.send(Command::EnterEdit);
+            }
+            if icon_button(ui, theme, "trash-2", "Delete the selected cells").clicked() {
+                cx.send(Command::Delete);
+            }
         }
         if doc.is_dirty() && icon_button(ui, theme, "save", "Save").clicked() {
             cx.send(Command::Save);
@@ -122,12 +126,17 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
                     view.inspect = !view.inspect;
                 }
             }
-            if cx.state.workspace.is_repo
-                && Btn::new("Commit\u{2026}").icon("git-commit-horizontal").show(ui, theme).clicked()
-            {
+            let label = if slim { "" } else { "Commit\u{2026}" };
+            let commit = Btn::new(label).icon("git-commit-horizontal").name("Commit\u{2026}");
+            if cx.state.workspace.is_repo && commit.show(ui, theme).clicked() {
                 cx.send(Command::Commit);
             }
-            kernel_chip(ui, cx, doc, roomy);
+            let letters = match (roomy, slim) {
+                (true, _) => 32,
+                (_, true) => 12,
+                _ => 18,
+            };
+            kernel_chip(ui, cx, doc, letters);
             more_ui(ui, cx, doc, wide);
             if roomy && cx.state.workspace.is_repo {
                 let compare = Btn::new("Compare").icon("git-compare").quiet().name("Compare with the last commit");
@@ -149,7 +158,13 @@ fn more_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, wide: bool) {
     if button.show(ui, theme).on_hover_text(tip).clicked() {
         cx.send(Command::Test(crate::app::notebook::tested::Command::This));
     }
-    if wide && doc.declares() && icon_button(ui, theme, "sliders-horizontal", "Run with parameters\u{2026}").clicked() {
+    // What the buttons at the left have not taken; the palette has it, too.
+    let room = ui.available_width() >= 34.0;
+    if wide
+        && room
+        && doc.declares()
+        && icon_button(ui, theme, "sliders-horizontal", "Run with parameters\u{2026}").clicked()
+    {
         cx.send(Command::AskParameters);
     }
 }
@@ -205,10 +220,10 @@ fn kernel_words(cx: &PageCx<'_>, doc: &Doc) -> (Mark, String) {
     }
 }
 
-fn kernel_chip(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, room: bool) {
+fn kernel_chip(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, letters: usize) {
     let theme = cx.theme;
     let (mark, words) = kernel_words(cx, doc);
-    let words = crate::base::text::shorten(&words, if room { 32 } else { 18 });
+    let words = crate::base::text::shorten(&words, letters);
     let galley = ui.painter().layout_no_wrap(words.clone(), theme.medium(12.0), theme.muted);
     let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 34.0, 24.0), Sense::click());
     let name = format!("Kernel: {words}");

@@ -17,7 +17,7 @@ use crate::{
     ui::{
         PageCx,
         theme::{CONTROL, Mark, Theme},
-        widgets::{Row, icon_button, link, mark, section_head},
+        widgets::{Row, icon_button, link, mark, section_head, segmented, text_field},
     },
 };
 
@@ -34,8 +34,21 @@ pub fn mark_of(verdict: Verdict) -> Mark {
 
 /// The test of the notebook in front; the result of the selected cell is shown whole.
 pub fn section_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
-    let Some(test) = &doc.test else { return };
     let theme = cx.theme;
+    let Some(test) = &doc.test else {
+        if cx.state.notebook.tests.options {
+            section_head(ui, theme, "Test", "", |ui| {
+                if icon_button(ui, theme, "x", "Close the options of tests").clicked() {
+                    cx.send(Command::Test(Test::Options(false)));
+                }
+                if link(ui, theme, "Test now").clicked() {
+                    cx.send(Command::Test(Test::This));
+                }
+            });
+            options_ui(ui, cx);
+        }
+        return;
+    };
     section_head(ui, theme, "Test", "", |ui| {
         if icon_button(ui, theme, "x", "Close the test").clicked() {
             cx.send(Command::Test(if test.is_running() { Test::Cancel } else { Test::Close }));
@@ -44,10 +57,20 @@ pub fn section_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
             if link(ui, theme, "Cancel").clicked() {
                 cx.send(Command::Test(Test::Cancel));
             }
-        } else if link(ui, theme, "Test again").clicked() {
-            cx.send(Command::Test(Test::This));
+        } else {
+            if link(ui, theme, "Test again").clicked() {
+                cx.send(Command::Test(Test::This));
+            }
+            let shown = cx.state.notebook.tests.options;
+            let name = if shown { "Hide the options of tests" } else { "Options of tests" };
+            if icon_button(ui, theme, "sliders-horizontal", name).clicked() {
+                cx.send(Command::Test(Test::Options(!shown)));
+            }
         }
     });
+    if cx.state.notebook.tests.options && !test.is_running() {
+        options_ui(ui, cx);
+    }
     let Some(result) = &test.result else {
         let total = doc.cells().len();
         let words = test.at.map_or("Starting".to_owned(), |at| format!("Cell {} of {total} runs", at + 1));
@@ -70,6 +93,52 @@ pub fn section_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
         line_ui(ui, theme, Some(mark_of(cell.verdict)), &words);
     }
     ui.add_space(8.0);
+}
+
+/// How tests are judged: what `andon test` takes on the command line.
+fn options_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
+    let theme = cx.theme;
+    let before = &cx.state.notebook.tests.judge;
+    let mut now = before.clone();
+    Frame::NONE.inner_margin(Margin { left: 12, right: 12, top: 2, bottom: 8 }).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 6.0;
+        let line = |ui: &mut Ui, label: &str, contents: &mut dyn FnMut(&mut Ui)| {
+            ui.horizontal(|ui| {
+                ui.allocate_ui_with_layout(egui::vec2(78.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_width(78.0);
+                    ui.label(theme.small(label));
+                });
+                contents(ui);
+            });
+        };
+        line(ui, "Compare", &mut |ui| {
+            let choices = [(false, "All cells"), (true, "Marked cells")];
+            if let Some(lax) = segmented(ui, theme, now.lax, &choices) {
+                now.lax = lax;
+            }
+        });
+        let width = (ui.available_width() - 78.0 - 24.0).clamp(60.0, 180.0);
+        let fields: [(&str, &str, &str, &mut String); 3] = [
+            ("Tolerance", "Relative difference of two numbers that is none", "1e-9", &mut now.tolerance),
+            ("Seconds", "Most seconds a cell may take", "no limit", &mut now.seconds),
+            ("Masks", "File of patterns that count for nothing", "masks.cfg", &mut now.masks),
+        ];
+        for (label, name, hint, text) in fields {
+            line(ui, label, &mut |ui| {
+                text_field(ui, theme, text, name, hint, width).on_hover_text(name);
+            });
+        }
+        if let Err(error) = now.read() {
+            ui.horizontal_top(|ui| {
+                mark(ui, theme, Mark::Warning, 12.0);
+                let hint = error.hint.as_deref().map(|h| format!(". {h}")).unwrap_or_default();
+                ui.add(Label::new(theme.small(format!("{}{hint}", error.what))).wrap());
+            });
+        }
+    });
+    if now != *before {
+        cx.send(Command::Test(Test::Judge(now)));
+    }
 }
 
 fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, test: &Tested, doc: &Doc, result: &NotebookResult) {

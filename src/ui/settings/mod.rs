@@ -1,6 +1,7 @@
 //! The settings page: sections at the left, the chosen one in the middle.
 mod kernels;
 mod sections;
+mod servers;
 
 use egui::{Align, Layout, ScrollArea, Ui};
 
@@ -58,7 +59,12 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         egui::Frame::NONE.inner_margin(16).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 8.0;
             match current {
-                Section::Connections => sections::connections_ui(ui, cx),
+                Section::Connections => {
+                    sections::connections_ui(ui, cx);
+                    ui.add_space(16.0);
+                    servers::servers_ui(ui, cx);
+                    sections::secrets_ui(ui, cx);
+                }
                 Section::Workspace => sections::workspace_ui(ui, cx),
                 Section::Git => sections::git_ui(ui, cx),
                 Section::Kernels => kernels::kernels_ui(ui, cx),

@@ -78,9 +78,13 @@ pub fn connections_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     });
     ui.add_space(8.0);
     note(ui, cx, "The pipelines in pipelines/*.toml run here, on this machine, with their history in .andon/andon.db");
+}
+
+/// Whether secrets can be kept.
+pub fn secrets_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     ui.add_space(16.0);
     ui.spacing_mut().item_spacing.y = 8.0;
-    ui.label(theme.section("Secrets"));
+    ui.label(cx.theme.section("Secrets"));
     keyring_ui(ui, cx);
 }
 

@@ -1,6 +1,7 @@
 //! The parts every page is made of. All take the theme; none keeps state of its own.
 mod button;
 pub mod chart;
+mod choice;
 mod feedback;
 pub mod grid;
 pub mod highlight;
@@ -12,6 +13,7 @@ mod row;
 mod sideways;
 
 pub use button::{Btn, icon_button, link, segmented, switch};
+pub use choice::{check_box, combo};
 pub use feedback::{empty_state, error_box, focus_ring, mark, mark_word, progress_bar, tag, tag_mark};
 pub use layout::{box_frame, hair_x, hair_y, left_panel, page_head, right_panel, section_head, side_rect, toolbar};
 pub use plot_bits::{bars, spark};

@@ -1,5 +1,5 @@
 //! Kernels that outlive the window: runs of earlier windows, what waits, what is in the file.
-use super::*;
+use super::{super::whole::RunOf, *};
 use crate::model::kernel::CellTag;
 
 fn tag(id: &str) -> CellTag {
@@ -106,4 +106,25 @@ fn a_saved_notebook_lets_go_of_what_was_kept_and_a_closed_one_interrupts_nothing
     let effects = rig.send(Command::CloseAnyway(doc));
     assert!(!effects.iter().any(|e| matches!(e, Effect::Cancel(_))), "{effects:?}");
     assert!(tasks(&effects).iter().any(|t| matches!(t, Task::Leave { .. })));
+}
+
+#[test]
+fn what_is_printed_beyond_what_a_notebook_bears_is_named_in_it() {
+    let mut rig = Rig::new();
+    let doc = rig.id;
+    let whole = |rig: &mut Rig, id: u64, kept| rig.event(Event::Whole { doc, run: RunOf::Exec(ExecId(id)), kept });
+    rig.event(Event::Adopted { doc, past: past(1, "c2", true), present: true });
+    rig.event(Event::Adopted { doc, past: past(2, "not here", true), present: true });
+    let lines = "y".repeat(99) + "\n";
+    assert!(whole(&mut rig, 1, Ok(".andon/outputs/n.txt".into())).is_empty());
+    whole(&mut rig, 2, Ok(".andon/outputs/other.txt".into()));
+    (0..12).for_each(|_| reports(&mut rig, 1, &lines.repeat(10_000)));
+    ends(&mut rig, 1);
+    let stored: usize = rig.doc().cells()[2].outputs().map(|o| o.len()).sum();
+    assert!(stored < 9_500_000, "{stored}");
+    assert_eq!(rig.run(2).live.whole(), Some(".andon/outputs/n.txt"));
+    let text: Vec<u8> = rig.doc().cells()[2].outputs().flat_map(|o| o.to_vec()).collect();
+    assert!(String::from_utf8_lossy(&text).contains("MB left out here; the whole text is in .andon/outputs/n.txt]"));
+    let trouble = whole(&mut rig, 1, Err(Error::io("The disk is full")));
+    assert!(matches!(&trouble[..], [Effect::Notice(n)] if n.title.contains("The disk is full")), "{trouble:?}");
 }

@@ -131,9 +131,7 @@ pub fn ask_stop(root: Option<&Path>) -> Result<Vec<Note>> {
     let mut all = Vec::new();
     for place in places {
         let Some(note) = place.note() else { continue };
-        let asked = runtime.block_on(async {
-            greet(place.dial().await.ok()??, "stop", None).await.ok()
-        });
+        let asked = runtime.block_on(async { greet(place.dial().await.ok()??, "stop", None).await.ok() });
         let running = || std::fs::File::open(place.lock()).is_ok_and(|f| f.try_lock().is_err());
         if asked.is_none() && running() {
             // The lock is held, so the process the note names is the owner.

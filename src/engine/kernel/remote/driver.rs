@@ -11,6 +11,7 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::{
     sync::{Notify, mpsc},
@@ -18,18 +19,22 @@ use tokio::{
 };
 
 use super::{
+    gap,
     link::{Link, PING},
     rest::Client,
-    runs::{Ask, Runs},
 };
 use crate::{
     base::{Error, Result, text, time::Clock},
     engine::kernel::{
         driver::kernel_info,
         order::{Order, Shared},
+        runs::{Ask, Runs},
         wire::{Channel, Message},
     },
-    model::kernel::{Exit, KernelInfo, KernelSpec, Outcome, Remote, SessionState},
+    model::{
+        kernel::{Exit, KernelInfo, KernelSpec, Outcome, Remote, SessionState},
+        output::Gap,
+    },
 };
 
 /// How long a kernel may take to say what it is.
@@ -69,10 +74,31 @@ struct Reached {
 /// The holes a reconnection can have left.
 struct Lost {
     since: Instant,
+    /// The same, and when it was back, by the clock.
+    away: (Timestamp, Timestamp),
     /// The first message has not come yet.
     fresh: bool,
     /// When the server is asked how the kernel is.
     settle_at: Instant,
+}
+
+/// The kernel numbers its messages across all channels, but one channel may overtake another.
+#[derive(Default)]
+struct Numbers {
+    /// The last one of the channel on which output comes.
+    output: Option<u64>,
+    /// Those of other channels that came since and may belong before or behind the next.
+    others: Vec<u64>,
+}
+
+impl Numbers {
+    /// How many are missing between the last output and this one.
+    fn missing_before(&mut self, n: u64) -> u64 {
+        let last = self.output.replace(n);
+        let between = self.others.iter().filter(|o| **o < n && last.is_some_and(|last| **o > last)).count() as u64;
+        self.others.retain(|o| *o > n);
+        last.map_or(0, |last| n.saturating_sub(last + 1 + between))
+    }
 }
 
 /// The owner of a session on a server.
@@ -94,6 +120,9 @@ pub(in crate::engine::kernel) struct Driver {
     /// It works for somebody, us or another front end.
     busy: bool,
     lost: Option<Lost>,
+    /// The server has dropped output of this request, and what it said of it.
+    dropped: Option<(String, Gap)>,
+    numbers: Numbers,
 }
 
 impl Driver {
@@ -119,6 +148,8 @@ impl Driver {
             count: None,
             busy: false,
             lost: None,
+            dropped: None,
+            numbers: Numbers::default(),
         }
     }
 
@@ -217,7 +248,8 @@ impl Driver {
         }
         // Nothing that was kept for the session before belongs to the new one.
         self.session = uuid::Uuid::new_v4().simple().to_string();
-        (self.count, self.busy, self.lost) = (None, false, None);
+        (self.count, self.busy, self.lost, self.dropped) = (None, false, None, None);
+        self.numbers = Numbers::default();
         self.remote.or_start = true;
     }
 
@@ -465,6 +497,11 @@ impl Driver {
     }
 
     fn message(&mut self, message: Message) -> Option<End> {
+        if let Some(gap) = gap::instead_of(&message) {
+            // The server's own words, which no kernel has numbered. How much it dropped shows with the kernel's next.
+            self.dropped.get_or_insert((message.parent.unwrap_or_default(), gap));
+            return None;
+        }
         self.missing_before(&message);
         if message.channel == Channel::IoPub && message.kind == "status" {
             let ours = message.parent.as_ref().zip(self.runs.active.as_ref()).is_some_and(|(p, a)| *p == a.msg_id);
@@ -500,31 +537,46 @@ impl Driver {
     fn missing_before(&mut self, message: &Message) {
         let id = message.header().get("msg_id").and_then(Value::as_str).unwrap_or_default();
         let number = id.rsplit_once('_').and_then(|(begin, n)| Some((begin.to_owned(), n.parse::<u64>().ok()?)));
-        let fresh = self.lost.as_mut().filter(|l| l.fresh).map(|l| (std::mem::take(&mut l.fresh), l.since));
-        if let Some((_, since)) = fresh {
-            let away = text::count(since.elapsed().as_secs().max(1), "second");
+        let fresh = self.lost.as_mut().filter(|l| l.fresh).map(|l| (std::mem::take(&mut l.fresh), l.since, l.away));
+        if let Some((_, since, away)) = fresh {
+            let lasted = text::count(since.elapsed().as_secs().max(1), "second");
+            let what = format!("The connection to the server was lost for {lasted}");
+            let away = Some(away);
             match (&number, &self.count) {
                 (Some((begin, n)), Some((before, last))) if begin == before => {
                     let missing = n.saturating_sub(last + 1);
                     if missing > 0 {
-                        let what = format!(
-                            "The connection to the server was lost for {away}, and {} of the kernel with it",
-                            text::count(missing, "message")
-                        );
-                        self.runs.gap(&what, "");
+                        self.mark(&Gap { what, messages: Some(missing), away, ..Gap::default() });
                     }
                 }
                 // Kernels that do not number their messages leave no trace of a hole.
-                _ => {
-                    let what = format!("The connection to the server was lost for {away}; something may be missing");
-                    self.runs.gap(&what, "");
-                }
+                _ => self.mark(&Gap { what: format!("{what}; something may be missing"), away, ..Gap::default() }),
             }
         }
-        let Some((begin, n)) = number else { return };
+        let Some((begin, n)) = number else { return self.tell_dropped(None) };
+        if message.channel == Channel::IoPub {
+            let missing = self.numbers.missing_before(n);
+            self.tell_dropped(Some(missing).filter(|n| *n > 0));
+        } else {
+            self.numbers.others.push(n);
+        }
         match &mut self.count {
             Some((before, last)) if *before == begin => *last = (*last).max(n),
             other => *other = Some((begin, n)),
+        }
+    }
+
+    /// Marks where the server has dropped output.
+    fn tell_dropped(&mut self, messages: Option<u64>) {
+        if let Some((parent, gap)) = self.dropped.take() {
+            self.runs.emit(&parent, gap::mark(&Gap { messages, ..gap }));
+        }
+    }
+
+    /// Marks in the output of the running cell that something is missing.
+    fn mark(&mut self, gap: &Gap) {
+        if let Some(id) = self.runs.active.as_ref().map(|a| a.msg_id.clone()) {
+            self.runs.emit(&id, gap::mark(gap));
         }
     }
 
@@ -539,7 +591,12 @@ impl Driver {
             Ok(Some(now)) if now.state != "busy" => {
                 let away = text::count(lost.since.elapsed().as_secs().max(1), "second");
                 let why = format!("The cell ended while the connection to the server was lost ({away})");
-                self.runs.gap(&format!("{why}; what it printed then is not known"), "Run it again if it matters");
+                self.mark(&Gap {
+                    what: format!("{why}; what it printed then is not known"),
+                    hint: "Run it again if it matters".to_owned(),
+                    away: Some(lost.away),
+                    ..Gap::default()
+                });
                 self.busy = false;
                 self.runs.finish(Outcome::Missed { why });
             }
@@ -556,6 +613,7 @@ impl Driver {
     async fn away(&mut self, why: &str) -> std::result::Result<Link, End> {
         let (since, at) = (Instant::now(), self.clock.now());
         tracing::info!("the connection to the kernel was lost: {why}");
+        self.tell_dropped(None);
         self.runs.flush();
         self.runs.asks.clear();
         let mut why = why.to_owned();
@@ -587,9 +645,10 @@ impl Driver {
                 Ok(Some(link)) => {
                     tracing::info!("the connection to the kernel is back");
                     // An older hole that was still open counts from its own beginning.
-                    let since = self.lost.as_ref().map_or(since, |l| l.since);
+                    let (since, at) = self.lost.as_ref().map_or((since, at), |l| (l.since, l.away.0));
                     let pending = self.runs.active.is_some();
-                    self.lost = pending.then(|| Lost { since, fresh: true, settle_at: Instant::now() + SETTLING });
+                    let (away, settle_at) = ((at, self.clock.now()), Instant::now() + SETTLING);
+                    self.lost = pending.then_some(Lost { since, away, fresh: true, settle_at });
                     return Ok(link);
                 }
                 Ok(None) => return Err(End::Dead("The server has this kernel no more".into())),
@@ -669,5 +728,23 @@ async fn connect(client: &Client, kernel: &str, session: &str, busy: bool) -> Re
                     .hint("Restart it there, or start another one"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_counted_though_an_answer_overtakes_the_output() {
+        let mut numbers = Numbers::default();
+        assert_eq!((numbers.missing_before(5), numbers.missing_before(6)), (0, 0));
+        // 7 and 8 were dropped; the answer 9 came before the output 10.
+        numbers.others.push(9);
+        assert_eq!(numbers.missing_before(10), 2);
+        // The answer 13 overtakes 11 and 12.
+        numbers.others.push(13);
+        assert_eq!((numbers.missing_before(11), numbers.missing_before(12), numbers.missing_before(14)), (0, 0, 0));
+        assert!(numbers.others.is_empty());
     }
 }

@@ -1,10 +1,10 @@
 //! Kernels of a Jupyter Server: its REST interface (`rest`), the messages on its websocket (`frames`), the connection
-//! (`link`), what runs over it (`runs`), and the task that drives a session (`driver`).
+//! (`link`), marks where output was lost (`gap`), and the task that drives a session (`driver`).
 mod driver;
 mod frames;
+mod gap;
 mod link;
 mod rest;
-mod runs;
 
 use std::{sync::Arc, time::Duration};
 

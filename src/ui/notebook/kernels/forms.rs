@@ -1,7 +1,7 @@
 //! The forms: a new environment, what is being made, a Jupyter Server.
 use std::path::{Path, PathBuf};
 
-use egui::{Align, ComboBox, Label, Layout, ScrollArea, Ui, vec2};
+use egui::{Align, Label, Layout, ScrollArea, Ui, vec2};
 
 use super::View;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     ui::{
         PageCx,
         theme::Mark,
-        widgets::{Btn, error_box, mark, progress_bar, secret_field, segmented, text_field},
+        widgets::{Btn, check_box, combo, error_box, mark, progress_bar, secret_field, segmented, text_field},
     },
 };
 
@@ -140,21 +140,19 @@ pub(super) fn environment_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, 
         (None, None, None) => "No Python 3.9 or newer was found".to_owned(),
     };
     let none = all.is_empty() && draft.base.is_none() && !cx.state.notebook.picker.looking;
-    let combo = ComboBox::from_id_salt("environment-python").width(WIDE).truncate().selected_text(theme.body(words));
-    let shown = combo.show_ui(ui, |ui| {
+    combo(ui, theme, "Python", (&words, WIDE), |ui| {
         ui.selectable_value(&mut draft.base, None, "The newest one");
         for python in &all {
             ui.selectable_value(&mut draft.base, Some(python.path.clone()), base_words(python));
         }
     });
-    shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, "Python"));
     label(ui, cx, "Packages");
     text_field(ui, theme, &mut draft.packages, "Packages besides ipykernel", "pandas matplotlib \"polars>=1\"", WIDE);
     if !draft.files.is_empty() {
         label(ui, cx, "And those of");
         ui.horizontal_wrapped(|ui| {
             for (name, on) in &mut draft.files {
-                ui.checkbox(on, theme.body(name.as_str()));
+                check_box(ui, theme, on, name);
             }
         });
     }

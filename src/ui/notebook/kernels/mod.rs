@@ -30,7 +30,7 @@ pub struct View {
 }
 
 impl PageCx<'_> {
-    fn kernels(&mut self, command: Command) {
+    pub(in crate::ui) fn kernels(&mut self, command: Command) {
         self.send(NotebookCommand::Kernels(command));
     }
 }

@@ -435,7 +435,7 @@ fn server_ui(ui: &mut Ui, cx: &mut PageCx<'_>, server: &Server, news: &ServerNew
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(8.0);
             if icon_button(ui, theme, "trash-2", &format!("Forget the server {}", server.name)).clicked() {
-                cx.kernels(Command::Remove(server.clone()));
+                cx.kernels(Command::AskRemove(server.clone()));
             }
             if icon_button(ui, theme, "key", &format!("Another token for {}", server.name)).clicked() {
                 cx.kernels(Command::Ask(Ask::Server { known: Some(server.clone()) }));

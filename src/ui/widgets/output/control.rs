@@ -1,5 +1,5 @@
 //! Controls of a widget that lives in a kernel: what a person does is told to it.
-use egui::{ComboBox, Id, Key, Rect, Sense, TextEdit, Ui, pos2, vec2};
+use egui::{Id, Key, Rect, Sense, TextEdit, Ui, pos2, vec2};
 use serde_json::{Map, Value, json};
 
 use super::{Act, Draw};
@@ -7,7 +7,7 @@ use crate::{
     model::output::widget::{Choice, Control, Node, Told},
     ui::{
         theme::{CONTROL, Theme},
-        widgets::{Btn, focus_ring},
+        widgets::{Btn, check_box, combo, focus_ring},
     },
 };
 
@@ -29,7 +29,7 @@ impl Draw<'_> {
                     Btn::new(&node.label).on(*on).show(ui, self.theme).clicked()
                 } else {
                     let mut now = *on;
-                    ui.checkbox(&mut now, self.theme.body(node.label.as_str())).changed()
+                    check_box(ui, self.theme, &mut now, &node.label)
                 };
                 if clicked {
                     self.tell(node, "value", json!(!*on));
@@ -118,14 +118,14 @@ impl Draw<'_> {
             Choice::Dropdown | Choice::Slider => {
                 let words: Vec<&str> = chosen.iter().filter_map(|i| options.get(*i)).map(String::as_str).collect();
                 let words = words.join(" \u{2013} ");
-                let combo = ComboBox::from_id_salt(("widget", &node.id)).width(TRACK).selected_text(theme.body(words));
-                combo.show_ui(ui, |ui| {
+                let list = |ui: &mut Ui| {
                     for (i, option) in options.iter().enumerate() {
                         if ui.selectable_label(is(i), theme.body(option.as_str())).clicked() {
                             now = Some(i);
                         }
                     }
-                });
+                };
+                ui.push_id(&node.id, |ui| combo(ui, theme, &node.label, (&words, TRACK), list));
             }
             Choice::Radio => drop(ui.vertical(|ui| {
                 for (i, option) in options.iter().enumerate() {
@@ -186,7 +186,12 @@ impl Draw<'_> {
         let written: Option<String> = ui.data(|d| d.get_temp(id));
         let mut now = written.unwrap_or_else(|| text.clone());
         let edit = if *long { TextEdit::multiline(&mut now).desired_rows(4) } else { TextEdit::singleline(&mut now) };
-        let edit = edit.id(id).hint_text(hint.as_str()).password(*secret).font(theme.font(CONTROL));
+        let edit = edit
+            .id(id)
+            .margin(egui::Margin::symmetric(8, 3))
+            .hint_text(hint.as_str())
+            .password(*secret)
+            .font(theme.font(CONTROL));
         let response = ui.add(edit.desired_width(if *long { 260.0 } else { TRACK }));
         response.widget_info(|| {
             let mut info = egui::WidgetInfo::text_edit(true, "", "", "");

@@ -6,6 +6,7 @@
 //! [`OutputsView`] is one cell's own state (what is unfolded, where its tables are scrolled); [`Pictures`] is one for
 //! the window. Long texts draw only their visible rows, so the caller may put this into any scroll area.
 mod control;
+mod gap;
 mod image;
 mod json;
 mod markdown;
@@ -187,6 +188,7 @@ impl Draw<'_> {
             Output::Chart(figure) => self.chart(ui, figure, item, index),
             Output::Error(failure) => self.error(ui, failure, item),
             Output::Widget(widget) => self.widget(ui, widget, item),
+            Output::Gap(gap) => gap::gap_ui(ui, theme, gap),
             Output::Note(note) => self.note(ui, note, item, index),
         }
     }

@@ -1,26 +1,72 @@
-//! What runs and waits in a session of a server, and where what comes back belongs.
+//! What runs and waits in a session, and where what the kernel says belongs. Every driver has one, whatever carries its
+//! messages.
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use crossbeam_channel::Sender;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use super::{
+    Sink,
+    order::Job,
+    wire::{Channel, Message},
+};
 use crate::{
     base::time::Clock,
-    engine::kernel::{
-        Sink,
-        driver::{HALF_DONE_PATIENCE, KEPT_ROUTES, Route, bundle, completions, event},
-        order::Job,
-        wire::{Channel, Message},
-    },
-    model::{
-        jupyter::GAP_MIME,
-        kernel::{Bundle, Completions, ExecEvent, ExecId, Outcome},
-    },
+    model::kernel::{Bundle, Comm, CommKind, Completions, ExecEvent, ExecId, Outcome},
 };
+
+/// Text is handed on at most this often.
+const STREAM_PAUSE: Duration = Duration::from_millis(33);
+/// Text is handed on at once when this much waits.
+const STREAM_BYTES: usize = 256 * 1024;
+/// A run whose reply or whose idle never comes is ended after this time (some kernels omit one of them).
+const HALF_DONE_PATIENCE: Duration = Duration::from_secs(5);
+/// Finished runs whose late output still finds its cell.
+const KEPT_ROUTES: usize = 64;
+
+struct Route {
+    sink: Sink,
+    stderr: bool,
+    text: String,
+    flush_at: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Route {
+    fn new(sink: Sink) -> Self {
+        Self { sink, stderr: false, text: String::new(), flush_at: None, last: None }
+    }
+    fn flush(&mut self) {
+        self.flush_at = None;
+        if !self.text.is_empty() {
+            self.last = Some(Instant::now());
+            (self.sink)(ExecEvent::Stream { stderr: self.stderr, text: std::mem::take(&mut self.text) });
+        }
+    }
+    fn emit(&mut self, event: ExecEvent) {
+        self.flush();
+        (self.sink)(event);
+    }
+    /// Joins bursts: the first piece goes at once, the rest 30 times a second.
+    fn stream(&mut self, stderr: bool, text: &str) {
+        if stderr != self.stderr {
+            self.flush();
+            self.stderr = stderr;
+        }
+        self.text.push_str(text);
+        let due = self.last.is_none_or(|last| last.elapsed() >= STREAM_PAUSE);
+        if due || self.text.len() >= STREAM_BYTES {
+            self.flush();
+        } else if self.flush_at.is_none() {
+            self.flush_at = Some(Instant::now() + STREAM_PAUSE);
+        }
+    }
+}
 
 /// A cell that was sent.
 pub(super) struct Active {
@@ -107,12 +153,17 @@ impl Runs {
         }
     }
 
-    /// Marks in the output of the running cell that something is missing here.
-    pub fn gap(&mut self, what: &str, hint: &str) {
-        let Some(active) = &self.active else { return };
-        if let Some(route) = self.routes.get_mut(&active.msg_id) {
-            route.emit(mark(what, hint));
+    /// Puts something into the output of a request that the kernel itself did not say.
+    pub fn emit(&mut self, msg_id: &str, event: ExecEvent) {
+        if let Some(route) = self.routes.get_mut(msg_id) {
+            route.emit(event);
         }
+    }
+
+    /// Nothing more comes for anything that was asked.
+    pub fn forget(&mut self) {
+        self.routes.clear();
+        self.recent.clear();
     }
 
     /// When text is to be handed on or a half-done run is given up.
@@ -199,11 +250,7 @@ impl Runs {
         // Another client's output, or that of a cell long gone.
         let Some(route) = self.routes.get_mut(parent) else { return };
         if message.kind == "stream" {
-            let (stderr, text) = (message.text("name") == "stderr", message.text("text"));
-            match limit_of(&text).filter(|_| stderr) {
-                Some((what, hint)) => route.emit(mark(&what, &hint)),
-                None => route.stream(stderr, &text),
-            }
+            route.stream(message.text("name") == "stderr", &message.text("text"));
             return;
         }
         if let Some(event) = event(message) {
@@ -212,50 +259,62 @@ impl Runs {
     }
 }
 
-/// A mark that stays in the notebook: other programs show its text.
-fn mark(what: &str, hint: &str) -> ExecEvent {
-    let mut data = Map::new();
-    data.insert(GAP_MIME.to_owned(), json!({"what": what, "hint": hint}));
-    let tail = if hint.is_empty() { String::new() } else { format!(" {hint}.") };
-    data.insert("text/plain".to_owned(), json!(format!("[Output is missing here. {what}.{tail}]")));
-    ExecEvent::Display { bundle: Bundle { data, metadata: Map::new() }, display_id: None }
+/// The event an iopub message stands for; none for what a front end does not show.
+fn event(message: &Message) -> Option<ExecEvent> {
+    let content = &message.content;
+    let display_id = || content.pointer("/transient/display_id").and_then(Value::as_str).map(str::to_owned);
+    Some(match message.kind.as_str() {
+        "display_data" => ExecEvent::Display { bundle: bundle(content), display_id: display_id() },
+        "execute_result" => ExecEvent::Result {
+            bundle: bundle(content),
+            execution_count: content.get("execution_count").and_then(Value::as_u64),
+            display_id: display_id(),
+        },
+        "update_display_data" => ExecEvent::UpdateDisplay { display_id: display_id()?, bundle: bundle(content) },
+        "clear_output" => ExecEvent::Clear { wait: content.get("wait").and_then(Value::as_bool).unwrap_or(false) },
+        "error" => ExecEvent::Error {
+            ename: message.text("ename"),
+            evalue: message.text("evalue"),
+            traceback: content
+                .get("traceback")
+                .and_then(Value::as_array)
+                .map(|lines| lines.iter().filter_map(|l| l.as_str().map(str::to_owned)).collect())
+                .unwrap_or_default(),
+        },
+        "comm_open" | "comm_msg" | "comm_close" => ExecEvent::Comm(Box::new(Comm {
+            kind: match message.kind.as_str() {
+                "comm_open" => CommKind::Open,
+                "comm_msg" => CommKind::Message,
+                _ => CommKind::Close,
+            },
+            id: message.text("comm_id"),
+            target: message.text("target_name"),
+            data: object(content, "data"),
+            buffers: message.buffers.clone(),
+        })),
+        _ => return None,
+    })
 }
 
-/// What the server says in the place of the output it dropped, in shorter words.
-fn limit_of(text: &str) -> Option<(String, String)> {
-    let (unit, option) = if text.starts_with("IOPub data rate exceeded") {
-        ("data", "iopub_data_rate_limit")
-    } else if text.starts_with("IOPub message rate exceeded") {
-        ("message", "iopub_msg_rate_limit")
-    } else {
-        return None;
-    };
-    let value = |name: &str| {
-        let line = text.lines().find(|l| l.contains(name) && l.contains('='))?;
-        let number = line.rsplit_once('=')?.1.trim();
-        Some(number.split('(').next()?.trim().trim_end_matches(".0").to_owned())
-    };
-    let per = if unit == "data" { "bytes" } else { "messages" };
-    let limit = value(option).map(|n| format!(" of {n} {per} per second")).unwrap_or_default();
-    let what = format!("The Jupyter server dropped it: the limit{limit} was exceeded");
-    Some((what, format!("Print less, or start the server with a higher --ServerApp.{option}")))
+pub(super) fn object(content: &Value, field: &str) -> Map<String, Value> {
+    content.get(field).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn bundle(content: &Value) -> Bundle {
+    Bundle { data: object(content, "data"), metadata: object(content, "metadata") }
+}
 
-    #[test]
-    fn the_servers_note_on_its_limit_becomes_a_mark() {
-        let note = "IOPub data rate exceeded.\nThe Jupyter server will temporarily stop sending output\n\
-            to the client in order to avoid crashing it.\nTo change this limit, set the config variable\n\
-            `--ServerApp.iopub_data_rate_limit`.\n\nCurrent values:\n\
-            ServerApp.iopub_data_rate_limit=1000000.0 (bytes/sec)\nServerApp.rate_limit_window=3.0 (secs)\n\n";
-        let (what, hint) = limit_of(note).unwrap();
-        assert_eq!(what, "The Jupyter server dropped it: the limit of 1000000 bytes per second was exceeded");
-        assert!(hint.contains("--ServerApp.iopub_data_rate_limit"));
-        assert!(limit_of("IOPub is a channel").is_none());
-        let ExecEvent::Display { bundle, .. } = mark(&what, &hint) else { panic!() };
-        assert!(bundle.data["text/plain"].as_str().unwrap().starts_with("[Output is missing here. The Jupyter server"));
+fn completions(content: &Value) -> Completions {
+    let at = |field: &str| content.get(field).and_then(Value::as_u64).unwrap_or(0) as usize;
+    let strings = |list: &Value, pick: fn(&Value) -> &Value| -> Vec<String> {
+        let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        list.iter().map(|v| pick(v).as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let kinds = content.pointer("/metadata/_jupyter_types_experimental").unwrap_or(&Value::Null);
+    Completions {
+        matches: strings(content.get("matches").unwrap_or(&Value::Null), |v| v),
+        kinds: strings(kinds, |v| v.get("type").unwrap_or(&Value::Null)),
+        start: at("cursor_start"),
+        end: at("cursor_end"),
     }
 }
