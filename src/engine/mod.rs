@@ -5,6 +5,7 @@ pub mod exec;
 pub mod export;
 pub mod frames;
 pub mod git;
+pub mod kept_outputs;
 pub mod kernel;
 pub mod ledger;
 pub mod nbtest;

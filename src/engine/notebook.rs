@@ -56,6 +56,46 @@ pub fn load(path: &Path, as_text: bool) -> Result<Loaded> {
     Ok(Loaded { content: read(&name, bytes, notebook, as_text)?, hash })
 }
 
+/// Reads a file with its bytes: version, bytes, what it is.
+pub fn load_bytes(path: &Path, as_text: bool) -> Result<(u64, Vec<u8>, Content)> {
+    let loaded = load(path, as_text)?;
+    let bytes = fsx::read(path)?;
+    let hash = fsx::hash(&bytes);
+    if hash == loaded.hash {
+        return Ok((hash, bytes, loaded.content));
+    }
+    // Written in between: what was read last counts.
+    let content = content(&path.to_string_lossy(), bytes.clone(), as_text)?;
+    Ok((hash, bytes, content))
+}
+
+/// What bytes are as a file of this name.
+pub fn content(path: &str, bytes: Vec<u8>, as_text: bool) -> Result<Content> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    read(name, bytes, name.to_lowercase().ends_with(".ipynb"), as_text)
+}
+
+/// Versions that a person decided against are kept this long.
+const KEPT_DAYS: i64 = 30;
+
+/// Keeps a version of a file that is about to be in no file; gives where, relative to the root.
+pub fn keep_version(root: &Path, path: &str, bytes: &[u8], at: Timestamp) -> Result<String> {
+    let dir = workspace::dot_andon(root)?.join("kept");
+    fs::create_dir_all(&dir).io(|| "Could not make the folder of kept versions".to_owned())?;
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let (stem, ending) = name.rsplit_once('.').map_or((name, String::new()), |(s, e)| (s, format!(".{e}")));
+    let when = at.strftime("%Y-%m-%d-%H%M%S");
+    let file = format!("{stem}-{when}-{:08x}{ending}", fsx::hash(bytes) as u32);
+    fsx::write_atomic(&dir.join(&file), bytes)?;
+    for old in fs::read_dir(&dir).into_iter().flatten().flatten() {
+        let age = old.metadata().and_then(|m| m.modified()).ok().and_then(|m| m.elapsed().ok());
+        if age.is_some_and(|a| a.as_secs() > KEPT_DAYS as u64 * 86_400) {
+            let _ = fs::remove_file(old.path());
+        }
+    }
+    Ok(format!(".andon/kept/{file}"))
+}
+
 fn read(name: &str, bytes: Vec<u8>, notebook: bool, as_text: bool) -> Result<Content> {
     if !notebook {
         return match String::from_utf8(bytes) {
@@ -111,6 +151,43 @@ fn journal_file(root: &Path, path: &str) -> PathBuf {
     root.join(".andon/journal").join(format!("{:016x}.draft", fsx::hash(path.as_bytes())))
 }
 
+fn base_file(root: &Path, path: &str, base: u64) -> PathBuf {
+    root.join(".andon/journal").join(format!("{:016x}-{base:016x}.base", fsx::hash(path.as_bytes())))
+}
+
+/// Keeps what unsaved edits began from beside them, so that they can be merged with what others write; once.
+pub fn keep_base(root: &Path, path: &str, base: u64, bytes: &Snapshot) -> Result<()> {
+    let file = base_file(root, path, base);
+    if file.exists() {
+        return Ok(());
+    }
+    forget_bases(root, path);
+    let bytes = bytes.to_bytes();
+    if fsx::hash(&bytes) != base {
+        return Ok(());
+    }
+    fs::create_dir_all(workspace::dot_andon(root)?.join("journal"))
+        .io(|| "Could not make the recovery journal".to_owned())?;
+    fsx::write_atomic(&file, &bytes)
+}
+
+/// What the unsaved edits of a draft began from.
+pub fn read_base(root: &Path, draft: &Draft) -> Option<Snapshot> {
+    let base = draft.base?;
+    let bytes = fs::read(base_file(root, &draft.path, base)).ok()?;
+    (fsx::hash(&bytes) == base).then(|| Snapshot::from(bytes))
+}
+
+fn forget_bases(root: &Path, path: &str) {
+    let of = format!("{:016x}-", fsx::hash(path.as_bytes()));
+    for entry in fs::read_dir(root.join(".andon/journal")).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|n| n.starts_with(&of) && n.ends_with(".base")) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Keeps the unsaved state of a file, in place of what was kept before.
 pub fn keep_draft(root: &Path, path: &str, base: Option<u64>, at: Timestamp, bytes: &[u8]) -> Result<()> {
     let dir = workspace::dot_andon(root)?.join("journal");
@@ -124,6 +201,7 @@ pub fn keep_draft(root: &Path, path: &str, base: Option<u64>, at: Timestamp, byt
 
 /// Forgets the kept edits of a file: it was saved, or the person discarded them.
 pub fn drop_draft(root: &Path, path: &str) -> Result<()> {
+    forget_bases(root, path);
     match fs::remove_file(journal_file(root, path)) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => {
             Err(Error::io("Could not clear the recovery journal").because(&e))

@@ -317,6 +317,8 @@ pub enum SessionEvent {
     Info(KernelInfo),
     /// Something a person should know though nothing has ended: messages that were refused, an order that was.
     Trouble(crate::base::Error),
+    /// Whether this window runs the kernel's cells from now on, and what was to run next.
+    Drives(bool, Plan),
 }
 
 /// How one execution ended.

@@ -187,6 +187,11 @@ impl Window {
 
     fn dropped_files(&mut self, ctx: &egui::Context) {
         let dropped = ctx.input(|i| i.raw.dropped_files.first().map(|f| f.path().to_path_buf()));
+        let state = &self.host.state;
+        if state.workspace.root.is_some() && state.shell.page == crate::app::shell::Page::Notebook {
+            // The page puts it into the notebook.
+            return;
+        }
         if let Some(path) = dropped {
             self.host.send(workspace::Command::Open(path));
         }

@@ -540,3 +540,71 @@ fn widgets_listen_again_in_the_window_that_comes_after() {
     again.send(notebook::Command::Run(Scope::One(second)));
     drain(&mut again, "the value", |h| text_of(h, 1) == "value 7\n");
 }
+
+#[test]
+fn a_second_window_sees_takes_over_and_gets_what_waits() {
+    let desk = Desk::new(&[PRINTS, "print('then')", "print('last', kept)"]);
+    let mut first = desk.window();
+    first.send(notebook::Command::Run(Scope::All));
+    drain(&mut first, "the first lines", |h| text_of(h, 0).contains("line 3"));
+    let mut second = desk.window();
+    drain(&mut second, "what is printed there", |h| text_of(h, 0).contains("line 5"));
+    let doc = |h: &Host| h.state.notebook.doc().unwrap().id;
+    assert!(second.state.notebook.doc().unwrap().kept_kernel.elsewhere);
+    assert!(!first.state.notebook.doc().unwrap().kept_kernel.elsewhere);
+    // Running there asks for the kernel first.
+    let key = second.state.notebook.doc().unwrap().cells()[1].key;
+    second.send(notebook::Command::Run(Scope::One(key)));
+    assert!(second.state.notebook.doc().unwrap().queue.is_empty());
+    assert!(second.state.notices.shown.iter().any(|n| n.title.contains("Another window runs") && n.action.is_some()));
+    let id = doc(&second);
+    second.send(notebook::Command::TakeOver(id));
+    drain(&mut second, "the kernel", |h| !h.state.notebook.doc().unwrap().kept_kernel.elsewhere);
+    drain(&mut first, "the other to know", |h| h.state.notebook.doc().unwrap().kept_kernel.elsewhere);
+    assert!(first.state.notebook.doc().unwrap().queue.is_empty());
+    drain(&mut second, "what waited", |h| text_of(h, 2) == "last 42\n");
+    assert_eq!((text_of(&second, 0), text_of(&second, 1)), (lines(0, 60), "then\n".to_owned()));
+    drain(&mut first, "the same in the first", |h| text_of(h, 2) == "last 42\n");
+    // The second saves; the first, which shows the same outputs, has nothing to lose.
+    second.send(notebook::Command::Save);
+    assert!(second.settle(LONG));
+    assert!(!second.state.notebook.doc().unwrap().is_dirty());
+    // And back, by closing the second.
+    let id = doc(&second);
+    second.send(notebook::Command::CloseAnyway(id));
+    drain(&mut second, "it to leave", |h| h.is_idle());
+    drain(&mut first, "the kernel to come back", |h| !h.state.notebook.doc().unwrap().kept_kernel.elsewhere);
+    let key = first.state.notebook.doc().unwrap().cells()[1].key;
+    first.send(notebook::Command::Run(Scope::One(key)));
+    drain(&mut first, "a cell of its own", |h| h.state.notebook.doc().unwrap().state_of(key) == CellState::Fresh);
+}
+
+#[test]
+fn a_notebook_saved_under_another_name_finds_its_kernel_by_that() {
+    let desk = Desk::new(&["kept = 43"]);
+    let mut host = desk.window();
+    host.send(notebook::Command::Run(Scope::All));
+    drain(&mut host, "the cell", |h| h.state.notebook.doc().unwrap().running.is_none());
+    let id = host.state.notebook.doc().unwrap().id;
+    host.send(notebook::Command::SaveAs { doc: id, path: "m.ipynb".into() });
+    assert!(host.settle(LONG));
+    until(LONG, "the owner to know", || desk.owner()["kernels"][0]["notebook"] == "m.ipynb");
+    assert!(host.wind_up(LONG));
+    host.ending().finish();
+    drop(host);
+    let mut again = desk.window();
+    assert!(again.state.notebook.doc().unwrap().kernel.state.is_none(), "the old name has none");
+    again.send(notebook::Command::Open("m.ipynb".into()));
+    drain(&mut again, "the kernel", |h| {
+        h.state.notebook.doc().unwrap().kernel.state.as_ref().is_some_and(SessionState::is_alive)
+    });
+    let nb = again.state.notebook.doc().unwrap();
+    assert!(!nb.kept_kernel.elsewhere);
+    let key = nb.cells()[0].key;
+    again.send(notebook::Command::EditCell {
+        key,
+        acts: vec![andon::model::editor::Act::SetText("print(kept)".into())],
+    });
+    again.send(notebook::Command::Run(Scope::One(key)));
+    drain(&mut again, "its variables", |h| text_of(h, 0) == "43\n");
+}

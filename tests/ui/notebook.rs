@@ -246,10 +246,10 @@ fn a_conflict_offers_both_ways() {
     );
     apply(&mut state, Event::Disk { doc: id, hash: Some(9) });
     let mut h = stage(state);
-    h.get_by_label("Take theirs");
-    h.get_by_role_and_label(Role::Button, "Save over it").click();
+    h.get_by_label("Load theirs");
+    h.get_by_role_and_label(Role::Button, "Keep mine").click();
     h.run_steps(2);
-    assert!(sent(&h, Command::SaveOver(id)) && doc(&h).conflict.is_none());
+    assert!(sent(&h, Command::KeepMine(id)) && doc(&h).conflict.is_none());
     apply(&mut h.state_mut().state, Event::SaveFailed { doc: id, error: Error::io("The disk is full"), disk: Some(9) });
     h.run_steps(2);
     assert_eq!(doc(&h).conflict, None::<Conflict>);

@@ -1,7 +1,7 @@
 //! Writing a decided file, and bringing a merge to its end or back.
 use super::{Command, Event, Task, keep, look};
 use crate::{
-    app::{AppState, Cx, Effect, Job, Policy, git, notify::Notice, review, shell::Dialog, workspace},
+    app::{AppState, Cx, Effect, Job, Policy, git, notebook, notify::Notice, review, shell::Dialog, workspace},
     base::Error,
     model::git::{Discarded, Rev, Underway},
 };
@@ -23,6 +23,12 @@ fn finish(state: &mut AppState, as_it_stands: bool) -> Vec<Effect> {
     let Some(sheet) = conflict.sheet.clone() else { return Vec::new() };
     if conflict.finishing || (!as_it_stands && conflict.not_yet().is_some()) {
         return Vec::new();
+    }
+    if let Some(open) = conflict.open_in_front().cloned() {
+        let answers = conflict.answers();
+        state.conflict.finishing = true;
+        let title = format!("Merging {}", sheet.path);
+        return vec![Job::cpu("conflict.make", Task::Make { open, sheet, answers }).titled(title).start()];
     }
     let dirty = state.notebook.docs.iter().any(|d| d.path == sheet.path && d.is_dirty());
     if dirty {
@@ -114,6 +120,7 @@ pub(super) fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> 
     match event {
         Event::Finished { path, error, decided, old } => finished(state, path, (error, decided, old), cx),
         Event::Ended { what, error } => ended(state, what, error),
+        Event::Made { open, result } => made(state, &open, *result, cx),
         Event::Message(message) => {
             let commit = &mut state.git.commit;
             if commit.message.trim().is_empty() {
@@ -123,6 +130,26 @@ pub(super) fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> 
         }
         _ => Vec::new(),
     }
+}
+
+/// What was decided goes into the open document.
+fn made(state: &mut AppState, open: &super::OpenMerge, result: crate::base::Result<Vec<u8>>, cx: &Cx) -> Vec<Effect> {
+    state.conflict.finishing = false;
+    let bytes = match result {
+        Ok(bytes) => bytes,
+        Err(e) => return vec![Effect::Notice(Notice::error(&e))],
+    };
+    let mut effects = keep::now(state, cx);
+    state.conflict.in_front = false;
+    state.shell.page = crate::app::shell::Page::Notebook;
+    let decided = notebook::outside::Command::Decided {
+        doc: open.doc,
+        hash: open.hash,
+        mine: open.mine.clone(),
+        bytes: bytes.into(),
+    };
+    effects.extend(notebook::command(state, notebook::Command::Outside(decided), cx));
+    effects
 }
 
 fn finished(

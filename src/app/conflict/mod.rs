@@ -11,12 +11,13 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{AppState, Cx, Effect, Job, action::Action, shell::Page};
+use super::{AppState, Cx, Effect, Job, action::Action, notebook::DocId, shell::Page};
 use crate::{
     base::{Error, Result, text::count},
     model::{
         diff::is_notebook,
         git::{CommitInfo, Discarded, Underway},
+        json::Bytes,
         merge::{Answer, Entry, Kept, Keys, Pick, Results, Take},
         output::Output,
         unmerged::Situation,
@@ -83,6 +84,21 @@ pub struct State {
     pub earlier: Vec<Kept>,
     /// Files that are decided anew from their versions, whatever somebody wrote in them since.
     anew: BTreeSet<String>,
+    /// A file with unsaved edits that another program wrote as well.
+    open: Option<Arc<OpenMerge>>,
+}
+
+/// An open document with unsaved edits, and what another program wrote in its file: what is decided goes into the
+/// document, not onto the disk.
+#[derive(Debug, Clone)]
+pub struct OpenMerge {
+    pub path: String,
+    pub doc: DocId,
+    /// Version on disk.
+    pub hash: u64,
+    pub base: Option<Bytes>,
+    pub mine: Bytes,
+    pub theirs: Bytes,
 }
 
 /// A decision as it was before.
@@ -133,7 +149,23 @@ impl State {
     pub fn files(&self) -> Vec<(&str, &'static str)> {
         let unmerged = self.situation.files.iter().map(|f| (f.path.as_str(), f.words()));
         let noted = self.noted.iter().map(|p| (p.as_str(), "merged with conflicts"));
-        unmerged.chain(noted).collect()
+        let open = self.open.iter().map(|o| (o.path.as_str(), "changed here and on disk"));
+        open.chain(unmerged).chain(noted).collect()
+    }
+    /// The file in front is an open document that was changed on disk.
+    pub fn is_of_open(&self) -> bool {
+        self.open_in_front().is_some()
+    }
+    fn open_in_front(&self) -> Option<&Arc<OpenMerge>> {
+        self.open.as_ref().filter(|o| self.path.as_deref() == Some(o.path.as_str()))
+    }
+    /// A document is in no conflict with its file any more.
+    pub fn forget(&mut self, doc: DocId) {
+        if let Some(open) = self.open.take_if(|o| o.doc == doc)
+            && self.path.as_deref() == Some(open.path.as_str())
+        {
+            (self.path, self.sheet, self.file_error) = (None, None, None);
+        }
     }
     /// Number of files that wait for a decision.
     pub fn count(&self) -> usize {
@@ -297,6 +329,11 @@ pub enum Event {
         error: Option<Error>,
     },
     Message(Option<String>),
+    /// What an open document becomes.
+    Made {
+        open: Arc<OpenMerge>,
+        result: Box<Result<Vec<u8>>>,
+    },
     Why {
         path: String,
         mark: u64,
@@ -324,6 +361,13 @@ pub enum Task {
     Load {
         path: String,
         anew: bool,
+    },
+    /// Versions of an open document.
+    Edited(Arc<OpenMerge>),
+    Make {
+        open: Arc<OpenMerge>,
+        sheet: Arc<Sheet>,
+        answers: BTreeMap<usize, Answer>,
     },
     /// Puts decisions on disk, and takes away those about these paths and versions.
     Keep {
@@ -358,7 +402,13 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     let conflict = &mut state.conflict;
     match command {
         Command::Open(path) => return open(state, path),
-        Command::Close => conflict.in_front = false,
+        Command::Close => {
+            conflict.in_front = false;
+            if conflict.is_of_open() {
+                state.shell.page = Page::Notebook;
+                return keep::soon(&mut state.conflict);
+            }
+        }
         Command::Refresh => return look(state),
         Command::Select(path) => return select(state, path),
         Command::Focus(at) => conflict.focus = at.min(conflict.entries().len().saturating_sub(1)),
@@ -434,6 +484,14 @@ fn open(state: &mut AppState, path: Option<String>) -> Vec<Effect> {
     effects
 }
 
+/// Decides what an open document and its file on disk both changed.
+pub fn open_edited(state: &mut AppState, open: OpenMerge) -> Vec<Effect> {
+    let path = open.path.clone();
+    state.conflict.open = Some(Arc::new(open));
+    state.conflict.sheet = None;
+    self::open(state, Some(path))
+}
+
 /// Notebooks in which a merge may have left notes: those that differ from the last commit, or all without one.
 fn suspects(state: &AppState) -> Vec<String> {
     let status = &state.git.status;
@@ -476,6 +534,9 @@ fn select(state: &mut AppState, path: String) -> Vec<Effect> {
 fn load(state: &AppState) -> Vec<Effect> {
     let Some(path) = state.conflict.path.clone() else { return Vec::new() };
     let title = format!("Merging {path}");
+    if let Some(open) = state.conflict.open_in_front() {
+        return vec![Job::cpu("conflict.load", Task::Edited(open.clone())).titled(title).start()];
+    }
     let anew = state.conflict.anew.contains(&path);
     vec![Job::cpu("conflict.load", Task::Load { path, anew }).titled(title).start()]
 }
@@ -551,7 +612,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
         Event::Looked(result) => looked(state, *result),
         Event::Loaded { path, result, kept } => loaded(state, path, *result, kept),
-        Event::Finished { .. } | Event::Ended { .. } | Event::Message(_) => finish::event(state, event, cx),
+        Event::Finished { .. } | Event::Ended { .. } | Event::Message(_) | Event::Made { .. } => {
+            finish::event(state, event, cx)
+        }
         Event::Running { .. } | Event::Ran { .. } => run::event(state, event),
         Event::Why { path, mark, why } => {
             if state.conflict.why_of == Some((path, mark)) {
@@ -574,7 +637,7 @@ fn looked(state: &mut AppState, result: Result<(Situation, Vec<String>)>) -> Vec
             if !conflict.in_front {
                 return Vec::new();
             }
-            let listed = conflict.path.as_deref().is_some_and(|p| conflict.has(p));
+            let listed = conflict.is_of_open() || conflict.path.as_deref().is_some_and(|p| conflict.has(p));
             if !listed {
                 let first = conflict.files().first().map(|f| f.0.to_owned());
                 conflict.path = None;
@@ -614,6 +677,10 @@ fn loaded(state: &mut AppState, path: String, result: Result<Arc<Sheet>>, kept: 
                 conflict.focus = first.unwrap_or(0);
             }
             conflict.focus = conflict.focus.min(sheet.entries.len().saturating_sub(1));
+            if conflict.is_of_open() {
+                // Neither side is a commit.
+                return Vec::new();
+            }
             let of = (path, sheet.mark);
             if conflict.why_of.as_ref() == Some(&of) && !conflict.why.is_empty() {
                 return Vec::new();

@@ -34,6 +34,8 @@ pub struct Versions {
     pub unmerged: bool,
     /// The file on disk is known to be what git left there.
     pub as_git_left_it: bool,
+    /// They are of an open document, which becomes what is decided.
+    pub open: bool,
 }
 
 impl Versions {
@@ -146,7 +148,8 @@ impl Sheet {
             let empty = Notebook::new_empty().to_bytes();
             let base = versions.base.as_deref().filter(|b| !b.iter().all(u8::is_ascii_whitespace)).unwrap_or(&empty);
             match Plan::new(base, ours, theirs) {
-                Ok(plan) => {
+                Ok(mut plan) => {
+                    plan.open = self.versions.open;
                     self.left =
                         versions.now.as_deref().filter(|n| is_noted(n)).and_then(|now| left(base, ours, theirs, now));
                     if let (Some(left), Some(now)) = (&self.left, &versions.now)
@@ -429,6 +432,7 @@ pub fn noted(now: &[u8]) -> Result<Versions> {
         special: false,
         unmerged: false,
         as_git_left_it: false,
+        open: false,
     })
 }
 

@@ -56,6 +56,26 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 return Err(problem);
             }
         }
+        Task::Edited(open) => {
+            let bytes = |b: &crate::model::json::Bytes| Some(b.to_vec());
+            let versions = Versions {
+                base: open.base.as_ref().and_then(bytes),
+                ours: bytes(&open.mine),
+                theirs: bytes(&open.theirs),
+                open: true,
+                ..Versions::default()
+            };
+            let sheet = Sheet::new(&open.path, versions);
+            let (kept, _) = decisions::read(&root, &open.path);
+            out.send(Event::Loaded { path: open.path.clone(), result: Box::new(Ok(Arc::new(sheet))), kept });
+        }
+        Task::Make { open, sheet, answers } => {
+            let result = sheet.made(&answers).and_then(|made| match made {
+                Made::Bytes(bytes) => Ok(bytes),
+                Made::Deleted | Made::AsItStands => Err(Error::user("An open file is not deleted by a merge")),
+            });
+            out.send(Event::Made { open, result: Box::new(result) });
+        }
         Task::Keep { root, kept, gone } => {
             for kept in &kept {
                 decisions::keep(&root, kept)?;
@@ -139,6 +159,7 @@ fn load(root: &Path, path: &str, anew: bool) -> Result<Sheet> {
             now,
             special: stages.special,
             unmerged: true,
+            open: false,
         },
         (None, Some(Err(e))) => return Err(e),
         (None, None) => {

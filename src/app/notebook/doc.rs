@@ -241,8 +241,16 @@ pub struct Doc {
     pub journal_due: bool,
     /// The state last kept in the journal.
     pub journaled: Option<u64>,
-    /// What was here before a reload, until the next edit.
+    /// What was here before it was read anew as something else, until the next edit.
     pub before_reload: Option<Box<Notebook>>,
+    /// Metadata being edited as JSON.
+    pub raw: Option<Box<super::raw::Raw>>,
+    /// Metadata that were closed with something written in them.
+    pub(super) raw_put_away: Option<Box<super::raw::Raw>>,
+    /// The attachment whose name is being typed.
+    pub naming: Option<(CellKey, String)>,
+    /// What is known of versions that other programs wrote.
+    pub outside: super::outside::Outside,
 
     pub mode: Mode,
     pub selected: CellKey,
@@ -332,6 +340,10 @@ impl Doc {
             journal_due: false,
             journaled: None,
             before_reload: None,
+            raw: None,
+            raw_put_away: None,
+            naming: None,
+            outside: super::outside::Outside::default(),
             mode: Mode::Command,
             selected: CellKey(0),
             anchor: CellKey(0),
@@ -398,10 +410,18 @@ impl Doc {
     pub fn cells(&self) -> &[Arc<Cell>] {
         self.notebook().map(Notebook::cells).unwrap_or_default()
     }
-    /// True when it differs from the file.
+    /// True when it differs from the file, or is the only copy of it.
     pub fn is_dirty(&self) -> bool {
         match &self.body {
-            Body::Notebook(n) => n.is_dirty() || (self.disk.is_none() && self.conflict.is_none()),
+            Body::Notebook(_) | Body::Text(_) if self.conflict == Some(Conflict::Gone) => true,
+            Body::Notebook(_) if self.disk.is_none() && self.conflict.is_none() => true,
+            _ => self.has_edits(),
+        }
+    }
+    /// True when somebody or something changed it since it was read or saved.
+    pub fn has_edits(&self) -> bool {
+        match &self.body {
+            Body::Notebook(n) => n.is_dirty(),
             Body::Text(t) => t.document.history.state() != t.document.history.saved(),
             _ => false,
         }

@@ -58,6 +58,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
 pub fn changed(doc: &mut Doc, effects: &mut Vec<Effect>) {
     doc.settle();
     doc.before_reload = None;
+    super::raw::follow(doc);
     touch(doc, effects);
 }
 

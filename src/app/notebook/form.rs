@@ -77,6 +77,13 @@ pub fn carry_outputs(old: &Notebook, new: &mut Notebook, map: &HashMap<CellKey, 
     }
 }
 
+/// Keeps what the cells of a text show beside it, for the next window.
+pub fn keep_outputs(doc: &Doc) -> Option<Effect> {
+    let nb = doc.notebook().filter(|nb| nb.script().is_some())?;
+    let task = Task::KeepOutputs { path: doc.path.clone(), cells: nb.cells().to_vec() };
+    Some(Job::io(format!("notebook.outputs:{}", doc.path), task).policy(crate::app::Policy::Latest).start())
+}
+
 /// Makes the notebook in front into another kind of file; where it goes is asked for when it is made.
 pub fn export(state: &AppState, form: Form) -> Vec<Effect> {
     let Some(doc) = state.notebook.doc() else { return Vec::new() };

@@ -34,6 +34,10 @@ pub struct Kernel {
     /// The queue as it was told last.
     told: Vec<CellKey>,
     version: u64,
+    /// Another window runs the cells.
+    pub elsewhere: bool,
+    /// The path its notebook has from the next save on.
+    pub(super) renamed: bool,
 }
 
 impl Doc {
@@ -73,8 +77,11 @@ pub struct Found {
 
 /// What a document needs told after any change of its queue.
 pub fn tell(doc: &mut Doc) -> Option<Effect> {
-    let hears =
-        matches!(doc.kernel.state, Some(SessionState::Idle | SessionState::Busy | SessionState::Interrupting { .. }));
+    let hears = !doc.kept_kernel.elsewhere
+        && matches!(
+            doc.kernel.state,
+            Some(SessionState::Idle | SessionState::Busy | SessionState::Interrupting { .. })
+        );
     let now = waiting(doc);
     if !hears || now == doc.kept_kernel.told {
         return None;
@@ -300,18 +307,9 @@ fn found_kernel(state: &mut AppState, id: DocId, found: Found, cx: &Cx) -> Vec<E
         doc.kernel.spec = found.spec.map(|s| *s);
         doc.kernel.missing = None;
         doc.kernel.state = Some(found.state);
+        doc.kept_kernel.elsewhere = !found.drives;
     }
-    let mut waits = 0;
-    if alive && found.drives {
-        for cell in &found.plan.cells {
-            let code = cell.code.clone().unwrap_or_default();
-            let key = place(doc, &cell.tag, &code);
-            if let Some(key) = key.filter(|k| !doc.queue.contains(k)) {
-                doc.queue.push_back(key);
-                waits += 1;
-            }
-        }
-    }
+    let waits = if alive && found.drives { take_up(doc, &found.plan) } else { 0 };
     let title = match &found.running {
         Some((tag, since)) => {
             let ms = lasted(*since, cx.now());
@@ -329,9 +327,10 @@ fn found_kernel(state: &mut AppState, id: DocId, found: Found, cx: &Cx) -> Vec<E
     if let Some(title) = title {
         let mut notice = Notice::info(title);
         if alive && !found.drives {
-            notice = notice.body("Another window runs its cells; what they print is shown here, too");
+            let body = "Another window runs its cells; what they print is shown here, too";
+            notice = notice.body(body).action("Take over", super::Command::TakeOver(id));
         } else if waits > 0 {
-            notice = notice.body(format!("Still to run: {}", text::count(waits, "cell")));
+            notice = notice.body(format!("Still to run: {}", text::count(waits as u64, "cell")));
         }
         effects.push(Effect::Notice(notice));
     }
@@ -343,6 +342,53 @@ fn found_kernel(state: &mut AppState, id: DocId, found: Found, cx: &Cx) -> Vec<E
 fn shows_widgets(doc: &Doc) -> bool {
     let view = memchr::memmem::Finder::new(crate::model::output::widget::VIEW);
     doc.cells().iter().any(|c| c.outputs().any(|o| o.len() < 100_000 && view.find(&o).is_some()))
+}
+
+/// What an earlier window, or another, had still to run waits here; gives how many cells.
+fn take_up(doc: &mut Doc, plan: &Plan) -> usize {
+    let mut waits = 0;
+    for cell in &plan.cells {
+        let code = cell.code.clone().unwrap_or_default();
+        let key = place(doc, &cell.tag, &code);
+        if let Some(key) = key.filter(|k| !doc.queue.contains(k)) {
+            doc.queue.push_back(key);
+            waits += 1;
+        }
+    }
+    waits
+}
+
+/// This window runs the cells from now on, or another does.
+pub fn drives(doc: &mut Doc, drives: bool, plan: &Plan, cx: &Cx) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if std::mem::replace(&mut doc.kept_kernel.elsewhere, !drives) != drives {
+        return effects;
+    }
+    if drives {
+        // The owner counts what it is told anew.
+        doc.kept_kernel.version = 0;
+        let waits = take_up(doc, plan);
+        let mut note = Notice::info(format!("This window runs the cells of {} now", doc.title()));
+        if waits > 0 {
+            note = note.body(format!("Still to run: {}", text::count(waits as u64, "cell")));
+        }
+        effects.push(Effect::Notice(note));
+        run::start_next(doc, cx, &mut effects);
+    } else {
+        doc.queue.clear();
+        let note = Notice::info(format!("Another window runs the cells of {} now", doc.title()));
+        let note = note.body("What they print is shown here, too");
+        effects.push(Effect::Notice(note.action("Take over", super::Command::TakeOver(doc.id))));
+    }
+    doc.settle();
+    effects
+}
+
+/// The notebook was saved under another path: its kernel is found by that from now on.
+pub(super) fn renamed(doc: &mut Doc) -> Option<Effect> {
+    let task = Task::RenameKernel { doc: doc.id, path: doc.path.clone() };
+    std::mem::take(&mut doc.kept_kernel.renamed)
+        .then(|| Job::io(format!("notebook.rename:{}", doc.id), task).policy(Policy::Queue).start())
 }
 
 /// The file holds everything: runs that ended need not be kept any longer.

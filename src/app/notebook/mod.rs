@@ -8,6 +8,7 @@ pub mod beside;
 pub mod doc;
 mod edit;
 mod facts;
+pub mod files;
 pub mod find;
 pub mod fold;
 mod form;
@@ -15,7 +16,9 @@ pub mod kept;
 pub mod kernels;
 pub mod keys;
 mod offers;
+pub mod outside;
 pub mod parameters;
+pub mod raw;
 pub mod revert;
 mod run;
 mod save;
@@ -41,7 +44,7 @@ use crate::{
         editor::{Act, Buffer, find::Query},
         export::Form,
         kernel::{Discovery, ExecEvent, ExecId, Label, Outcome, Past, Plan, SessionEvent, Variable},
-        notebook::{CellKey, CellKind, Clip, Notebook, OutputJson, Snapshot},
+        notebook::{Cell, CellKey, CellKind, Clip, Notebook, OutputJson, Snapshot},
         run::Params,
         table::{ColumnProfile, Page},
     },
@@ -262,6 +265,8 @@ pub enum Command {
     Interrupt,
     /// Stops the kernel hard after an interrupt did not help.
     Kill,
+    /// Runs the cells of a kernel that another window runs now.
+    TakeOver(DocId),
     /// Asks, then restarts.
     Restart,
     RestartNow {
@@ -281,6 +286,12 @@ pub enum Command {
     },
     /// A person used a widget.
     Widget(widgets::Command),
+    /// About a version that another program wrote.
+    Outside(outside::Command),
+    /// Metadata as JSON.
+    Raw(raw::Command),
+    /// Files that come into a notebook.
+    Files(files::Command),
     /// Something that a text points at.
     Beside(beside::Command),
     /// Shows a result on the data page, as rows or as a chart.
@@ -439,6 +450,8 @@ pub enum Event {
         result: Result<Box<revert::Committed>, Error>,
     },
     Beside(beside::Event),
+    Outside(outside::Event),
+    Files(files::Event),
     Kernels(Box<kernels::Event>),
     Rows {
         doc: DocId,
@@ -525,7 +538,14 @@ pub enum Task {
     Keep {
         path: String,
         base: Option<u64>,
+        /// What the edits began from.
+        from: Option<Snapshot>,
         snapshot: Snapshot,
+    },
+    /// Keeps what the cells of a text show, which its file does not hold.
+    KeepOutputs {
+        path: String,
+        cells: Vec<Arc<Cell>>,
     },
     Save {
         doc: DocId,
@@ -614,6 +634,15 @@ pub enum Task {
         doc: DocId,
         plan: Plan,
     },
+    /// Runs the cells of its kernel from now on.
+    TakeOver {
+        doc: DocId,
+    },
+    /// Its kernel is found by another path from now on.
+    RenameKernel {
+        doc: DocId,
+        path: String,
+    },
     /// Tells what is in the file.
     Settled {
         doc: DocId,
@@ -628,6 +657,8 @@ pub enum Task {
         floor: DocId,
     },
     Beside(beside::Task),
+    Outside(outside::Task),
+    Files(files::Task),
     Widget(widgets::Task),
     /// Which kernels there are, environments, servers.
     Kernels(Box<kernels::Task>),
@@ -700,6 +731,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             let effects = run::command(state, command, cx);
             told(state, effects)
         }
+        Command::TakeOver(doc) => vec![Job::io(format!("notebook.drive:{doc}"), Task::TakeOver { doc }).start()],
         Command::AsText(id) => form::as_text(state, id),
         Command::Export(form) => form::export(state, form),
         Command::Test(command) => tested::command(state, command, cx),
@@ -719,6 +751,9 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::Journal(_) => save::command(state, command, cx),
         Command::Widget(command) => widgets::command(state, command),
         Command::Beside(command) => beside::command(state, command, cx),
+        Command::Outside(command) => outside::command(state, command, cx),
+        Command::Raw(command) => raw::command(state, command, cx),
+        Command::Files(command) => files::command(state, command),
         Command::Complete { .. } | Command::Explain { .. } | Command::CloseAssist => assist::command(state, command),
         Command::RevertCell | Command::RevertFile | Command::UndoRevert { .. } => revert::command(state, command),
         Command::Find { .. }
@@ -773,6 +808,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             beside::event(state, event);
             Vec::new()
         }
+        Event::Outside(event) => outside::event(state, event, cx),
+        Event::Files(event) => files::event(state, event, cx),
         Event::Found { doc, number, finds } => {
             if let Some(doc) = state.notebook.by_id(doc) {
                 find::event(doc, number, finds);

@@ -1,5 +1,5 @@
 //! What the palette offers on the Notebook page.
-use super::{After, Command, Merge, Scope, form, kernels, tested};
+use super::{After, Command, Conflict, Merge, Scope, files, form, kernels, outside, raw, tested};
 use crate::{
     app::{AppState, action::Action},
     model::{notebook::CellKind, workspace::FileKind},
@@ -62,6 +62,20 @@ pub fn actions(state: &AppState) -> Vec<Action> {
         row("Run with parameters\u{2026}", Command::AskParameters).icon("sliders-horizontal"),
         row("Make the cell declare parameters, or no longer", Command::DeclareParameters).icon("tag"),
         row("Compare with the last commit", Command::Compare).icon("git-compare"),
+        row("Edit the metadata of the cell as JSON", Command::Raw(raw::Command::Open(raw::Of::Cell(doc.selected))))
+            .icon("braces"),
+        row("Edit the metadata of the notebook as JSON", Command::Raw(raw::Command::Open(raw::Of::Notebook)))
+            .icon("braces")
+            .only_if(nb.script().is_none(), "A text file keeps no metadata of the notebook"),
+        row("Attach a picture to the text cell\u{2026}", Command::Files(files::Command::Pick(doc.selected)))
+            .icon("image")
+            .only_if(doc.cell().is_some_and(|c| c.kind == CellKind::Markdown), "The cell is no text"),
+        row("Merge with the version on disk", Command::Outside(outside::Command::Merge(doc.id)))
+            .icon("git-merge")
+            .only_if(matches!(doc.conflict, Some(Conflict::Changed(_))), "The file on disk has not changed"),
+        row("Take the kernel over from the other window", Command::TakeOver(doc.id))
+            .icon("monitor")
+            .only_if(doc.kept_kernel.elsewhere, "No other window runs its cells"),
         row("Discard the changes of this cell since the last commit", Command::RevertCell)
             .icon("eraser")
             .only_if(state.workspace.is_repo, "The folder is not a git repository"),

@@ -161,6 +161,14 @@ fn run(state: &mut AppState, scope: Scope, cx: &Cx) -> Vec<Effect> {
         return effects;
     }
     let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+    if doc.kept_kernel.elsewhere
+        && keys.iter().any(|k| doc.notebook().and_then(|n| n.cell(*k)).is_some_and(|c| !Doc::is_sql(c)))
+        && runs
+    {
+        let note = Notice::info(format!("Another window runs the cells of {}", doc.title()));
+        let note = note.body("Run it there, or take the kernel over and run it here");
+        return vec![Effect::Notice(note.action("Take over", Command::TakeOver(doc.id)))];
+    }
     let mut effects = Vec::new();
     for key in &keys {
         doc.unrendered.retain(|k| k != key);
@@ -345,7 +353,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             doc.kernel.missing = Some(error.clone());
             finish(doc, key, number, RunEnd::NoKernel(error), 0, cx)
         }
-        Event::Kernel { doc, spec, event } => kernel(state, doc, spec, event),
+        Event::Kernel { doc, spec, event } => kernel(state, doc, spec, event, cx),
         Event::Shapes { doc, key, number, profiles } => {
             if let Some(table) = current(&mut state.notebook, doc, key, number).and_then(|r| r.table.as_mut()) {
                 table.profiles = profiles.into_iter().map(Some).collect();
@@ -543,8 +551,12 @@ fn kernel(
     id: DocId,
     spec: Option<Box<crate::model::kernel::KernelSpec>>,
     event: Option<SessionEvent>,
+    cx: &Cx,
 ) -> Vec<Effect> {
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
+    if let Some(SessionEvent::Drives(drives, plan)) = &event {
+        return kept::drives(doc, *drives, plan, cx);
+    }
     if let Some(spec) = spec {
         doc.kernel.spec = Some(*spec);
         doc.kernel.missing = None;
@@ -570,11 +582,14 @@ fn kernel(
                         .action("Restart", again),
                 ));
             }
+            if !new.is_alive() {
+                doc.kept_kernel.elsewhere = false;
+            }
             doc.kernel.state = Some(new);
             doc.settle();
             return effects;
         }
-        None => {}
+        Some(SessionEvent::Drives(..)) | None => {}
     }
     Vec::new()
 }

@@ -1,7 +1,9 @@
 //! Opening, saving, the journal, and changes made by others.
 use std::collections::HashMap;
 
-use super::{Body, Command, Conflict, Doc, DocId, Event, State, Task, ask, edit, form, kept, notice, session::TextDoc};
+use super::{
+    Body, Command, Conflict, Doc, DocId, Event, State, Task, ask, edit, form, kept, notice, outside, session::TextDoc,
+};
 use crate::{
     app::{AppState, Cx, Effect, Job, Policy, notify::Notice},
     base::{Error, text::count},
@@ -67,7 +69,11 @@ pub fn close(state: &mut AppState, id: DocId) -> Vec<Effect> {
         return close_anyway(state, id);
     }
     let title = format!("Close {} without saving?", doc.title());
-    let body = "Its unsaved changes would be lost. Save it first to keep them.".to_owned();
+    let body = if doc.conflict == Some(Conflict::Gone) {
+        "The file was deleted on disk, so this is the only copy. Save it first to keep it.".to_owned()
+    } else {
+        "Its unsaved changes would be lost. Save it first to keep them.".to_owned()
+    };
     state.shell.dialog = Some(ask(&title, body, "Discard changes", true, Command::CloseAnyway(id)));
     Vec::new()
 }
@@ -82,6 +88,7 @@ pub fn close_anyway(state: &mut AppState, id: DocId) -> Vec<Effect> {
         notebook.active = notebook.docs.get(next).map(|d| d.id);
     }
     state.shell.dialog = None;
+    state.conflict.forget(id);
     let done = doc.runs.values().filter(|r| r.ms.is_some() && !r.settled).filter_map(|r| r.exec).collect();
     let mut effects = vec![Job::io(format!("notebook.end:{id}"), Task::Leave { doc: id, done }).start()];
     // A cell that runs in a kernel is left to it; a query and a kernel that starts are not wanted any more.
@@ -96,7 +103,7 @@ pub fn close_anyway(state: &mut AppState, id: DocId) -> Vec<Effect> {
     effects
 }
 
-fn drop_draft(doc: &Doc) -> Effect {
+pub(super) fn drop_draft(doc: &Doc) -> Effect {
     Job::io(format!("notebook.journal:{}", doc.path), Task::DropDraft { path: doc.path.clone() })
         .policy(Policy::Queue)
         .start()
@@ -116,19 +123,25 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Command::SaveOver(id) => {
-            keep_mine(&mut state.notebook, id);
-            save(&mut state.notebook, id)
+            state.conflict.forget(id);
+            let mut effects = keep_mine(&mut state.notebook, id);
+            effects.extend(save(&mut state.notebook, id));
+            effects
         }
         Command::KeepMine(id) => {
-            keep_mine(&mut state.notebook, id);
-            Vec::new()
+            state.conflict.forget(id);
+            keep_mine(&mut state.notebook, id)
         }
         Command::Reload(id) => {
+            state.conflict.forget(id);
+            let mut effects = Vec::new();
             if let Some(doc) = state.notebook.by_id(id) {
+                effects.extend(if doc.has_edits() { outside::keep_mine(doc) } else { None });
                 doc.conflict = None;
                 doc.save_error = None;
             }
-            load(&mut state.notebook, id)
+            effects.extend(load(&mut state.notebook, id));
+            effects
         }
         Command::UndoReload(id) => undo_reload(state, id),
         Command::RestoreDraft(id) => {
@@ -165,6 +178,7 @@ fn save(state: &mut State, id: DocId) -> Vec<Effect> {
     let Some(snapshot) = doc.snapshot() else { return Vec::new() };
     doc.saving = true;
     doc.save_error = None;
+    doc.outside.sent = Some(snapshot.clone());
     match &mut doc.body {
         Body::Notebook(nb) => nb.end_typing(),
         Body::Text(text) => text.document.history.pause(),
@@ -193,30 +207,49 @@ fn save_as(state: &mut AppState, id: DocId, path: &str) -> Vec<Effect> {
     state.notebook.saving_as = None;
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
     let forget = drop_draft(doc);
+    doc.kept_kernel.renamed |= doc.path != path;
     doc.path = path;
     if let Body::Notebook(notebook) = &mut doc.body {
         form::kept_as(notebook, &doc.path);
     }
     // An existing file is never overwritten by a new name: the guard expects none.
     doc.disk = None;
+    doc.outside = outside::Outside::default();
     doc.conflict = None;
     let mut effects = vec![forget];
     effects.extend(save(&mut state.notebook, id));
     effects
 }
 
-fn keep_mine(state: &mut State, id: DocId) {
-    if let Some(doc) = state.by_id(id) {
-        match doc.conflict.take() {
-            Some(Conflict::Changed(hash)) => doc.disk = Some(hash),
-            Some(Conflict::Gone) => doc.disk = None,
-            None => {}
+/// Goes on with what is here. The other version is kept, since the next save writes over it.
+fn keep_mine(state: &mut State, id: DocId) -> Vec<Effect> {
+    let Some(doc) = state.by_id(id) else { return Vec::new() };
+    let mut effects = Vec::new();
+    match doc.conflict.take() {
+        Some(Conflict::Changed(hash)) => {
+            effects.push(outside::keep_theirs(doc, true));
+            doc.disk = Some(hash);
+            effects.extend(reread_base(doc));
         }
-        doc.save_error = None;
-        if let Body::Text(text) = &mut doc.body {
-            text.document.history.mark_changed();
-        }
+        Some(Conflict::Gone) => doc.disk = None,
+        None => return effects,
     }
+    doc.save_error = None;
+    doc.outside.look = None;
+    // Whatever undo leads to is not what lies on disk now.
+    match &mut doc.body {
+        Body::Notebook(nb) => nb.mark_changed(),
+        Body::Text(text) => text.document.history.mark_changed(),
+        _ => {}
+    }
+    edit::touch(doc, &mut effects);
+    effects
+}
+
+/// From now on both versions begin from what is on disk.
+pub(super) fn reread_base(doc: &Doc) -> Option<Effect> {
+    let task = outside::Task::Base { doc: doc.id, path: doc.path.clone(), hash: doc.disk? };
+    Some(Job::io(format!("notebook.base:{}", doc.id), Task::Outside(task)).policy(Policy::Queue).start())
 }
 
 fn journal(state: &mut State, id: DocId, _cx: &Cx) -> Vec<Effect> {
@@ -226,27 +259,31 @@ fn journal(state: &mut State, id: DocId, _cx: &Cx) -> Vec<Effect> {
         doc.settle();
     }
     let revision = doc.revision();
+    let mut effects: Vec<Effect> = form::keep_outputs(doc).into_iter().collect();
     if !doc.is_dirty() || doc.journaled == Some(revision) || doc.draft.is_some() {
-        return Vec::new();
+        return effects;
     }
-    let Some(snapshot) = doc.snapshot() else { return Vec::new() };
+    let Some(snapshot) = doc.snapshot() else { return effects };
     doc.journaled = Some(revision);
-    let task = Task::Keep { path: doc.path.clone(), base: doc.disk, snapshot };
-    vec![Job::io(format!("notebook.journal:{}", doc.path), task).policy(Policy::Queue).start()]
+    let task = Task::Keep { path: doc.path.clone(), base: doc.disk, from: doc.outside.base.clone(), snapshot };
+    effects.push(Job::io(format!("notebook.journal:{}", doc.path), task).policy(Policy::Queue).start());
+    effects.extend(outside::look_again(doc));
+    effects
 }
 
 /// Folds what concerns files.
-pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
+pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
-        Event::Loaded { doc, content, hash } => loaded(state, doc, *content, hash),
+        Event::Loaded { doc, content, hash } => loaded(state, doc, *content, hash, cx),
         Event::LoadFailed { doc, error } => {
             let Some(doc) = state.notebook.by_id(doc) else { return Vec::new() };
             if matches!(doc.body, Body::Loading | Body::Failed(_)) {
                 doc.body = Body::Failed(error);
                 return Vec::new();
             }
-            // What is in the window stays; only the reload failed.
-            vec![notice(&error)]
+            // What is in the window stays; only the reload failed. The banner says so until the file can be read.
+            doc.conflict = Some(doc.conflict.unwrap_or(Conflict::Changed(0)));
+            outside::look(doc).into_iter().collect()
         }
         Event::Drafts(drafts) => {
             for doc in &mut state.notebook.docs {
@@ -266,7 +303,7 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
                 Some(hash) if Some(hash) != doc.disk => doc.conflict = Some(Conflict::Changed(hash)),
                 _ => doc.save_error = Some(error),
             }
-            let mut effects = Vec::new();
+            let mut effects: Vec<Effect> = outside::look_again(doc).into_iter().collect();
             edit::touch(doc, &mut effects);
             effects
         }
@@ -289,40 +326,30 @@ fn body_of(content: Content, path: &str) -> Body {
     }
 }
 
-fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<Effect> {
+fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64, cx: &Cx) -> Vec<Effect> {
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
-    let mut new = body_of(content, &doc.path);
-    let mut effects = Vec::new();
-    let mut moved = HashMap::new();
     let reload = matches!(doc.body, Body::Notebook(_) | Body::Text(_));
-    if reload && doc.disk == Some(hash) && !doc.is_dirty() {
+    if reload && doc.disk == Some(hash) && !doc.has_edits() {
         doc.conflict = None;
-        return effects;
+        return Vec::new();
     }
-    if let (Body::Notebook(old), Body::Notebook(new)) = (&doc.body, &mut new) {
-        let map = same_cells(old, new);
-        form::carry_outputs(old, new, &map);
-        let follow = |k: CellKey| map.get(&k).copied();
-        let (selected, anchor) = (follow(doc.selected), follow(doc.anchor));
-        doc.runs = std::mem::take(&mut doc.runs).into_iter().filter_map(|(k, r)| Some((follow(k)?, r))).collect();
-        doc.queue = doc.queue.iter().filter_map(|k| follow(*k)).collect();
-        doc.kept = doc.kept.drain(..).map(|k| super::doc::Kept { key: follow(k.key).unwrap_or(k.key), ..k }).collect();
-        if let Some(running) = &mut doc.running {
-            running.key = follow(running.key).unwrap_or(CellKey(u64::MAX));
-        }
-        (doc.selected, doc.anchor) = (selected.unwrap_or(CellKey(0)), anchor.unwrap_or(CellKey(0)));
-        moved = map;
+    let fits = match (&doc.body, &content) {
+        (Body::Notebook(old), Content::Notebook(new)) => old.fits(new),
+        (Body::Text(_), Content::Text(_)) => true,
+        _ => false,
+    };
+    if fits {
+        return read_again(doc, content, hash, cx);
     }
-    if let (Body::Text(old), Body::Text(new)) = (&doc.body, &mut new) {
-        *new = old.reloaded(std::mem::take(new));
-    }
+    let mut effects = Vec::new();
+    let mut new = body_of(content, &doc.path);
+    doc.raw = None;
+    let moved = doc.exchange(&mut new);
     let old = std::mem::replace(&mut doc.body, new);
     if reload {
         kept::find_homes(doc, |k| moved.get(&k).copied());
     }
-    doc.disk = Some(hash);
-    doc.conflict = None;
-    doc.save_error = None;
+    on_disk(doc, hash);
     doc.settle();
     if reload {
         // It speaks of another version.
@@ -333,17 +360,77 @@ fn loaded(state: &mut AppState, id: DocId, content: Content, hash: u64) -> Vec<E
     if let (true, Body::Notebook(old)) = (reload, old) {
         let lost = old.is_dirty();
         doc.before_reload = Some(old);
-        let title = format!("{} was read again from disk", doc.title());
-        let mut note = Notice::info(title);
-        if lost {
-            note = note.body("Your unsaved edits can be brought back").action("Bring back", Command::UndoReload(id));
-        }
-        effects.push(Effect::Notice(note));
+        effects.push(said_again(doc, lost));
     }
     if !reload {
         effects.extend(kept::look(state, id));
     }
     effects
+}
+
+/// The document is what lies on disk.
+fn on_disk(doc: &mut Doc, hash: u64) {
+    doc.disk = Some(hash);
+    doc.conflict = None;
+    doc.save_error = None;
+    doc.outside.look = None;
+    doc.outside.base = doc.snapshot();
+}
+
+/// Another version of the same file: what is equal stays as it is, and undo leads back.
+fn read_again(doc: &mut Doc, content: Content, hash: u64, cx: &Cx) -> Vec<Effect> {
+    let lost = doc.has_edits();
+    let label = "Read again from disk";
+    if let Err(e) = outside::take(doc, content, label, cx.now().as_millisecond()) {
+        return vec![notice(&e)];
+    }
+    let now = doc.revision();
+    match &mut doc.body {
+        Body::Notebook(nb) => nb.mark_saved(now),
+        Body::Text(text) => text.document.history.mark_saved(now),
+        _ => {}
+    }
+    on_disk(doc, hash);
+    doc.before_reload = None;
+    doc.outside.came_in = Some(now);
+    super::raw::follow(doc);
+    // It speaks of another version.
+    doc.test = None;
+    let mut effects = vec![said_again(doc, lost)];
+    if doc.journaled.take().is_some() && doc.draft.is_none() {
+        effects.push(drop_draft(doc));
+    }
+    effects.extend(super::find::follow(doc));
+    effects
+}
+
+fn said_again(doc: &Doc, lost: bool) -> Effect {
+    let mut note = Notice::info(format!("{} was read again from disk", doc.title()));
+    if lost {
+        note = note.body("Your unsaved edits can be brought back").action("Bring back", Command::UndoReload(doc.id));
+    }
+    Effect::Notice(note)
+}
+
+impl Doc {
+    /// Runs, queue and selection follow their cells into a notebook that takes the place of this one; gives which cell
+    /// became which.
+    fn exchange(&mut self, new: &mut Body) -> HashMap<CellKey, CellKey> {
+        let (Body::Notebook(old), Body::Notebook(new)) = (&self.body, new) else { return HashMap::new() };
+        let map = same_cells(old, new);
+        form::carry_outputs(old, new, &map);
+        let follow = |k: CellKey| map.get(&k).copied();
+        let (selected, anchor) = (follow(self.selected), follow(self.anchor));
+        self.runs = std::mem::take(&mut self.runs).into_iter().filter_map(|(k, r)| Some((follow(k)?, r))).collect();
+        self.queue = self.queue.iter().filter_map(|k| follow(*k)).collect();
+        self.kept =
+            self.kept.drain(..).map(|k| super::doc::Kept { key: follow(k.key).unwrap_or(k.key), ..k }).collect();
+        if let Some(running) = &mut self.running {
+            running.key = follow(running.key).unwrap_or(CellKey(u64::MAX));
+        }
+        (self.selected, self.anchor) = (selected.unwrap_or(CellKey(0)), anchor.unwrap_or(CellKey(0)));
+        map
+    }
 }
 
 /// Which cell of the new version is which of the old one: by id, else by place and source.
@@ -362,12 +449,34 @@ fn same_cells(old: &Notebook, new: &Notebook) -> HashMap<CellKey, CellKey> {
 
 fn undo_reload(state: &mut AppState, id: DocId) -> Vec<Effect> {
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
-    let Some(old) = doc.before_reload.take() else { return Vec::new() };
-    doc.body = Body::Notebook(old);
-    doc.runs.clear();
-    doc.settle();
     let mut effects = Vec::new();
-    edit::touch(doc, &mut effects);
+    if let Some(old) = doc.before_reload.take() {
+        doc.body = Body::Notebook(old);
+        doc.runs.clear();
+    } else if doc.outside.came_in.take() == Some(doc.revision()) {
+        let undone = match &mut doc.body {
+            Body::Notebook(nb) => nb.undo().map(drop),
+            Body::Text(text) => {
+                text.document.undo();
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(e) = undone {
+            return vec![notice(&e)];
+        }
+        // The version on disk is not what any earlier state was saved as.
+        match &mut doc.body {
+            Body::Notebook(nb) => nb.mark_changed(),
+            Body::Text(text) => text.document.history.mark_changed(),
+            _ => {}
+        }
+    } else {
+        let error = Error::user(format!("{} was edited since", doc.title()));
+        return vec![notice(&error.hint("Undo step by step"))];
+    }
+    edit::changed(doc, &mut effects);
+    effects.extend(super::find::follow(doc));
     effects
 }
 
@@ -395,31 +504,37 @@ fn restored(state: &mut AppState, id: DocId, content: Content) -> Vec<Effect> {
     doc.body = body;
     kept::find_homes(doc, |k| moved.get(&k).copied());
     doc.journaled = None;
+    let began = doc.outside.of_draft.take();
     // The edits were made on another version than the one on disk now: saving has to ask.
     if let (Some(draft), Some(now)) = (draft, doc.disk)
         && draft.base != Some(now)
     {
+        doc.disk = draft.base;
+        doc.outside.base = began;
         doc.conflict = Some(Conflict::Changed(now));
     }
     doc.settle();
+    let effects = outside::look_again(doc).into_iter().collect();
     state.notebook.drafts.retain(|d| d.path != path);
-    Vec::new()
+    effects
 }
 
 fn saved(state: &mut AppState, id: DocId, path: &str, hash: u64, revision: u64) -> Vec<Effect> {
     let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
     doc.saving = false;
+    let sent = doc.outside.sent.take();
     if doc.path != path {
         return Vec::new();
     }
     doc.disk = Some(hash);
     doc.save_error = None;
+    doc.outside.base = sent;
     match &mut doc.body {
         Body::Notebook(nb) => nb.mark_saved(revision),
         Body::Text(text) => text.document.history.mark_saved(revision),
         _ => {}
     }
-    let mut effects = Vec::new();
+    let mut effects: Vec<Effect> = kept::renamed(doc).into_iter().chain(form::keep_outputs(doc)).collect();
     if !doc.is_dirty() {
         doc.journaled = None;
         if doc.draft.is_none() {
@@ -438,22 +553,32 @@ fn disk(state: &mut AppState, id: DocId, hash: Option<u64>) -> Vec<Effect> {
     if doc.saving {
         return Vec::new();
     }
+    let mut effects = Vec::new();
     match hash {
-        None => {
-            if !matches!(doc.body, Body::Failed(_)) {
-                doc.conflict = Some(Conflict::Gone);
-            }
-            Vec::new()
+        None if !matches!(doc.body, Body::Failed(_)) => {
+            // The only copy is in the window: the journal has it, too.
+            doc.conflict = Some(Conflict::Gone);
+            doc.outside.look = None;
+            edit::touch(doc, &mut effects);
+            effects
         }
+        None => effects,
         Some(hash) if doc.disk == Some(hash) => {
             // Back to what it was.
             doc.conflict = None;
-            Vec::new()
+            doc.outside.look = None;
+            if !doc.has_edits() && doc.journaled.take().is_some() {
+                effects.push(drop_draft(doc));
+            }
+            effects
         }
-        Some(_) if !doc.is_dirty() && doc.running.is_none() && doc.queue.is_empty() => load(&mut state.notebook, id),
+        Some(_) if !doc.has_edits() => load(&mut state.notebook, id),
         Some(hash) => {
+            if doc.conflict != Some(Conflict::Changed(hash)) {
+                doc.outside.look = None;
+            }
             doc.conflict = Some(Conflict::Changed(hash));
-            Vec::new()
+            outside::look(doc).into_iter().collect()
         }
     }
 }

@@ -113,11 +113,9 @@ impl TextDoc {
         }
         changed
     }
-    /// A newer version from disk: what is equal keeps its cursors, and undo begins anew.
-    pub fn reloaded(&self, new: Self) -> Self {
-        let mut document = Document { editor: self.document.editor.clone(), ..new.document };
-        document.editor.sync(&new.document.editor.buffer().to_string());
-        Self { document, crlf: new.crlf }
+    /// Lines end as those of the other from now on.
+    pub(super) fn set_ends(&mut self, other: &Self) {
+        self.crlf = other.crlf;
     }
 }
 

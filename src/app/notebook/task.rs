@@ -17,6 +17,7 @@ use crate::{
     engine::{
         exec::{self, Bridge, STORED_ROWS},
         frames::Source,
+        kept_outputs,
         kernel::{self, Kept, Sink},
         notebook as disk,
         profile::Profiler,
@@ -138,36 +139,17 @@ impl Runtime {
 /// Carries out a task; blocking allowed.
 pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     match task {
-        Task::Load { doc, path, as_text } => {
-            match crate::base::fsx::inside(&env.root()?, &path).and_then(|p| disk::load(&p, as_text)) {
-                Ok(l) => out.send(Event::Loaded { doc, content: Box::new(l.content), hash: l.hash }),
-                Err(error) => out.send(Event::LoadFailed { doc, error }),
-            }
-        }
+        Task::Load { .. }
+        | Task::Drafts
+        | Task::ReadDraft { .. }
+        | Task::DropDraft { .. }
+        | Task::KeepOutputs { .. }
+        | Task::Keep { .. }
+        | Task::Save { .. }
+        | Task::CheckDisk { .. } => return file_task(task, env, cx, out),
         Task::Export { book, form, title, name } => form::run(&book, form, (&title, &name), env, cx, out)?,
-        Task::Drafts => out.send(Event::Drafts(disk::drafts(&env.root()?, cx)?)),
-        Task::ReadDraft { doc, path } => {
-            let (_, content) = disk::read_draft(&env.root()?, &path)?;
-            out.send(Event::DraftRead { doc, content: Box::new(content) });
-        }
-        Task::DropDraft { path } => disk::drop_draft(&env.root()?, &path)?,
-        Task::Keep { path, base, snapshot } => {
-            disk::keep_draft(&env.root()?, &path, base, env.clock.now(), &snapshot.to_bytes())?;
-        }
-        Task::Save { doc, path, snapshot, expected, revision } => {
-            let file = env.root()?.join(&path);
-            match disk::save(&file, &snapshot, expected) {
-                Ok(hash) => out.send(Event::Saved { doc, path, hash, revision }),
-                Err(error) => {
-                    let disk = disk::version(&file).ok().flatten();
-                    out.send(Event::SaveFailed { doc, error, disk });
-                }
-            }
-        }
-        Task::CheckDisk { doc, path } => {
-            let hash = disk::version(&env.root()?.join(path))?;
-            out.send(Event::Disk { doc, hash });
-        }
+        Task::Outside(task) => super::outside::run(task, env, cx, out)?,
+        Task::Files(task) => super::files::run(task, env, out)?,
         Task::Test(task) => super::tested::run(task, env, cx, out)?,
         Task::Committed { .. } => super::revert::run(task, env, cx, out)?,
         Task::RunSql { doc, key, number, sql, name, params } => {
@@ -225,6 +207,8 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         | Task::Reattach { .. }
         | Task::Plan { .. }
         | Task::Settled { .. }
+        | Task::TakeOver { .. }
+        | Task::RenameKernel { .. }
         | Task::Interrupt { .. } => {
             return kept_task(task, env, out);
         }
@@ -256,6 +240,55 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     Ok(())
 }
 
+/// What concerns the file and what is kept of it.
+fn file_task(task: Task, env: &Env, cx: &JobCtx, out: &Out) -> Result<()> {
+    match task {
+        Task::Load { doc, path, as_text } => {
+            match crate::base::fsx::inside(&env.root()?, &path).and_then(|p| disk::load(&p, as_text)) {
+                Ok(mut l) => {
+                    if let disk::Content::Notebook(book) = &mut l.content {
+                        kept_outputs::bring_back(&env.root()?, &path, book);
+                    }
+                    out.send(Event::Loaded { doc, content: Box::new(l.content), hash: l.hash });
+                }
+                Err(error) => out.send(Event::LoadFailed { doc, error }),
+            }
+        }
+        Task::Drafts => out.send(Event::Drafts(disk::drafts(&env.root()?, cx)?)),
+        Task::ReadDraft { doc, path } => {
+            let (draft, content) = disk::read_draft(&env.root()?, &path)?;
+            if let Some(base) = disk::read_base(&env.root()?, &draft) {
+                out.send(Event::Outside(super::outside::Event::Base { doc, base, of_draft: true }));
+            }
+            out.send(Event::DraftRead { doc, content: Box::new(content) });
+        }
+        Task::DropDraft { path } => disk::drop_draft(&env.root()?, &path)?,
+        Task::KeepOutputs { path, cells } => kept_outputs::keep(&env.root()?, &path, &cells)?,
+        Task::Keep { path, base, from, snapshot } => {
+            disk::keep_draft(&env.root()?, &path, base, env.clock.now(), &snapshot.to_bytes())?;
+            if let (Some(base), Some(from)) = (base, from) {
+                disk::keep_base(&env.root()?, &path, base, &from)?;
+            }
+        }
+        Task::Save { doc, path, snapshot, expected, revision } => {
+            let file = env.root()?.join(&path);
+            match disk::save(&file, &snapshot, expected) {
+                Ok(hash) => out.send(Event::Saved { doc, path, hash, revision }),
+                Err(error) => {
+                    let disk = disk::version(&file).ok().flatten();
+                    out.send(Event::SaveFailed { doc, error, disk });
+                }
+            }
+        }
+        Task::CheckDisk { doc, path } => {
+            let hash = disk::version(&env.root()?.join(path))?;
+            out.send(Event::Disk { doc, hash });
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 /// What concerns a kernel that outlives the window.
 fn kept_task(task: Task, env: &Arc<Env>, out: &Out) -> Result<()> {
     let tell = |doc: DocId, say: &dyn Fn(&kernel::Session)| {
@@ -278,6 +311,8 @@ fn kept_task(task: Task, env: &Arc<Env>, out: &Out) -> Result<()> {
         }
         Task::Plan { doc, plan } => tell(doc, &|s| s.plan(plan.clone())),
         Task::Settled { doc, done } => tell(doc, &|s| s.settled(done.clone())),
+        Task::TakeOver { doc } => tell(doc, &kernel::Session::drive),
+        Task::RenameKernel { doc, path } => tell(doc, &|s| s.rename(&path)),
         Task::Interrupt { doc } => tell(doc, &kernel::Session::interrupt),
         _ => {}
     }

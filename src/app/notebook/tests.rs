@@ -15,9 +15,11 @@ use crate::{
 };
 
 mod counts;
+mod files;
 mod form;
 mod judged;
 mod kept;
+mod outside;
 mod servers;
 
 const FILE: &str = r###"{
@@ -255,7 +257,7 @@ fn a_save_over_others_asks_and_keeps_both_ways_open() {
     assert_eq!(rig.doc().conflict, Some(Conflict::Changed(99)));
     assert!(tasks(&rig.send(Command::Save)).is_empty(), "not before the person decides");
     let over = tasks(&rig.send(Command::SaveOver(id)));
-    assert!(matches!(&over[..], [Task::Save { expected: Some(99), .. }]), "{over:?}");
+    assert!(matches!(&over[..], [.., Task::Save { expected: Some(99), .. }]), "{over:?}");
     rig.event(Event::SaveFailed { doc: id, error: Error::io("No space left"), disk: Some(99) });
     assert_eq!(rig.doc().save_error.as_ref().unwrap().what, "No space left");
     assert!(rig.doc().is_dirty());
@@ -277,7 +279,8 @@ fn a_file_changed_on_disk_is_reloaded_when_clean_and_asked_about_when_not() {
     assert_eq!((rig.sources()[2].as_str(), rig.doc().index()), ("x = 2", 4), "the selection follows the cell");
     let key = rig.key(2);
     rig.send(Command::EditCell { key, acts: vec![Act::SetText("mine".into())] });
-    assert!(tasks(&rig.event(Event::Disk { doc: id, hash: Some(21) })).is_empty());
+    let look = tasks(&rig.event(Event::Disk { doc: id, hash: Some(21) }));
+    assert!(matches!(&look[..], [Task::Outside(super::outside::Task::Look { base: Some(_), .. })]), "{look:?}");
     assert_eq!(rig.doc().conflict, Some(Conflict::Changed(21)));
     rig.send(Command::Reload(id));
     rig.event(load(FILE, 21));

@@ -153,7 +153,9 @@ impl Driver {
                     | Order::Complete { .. }
                     | Order::Inspect { .. }
                     | Order::Plan(_)
-                    | Order::Settled(_),
+                    | Order::Settled(_)
+                    | Order::Drive
+                    | Order::Rename(_),
                 ) => {}
                 None => return Err(None),
             }
@@ -312,7 +314,7 @@ impl Driver {
                 self.ask(live, request, Ask::Inspect(reply)).await;
             }
             // Who drives the process itself sees to the queue, and keeps no log.
-            Some(Order::Plan(_) | Order::Settled(_)) => {}
+            Some(Order::Plan(_) | Order::Settled(_) | Order::Drive | Order::Rename(_)) => {}
             None => return Some(End::Shutdown(None)),
         }
         None

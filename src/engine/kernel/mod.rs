@@ -379,6 +379,14 @@ impl Session {
     pub fn plan(&self, plan: Plan) {
         let _ = self.order(Order::Plan(plan));
     }
+    /// Runs the cells of a kernel that another window ran until now. Without effect where the kernel ends with the window.
+    pub fn drive(&self) {
+        let _ = self.order(Order::Drive);
+    }
+    /// The notebook was saved under another path, relative to the workspace: it is found by that from now on.
+    pub fn rename(&self, notebook: &str) {
+        let _ = self.order(Order::Rename(notebook.to_owned()));
+    }
     /// The outputs of these are in the file: nothing more has to be kept of them.
     pub fn settled(&self, done: Vec<ExecId>) {
         let _ = self.order(Order::Settled(done));

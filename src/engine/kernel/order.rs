@@ -53,6 +53,10 @@ pub(super) enum Order {
     Plan(Plan),
     /// The outputs of these are in the file, so nothing more has to be kept of them.
     Settled(Vec<ExecId>),
+    /// This window runs the cells from now on, whoever did before.
+    Drive,
+    /// The notebook has another path.
+    Rename(String),
 }
 
 /// What the handle and the driver both see.

@@ -3,12 +3,14 @@
 //! One pass makes a flat table of nodes in document order; children are found by stepping over subtrees, so key
 //! order and duplicate keys come for free. Accepts what real notebooks hold and strict parsers refuse: a byte order
 //! mark, `NaN` and `Infinity`, lone surrogates, numbers of any length. Nothing is decoded until it is asked for.
+mod graft;
 mod scan;
 pub mod splice;
 mod write;
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
+pub use graft::graft;
 pub(crate) use scan::unit;
 pub use scan::{JsonError, MAX_DEPTH};
 pub(crate) use write::encode_inner;

@@ -181,7 +181,7 @@ impl Plan {
                     undecided.push(format!("cell {}", at + 1));
                 }
                 let own: Vec<(&str, String)> =
-                    stale.map(|source| ("stale", format!("\"{source:016x}\""))).into_iter().collect();
+                    stale.filter(|_| !self.open).map(|s| ("stale", format!("\"{s:016x}\""))).into_iter().collect();
                 cells.push(marked(&raw, &own));
                 items.push(item);
             } else if last == Some(at) {

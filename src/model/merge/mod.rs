@@ -137,7 +137,23 @@ pub fn merge(
     remote: impl Into<Bytes>,
     names: Names<'_>,
 ) -> Result<Merged> {
-    let (base, local, remote) = (base.into(), local.into(), remote.into());
+    merged((base.into(), local.into(), remote.into()), names, true)
+}
+
+/// The same for a document that is open, which knows by itself which outputs are old: that is not noted in its cells.
+///
+/// # Errors
+/// When one of the three is no notebook of format 4.
+pub fn merge_open(
+    base: impl Into<Bytes>,
+    local: impl Into<Bytes>,
+    remote: impl Into<Bytes>,
+    names: Names<'_>,
+) -> Result<Merged> {
+    merged((base.into(), local.into(), remote.into()), names, false)
+}
+
+fn merged((base, local, remote): (Bytes, Bytes, Bytes), names: Names<'_>, notes_stale: bool) -> Result<Merged> {
     let read = |name: &str, bytes: &Bytes| Version3::read(name, bytes.clone());
     if local == remote || base == remote {
         read("local", &local)?;
@@ -156,6 +172,7 @@ pub fn merge(
     let mut merger = Merger::new(b, first, second);
     merger.names = names;
     merger.flip = flip;
+    merger.notes_stale = notes_stale;
     let mut merged = merger.run(&ready)?;
     for (name, side) in
         if flip { [("local", second), ("remote", first)] } else { [("local", first), ("remote", second)] }
@@ -218,13 +235,16 @@ struct Merger<'a> {
     names: Names<'a>,
     /// The first side is the remote one.
     flip: bool,
+    /// Outputs of an older source are noted in their cell.
+    notes_stale: bool,
     out: Merged,
 }
 
 impl<'a> Merger<'a> {
     fn new(base: &'a Version3, first: &'a Version3, second: &'a Version3) -> Self {
         let names = Names { local: "local", remote: "remote" };
-        Self { base, first, second, names, flip: false, out: Merged::whole(Bytes::from(Vec::new())) }
+        let out = Merged::whole(Bytes::from(Vec::new()));
+        Self { base, first, second, names, flip: false, notes_stale: true, out }
     }
 
     fn run(mut self, ready: &Carried) -> Result<Merged> {
@@ -342,7 +362,9 @@ impl<'a> Merger<'a> {
             if !merged.conflicts.contains(&Part::Source) {
                 self.out.stale.push(at);
             }
-            own.push(("stale", format!("\"{source:016x}\"")));
+            if self.notes_stale {
+                own.push(("stale", format!("\"{source:016x}\"")));
+            }
         }
         if !merged.conflicts.is_empty() {
             let parts = serde_json::to_string(&merged.conflicts).unwrap_or_default();

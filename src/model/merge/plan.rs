@@ -91,6 +91,8 @@ pub struct Plan {
     pub notebook: Vec<KeyConflict>,
     /// What a person should know, in words.
     pub notes: Vec<String>,
+    /// The document is open and knows by itself which outputs are old: that is not noted in its cells.
+    pub open: bool,
 }
 
 impl std::fmt::Debug for Plan {
@@ -114,6 +116,7 @@ impl Plan {
         let mut plan = Self {
             versions: if flip { [b, second, first] } else { [b, first, second] },
             flip,
+            open: false,
             order,
             entries: Vec::new(),
             notebook: Vec::new(),

@@ -1,7 +1,13 @@
 //! Changes as invertible steps, and the one history they go into.
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use super::{super::json::Bytes, Cell, CellKey, Envelope, Field, Notebook};
+use super::{
+    super::{json::Bytes, script::Script},
+    Cell, CellKey, Envelope, Field, Notebook,
+};
 use crate::{
     base::{Error, Result},
     model::editor::{Done, Selections},
@@ -21,6 +27,17 @@ pub(super) enum Step {
     Raw { key: CellKey, raw: Bytes },
     /// Replaces what stands around the cells.
     Envelope { head: Bytes, tail: Bytes },
+    /// Puts all cells in another order, takes some out and others in. Those that stay are as they are by then.
+    Order { cells: Vec<Slot>, gaps: Vec<Bytes> },
+    /// How the file as a whole is written.
+    Look { script: Option<Arc<Script>>, ascii: bool, notes: Vec<String> },
+}
+
+/// A place of a new order.
+#[derive(Debug, Clone)]
+pub(super) enum Slot {
+    Stay(CellKey),
+    Come(Arc<Cell>),
 }
 
 /// A named group of steps that happens and is undone as one.
@@ -114,6 +131,10 @@ impl Notebook {
     /// The state `revision` is on disk now.
     pub fn mark_saved(&mut self, revision: u64) {
         self.history.saved = revision;
+    }
+    /// No state that undo leads to is on disk any more.
+    pub fn mark_changed(&mut self) {
+        self.history.saved = u64::MAX;
     }
     /// The next typed letter starts a new step of the history.
     pub fn end_typing(&mut self) {
@@ -210,7 +231,34 @@ impl Notebook {
                 let old = std::mem::replace(&mut self.envelope, new);
                 Ok(Step::Envelope { head: old.head, tail: old.tail })
             }
+            Step::Order { cells, gaps } => self.reorder(cells, gaps),
+            Step::Look { script, ascii, notes } => {
+                let script = std::mem::replace(&mut self.script, script);
+                let ascii = std::mem::replace(&mut self.ascii, ascii);
+                let notes = std::mem::replace(&mut self.notes, notes);
+                Ok(Step::Look { script, ascii, notes })
+            }
         }
+    }
+
+    fn reorder(&mut self, slots: Vec<Slot>, gaps: Vec<Bytes>) -> Result<Step> {
+        let lost = || Error::bug("An edit does not fit the notebook");
+        if gaps.len() != slots.len() + 1 {
+            return Err(lost());
+        }
+        let known: HashMap<CellKey, &Arc<Cell>> = self.cells.iter().map(|c| (c.key, c)).collect();
+        let mut cells = Vec::with_capacity(slots.len());
+        for slot in slots {
+            cells.push(match slot {
+                Slot::Stay(key) => (*known.get(&key).ok_or_else(lost)?).clone(),
+                Slot::Come(cell) => cell,
+            });
+        }
+        let stays: HashSet<CellKey> = cells.iter().map(|c| c.key).collect();
+        let old = std::mem::replace(&mut self.cells, cells);
+        let slot = |c: Arc<Cell>| if stays.contains(&c.key) { Slot::Stay(c.key) } else { Slot::Come(c) };
+        let cells = old.into_iter().map(slot).collect();
+        Ok(Step::Order { cells, gaps: std::mem::replace(&mut self.gaps, gaps) })
     }
 
     /// Takes the last change back.
@@ -278,7 +326,8 @@ impl Step {
         match self {
             Self::Field { key: k, .. } | Self::Raw { key: k, .. } => *k == key,
             Self::Cells { cells, .. } => cells.is_empty() || cells.iter().any(|c| c.key == key),
-            Self::Move { .. } | Self::Envelope { .. } => false,
+            Self::Order { cells, .. } => !cells.iter().any(|s| matches!(s, Slot::Stay(k) if *k == key)),
+            Self::Move { .. } | Self::Envelope { .. } | Self::Look { .. } => false,
         }
     }
     fn is_typing(&self) -> bool {

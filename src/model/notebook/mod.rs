@@ -6,6 +6,7 @@
 //! them. Changes are invertible transactions ([`edit`]) in one history; [`ops`] says what a person can do, [`cell`]
 //! and [`source`] how bytes are spliced, [`layout`] how new bytes take the look of their neighbours, [`old`] shows
 //! notebooks of format 2 and 3.
+pub mod attach;
 mod back;
 mod cell;
 pub mod edit;
@@ -13,6 +14,7 @@ mod layout;
 mod old;
 mod ops;
 mod source;
+mod take_in;
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
@@ -20,6 +22,7 @@ pub use cell::{Cell, Field};
 pub use edit::{Applied, Transaction};
 pub use layout::split_lines;
 pub use ops::Clip;
+pub use take_in::TakenIn;
 
 use super::{
     json::{Bytes, Json, Value},

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::json::{Bytes, Json, format_value},
+    super::json::{Bytes, Json, format_value, graft},
     Cell, CellKey, CellKind, Field, Notebook, OutputJson,
     edit::{Step, Transaction, Typing},
     layout::{Template, new_gaps},
@@ -214,7 +214,7 @@ impl Notebook {
     }
 
     /// Steps that give a cell a new text, and an id where the format asks for one and the cell has none.
-    fn source_steps(&self, cell: &Cell, text: &str) -> Vec<Step> {
+    pub(super) fn source_steps(&self, cell: &Cell, text: &str) -> Vec<Step> {
         let key = cell.key;
         let mut steps = Vec::new();
         if cell.id.is_none()
@@ -298,21 +298,28 @@ impl Notebook {
         self.commit(Transaction { label: "Clear outputs", steps, focus: keys.first().copied() }, None)
     }
 
-    /// Replaces a cell's metadata, given as a JSON object.
+    /// Replaces a cell's metadata, given as a JSON object; what is not changed keeps its bytes.
     pub fn set_cell_metadata(&mut self, key: CellKey, json: &str) -> Result<()> {
         let cell = self.get(key)?;
-        let value = Some(Bytes::from(formatted_object(json, &Template::of(&cell, self.ascii).style, 0)?));
+        let value = grafted(&cell.metadata(), json, &Template::of(&cell, self.ascii).style, 0)?;
+        if value == cell.metadata()[..] && cell.field(Field::Metadata).is_some() {
+            return Ok(());
+        }
+        let value = Some(Bytes::from(value));
         let steps = vec![Step::Field { key, field: Field::Metadata, value }];
         self.commit(Transaction { label: "Change cell metadata", steps, focus: Some(key) }, None)
     }
 
-    /// Replaces the notebook's metadata, given as a JSON object.
+    /// Replaces the notebook's metadata, given as a JSON object; what is not changed keeps its bytes.
     pub fn set_metadata(&mut self, json: &str) -> Result<()> {
         let mut style = self.look_at(0).style;
         let unit = style.indent.clone().unwrap_or_default();
         style.base = String::new();
         style.indent = style.indent.map(|_| unit);
-        let value = formatted_object(json, &style, 1)?;
+        let value = grafted(&self.envelope.metadata, json, &style, 1)?;
+        if value == self.envelope.metadata[..] {
+            return Ok(());
+        }
         self.replace_metadata(&value, "Change notebook metadata")
     }
 
@@ -432,6 +439,18 @@ fn formatted_object(json: &str, style: &super::super::json::Style, level: usize)
     }
     let mut out = Vec::new();
     format_value(parsed.root(), style, level, &mut out);
+    Ok(out)
+}
+
+/// An object as a person wrote it, in the bytes of the one before.
+fn grafted(old: &Bytes, json: &str, style: &super::super::json::Style, level: usize) -> Result<Vec<u8>> {
+    let new = Json::parse(json.as_bytes()).map_err(|e| e.about("The metadata", json.as_bytes()))?;
+    if !new.root().is_object() {
+        return Err(Error::user("Metadata must be an object in braces"));
+    }
+    let old = Json::parse(old.clone()).map_err(|e| Error::bug("The metadata became unreadable").because(&e))?;
+    let mut out = Vec::new();
+    graft(old.root(), new.root(), style, level, &mut out);
     Ok(out)
 }
 

@@ -294,10 +294,7 @@ fn metadata_changes_touch_nothing_else() {
     let mut nb = small();
     nb.set_metadata(r#"{"kernelspec": {"name": "x"}}"#).unwrap();
     let out = text(&nb);
-    assert!(
-        out.contains(" \"metadata\": {\n  \"kernelspec\": {\n   \"name\": \"x\"\n  }\n },\n \"nbformat\": 4"),
-        "{out}"
-    );
+    assert!(out.contains(" \"metadata\": {\n  \"kernelspec\": {\"name\": \"x\"}\n },\n \"nbformat\": 4"), "{out}");
     nb.set_cell_metadata(keys(&nb)[0], r#"{"tags": ["a"]}"#).unwrap();
     assert_eq!(nb.cells()[0].tags(), ["a"]);
     assert!(nb.set_metadata("[1]").is_err());

@@ -17,7 +17,7 @@ pub(super) fn read(text: &str, path: &str) -> Option<Script> {
     let head = text.get(..head_end(text)?)?;
     let form = form_of(head, text, path)?;
     let language = language(head, super::language_of(path));
-    let mut script = Script { form, language, head: head.to_owned(), pieces: Vec::new(), crlf: false };
+    let mut script = Script { form, language, head: head.to_owned(), pieces: Vec::new(), crlf: false, places: None };
     let mut reader = Reader { script: &mut script, prose: String::new() };
     let mut lines = text.get(head.len()..)?.split_inclusive('\n').peekable();
     let mut fence: Option<(String, String, String)> = None;

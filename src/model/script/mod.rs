@@ -9,11 +9,11 @@ mod percent;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
-use super::notebook::{Cell, CellKind, Notebook};
+use super::notebook::{Cell, CellKey, CellKind, Notebook};
 use crate::base::{Error, Result};
 
 /// How cells are told apart in the text.
@@ -103,6 +103,8 @@ pub struct Script {
     pieces: Vec<Piece>,
     /// `\r\n` where the file uses it.
     crlf: bool,
+    /// Which piece a cell is; none: the one its key counts.
+    places: Option<BTreeMap<CellKey, usize>>,
 }
 
 impl Script {
@@ -125,7 +127,7 @@ impl Script {
             Form::Percent => String::new(),
             _ => markdown::head(form, language),
         };
-        Some(Self { form, language: language.to_owned(), head, pieces: Vec::new(), crlf: false })
+        Some(Self { form, language: language.to_owned(), head, pieces: Vec::new(), crlf: false, places: None })
     }
     /// How its cells are told apart.
     pub fn form(&self) -> Form {
@@ -164,12 +166,25 @@ impl Script {
         Ok(notebook)
     }
 
+    /// The same text for a notebook in which piece `n` is the cell with the `n`th of these keys.
+    #[must_use]
+    pub fn placed(&self, keys: &[CellKey]) -> Self {
+        let places = keys.iter().enumerate().filter_map(|(n, key)| Some((*key, self.place(CellKey(n as u64))?)));
+        Self { places: Some(places.collect()), ..self.clone() }
+    }
+    fn place(&self, key: CellKey) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(&key).copied(),
+            None => usize::try_from(key.0).ok().filter(|n| *n < self.pieces.len()),
+        }
+    }
+
     /// The file with these cells.
     pub fn write(&self, cells: &[Arc<Cell>]) -> String {
         let mut out = self.head.clone();
         let mut before: Option<Before> = None;
         for cell in cells {
-            let at = usize::try_from(cell.key.0).ok().filter(|n| *n < self.pieces.len());
+            let at = self.place(cell.key);
             let piece = at.and_then(|n| self.pieces.get(n));
             let metadata = metadata_of(cell);
             // Code without a marker of its own is a cell only in front of all others.

@@ -22,8 +22,14 @@ pub(super) fn read(text: &str, language: &str) -> Option<Script> {
     let starts: Vec<usize> = (0..lines.len()).filter(|n| lines.get(*n).is_some_and(|l| marker(l).is_some())).collect();
     let first = *starts.first()?;
     let join = |from: usize, to: usize| -> String { lines.get(from..to).unwrap_or_default().concat() };
-    let mut script =
-        Script { form: Form::Percent, language: language.into(), head: String::new(), pieces: Vec::new(), crlf: false };
+    let mut script = Script {
+        form: Form::Percent,
+        language: language.into(),
+        head: String::new(),
+        pieces: Vec::new(),
+        crlf: false,
+        places: None,
+    };
     let lead = join(0, first);
     let head = head_end(&lead);
     lead.get(..head).unwrap_or_default().clone_into(&mut script.head);

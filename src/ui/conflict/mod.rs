@@ -81,7 +81,7 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
             }
         });
     }
-    if conflict.loaded && conflict.count() == 0 && conflict.sheet.is_none() {
+    if conflict.loaded && conflict.count() == 0 && conflict.sheet.is_none() && !conflict.is_of_open() {
         nothing_ui(ui, cx);
         return;
     }
@@ -137,12 +137,13 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let theme = cx.theme;
     let narrow = ui.available_width() < 1050.0;
     let conflict = &cx.state.conflict;
-    let title = conflict.situation.title();
+    let of_open = conflict.is_of_open();
+    let title = if of_open { "Your edits and the file on disk".to_owned() } else { conflict.situation.title() };
     page_head(ui, theme, &title, "", |ui| {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             end_ui(ui, cx, narrow);
             let conflict = &cx.state.conflict;
-            if conflict.situation.can_abort() {
+            if conflict.situation.can_abort() && !of_open {
                 let word = conflict.situation.underway.word();
                 let label = if narrow { "Abort".to_owned() } else { format!("Abort {word}") };
                 let name = format!("Abort the {word}");
@@ -151,7 +152,8 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
                     cx.send(Command::AskAbort);
                 }
             }
-            if Btn::new("Comparison").icon("arrow-left").quiet().key("Esc").show(ui, theme).clicked() {
+            let back = if of_open { "Notebook" } else { "Comparison" };
+            if Btn::new(back).icon("arrow-left").quiet().key("Esc").show(ui, theme).clicked() {
                 cx.send(Command::Close);
             }
             let conflict = &cx.state.conflict;

@@ -9,6 +9,7 @@ use crate::{
     model::workspace::FileKind,
     ui::{
         PageCx,
+        notebook::dropping::drag_file,
         widgets::{icon_button, nav_row, section_head, text_field},
     },
 };
@@ -86,6 +87,8 @@ fn item_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, item: &Item, activ
             if response.clicked() {
                 cx.send.push(Command::Open(path.clone()).into());
             }
+            // Onto the item of the notebook page in the rail, and from there between two cells.
+            drag_file(ui, &response, path, theme);
             response.on_hover_text(path);
         }
         Item::ResultsHead => {

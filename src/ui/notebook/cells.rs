@@ -43,6 +43,7 @@ pub fn cells_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
         area = area.vertical_scroll_offset(offset);
     }
     let mut correction = 0.0;
+    view.places.list = Some(ui.available_rect_before_wrap());
     let output = area.show_viewport(ui, |ui, viewport| {
         ui.set_width(ui.available_width());
         correction = list_ui(ui, cx, doc, view, viewport);
@@ -78,6 +79,7 @@ fn list_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, viewpor
         let mut child = ui.new_child(builder);
         cell::cell_ui(&mut child, cx, doc, index, c, view);
         let height = child.min_rect().height().max(24.0).ceil();
+        view.places.cells.push((index, c.key, Rect::from_min_size(rect.min, vec2(rect.width(), height))));
         if (height - known).abs() > 0.5 {
             view.heights.insert((doc.id, c.key), height);
             if y + known < viewport.top() {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Draws it.
-pub fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
+pub fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut super::View) {
     let Some(doc) = cx.state.notebook.doc() else { return };
     if let Some(memory) = doc.memory {
         egui::Panel::bottom(egui::Id::unique("notebook-memory"))
@@ -33,6 +33,8 @@ pub fn inspector_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         if let Some(cell) = doc.cell() {
             facts_ui(ui, cx, doc, cell);
             commit_ui(ui, cx, doc);
+            super::metadata::files_ui(ui, cx, doc, view);
+            super::metadata::metadata_ui(ui, cx, doc, view);
         }
         notes_ui(ui, cx, doc);
     });

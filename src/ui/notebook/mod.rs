@@ -6,10 +6,12 @@ mod assist;
 mod banner;
 mod cell;
 mod cells;
+pub mod dropping;
 mod find;
 mod inspector;
 pub mod kernels;
 mod keys;
+mod metadata;
 mod navigator;
 mod outputs;
 mod tabs;
@@ -58,6 +60,8 @@ pub struct View {
     save_as: Option<(DocId, String)>,
     assist: assist::View,
     dialogs: super::runs::Dialogs,
+    places: dropping::Places,
+    metadata: metadata::Shown,
     /// The inspector was asked for in a window too narrow to show it by itself.
     inspect: bool,
     /// Whether the options of tests were open, and how many tests of the notebook in front there were.
@@ -93,6 +97,7 @@ fn mark_of(state: CellState) -> Option<Mark> {
 pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let theme = cx.theme;
     keys::page_keys(ui, cx, view);
+    view.places.begin();
     let narrow = ui.available_width() < 1060.0;
     // A test was begun, or its options were asked for: they are in the inspector.
     let tested = (cx.state.notebook.tests.options, cx.state.notebook.doc().map(|d| (d.id, d.tests)));
@@ -107,12 +112,13 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     let shown = if narrow { view.inspect } else { !cx.state.shell.hide_inspector };
     if notebook && shown {
         let (id, width) = if narrow { ("notebook-drawer", 264.0) } else { ("notebook-right", 304.0) };
-        right_panel(ui, theme, id, width, |ui| inspector::inspector_ui(ui, cx));
+        right_panel(ui, theme, id, width, |ui| inspector::inspector_ui(ui, cx, view));
     }
     CentralPanel::no_frame().frame(Frame::NONE.fill(theme.bg)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         middle_ui(ui, cx, view, narrow);
     });
+    dropping::drop_ui(ui, cx, view);
     super::runs::dialogs_ui(ui.ctx(), cx, &mut view.dialogs);
 }
 
@@ -120,7 +126,9 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {
     let theme = cx.theme;
     let state = cx.state;
     if !state.notebook.docs.is_empty() {
+        let top = ui.cursor().min;
         tabs::tabs_ui(ui, cx);
+        view.places.tabs = Some(egui::Rect::from_min_max(top, egui::pos2(ui.max_rect().right(), ui.cursor().top())));
     }
     let Some(doc) = state.notebook.doc() else {
         nothing_open(ui, cx);

@@ -4,7 +4,7 @@ use egui::{ScrollArea, Ui};
 use super::mark_of;
 use crate::{
     app::{
-        notebook::{Command, Doc},
+        notebook::{Command, Doc, files},
         workspace,
     },
     model::workspace::FileKind,
@@ -66,8 +66,25 @@ fn files_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         let dirty = state.notebook.docs.iter().any(|d| d.path == entry.path && d.is_dirty());
         let note = if dirty { "\u{2022}" } else { git_letter(cx, &entry.path) };
         let selected = Some(entry.path.as_str()) == active;
-        if nav_row(ui, cx.theme, icon, entry.name(), note, entry.depth, selected).clicked() {
+        let row = nav_row(ui, cx.theme, icon, entry.name(), note, entry.depth, selected);
+        if row.clicked() {
             cx.send(workspace::Command::OpenFile(entry.path.clone()));
+        }
+        if entry.kind != FileKind::Folder {
+            super::dropping::drag_file(ui, &row, &entry.path, cx.theme);
+            let notebook = state.notebook.doc().is_some_and(|d| d.notebook().is_some());
+            row.context_menu(|ui| {
+                if ui.button("Open").clicked() {
+                    cx.send(workspace::Command::OpenFile(entry.path.clone()));
+                    ui.close();
+                }
+                let insert = ui.add_enabled(notebook, egui::Button::new("Insert a cell that reads it"));
+                if insert.on_disabled_hover_text("No notebook is in front").clicked() {
+                    let paths = vec![entry.path.as_str().into()];
+                    cx.send(Command::Files(files::Command::Drop { at: files::At::Selected, paths }));
+                    ui.close();
+                }
+            });
         }
     }
     if state.workspace.cut {

@@ -4,7 +4,7 @@ use egui::{Align2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, 
 use crate::{
     app::shell::{self, Command, Page},
     base::text::count,
-    ui::{PageCx, theme::icon},
+    ui::{PageCx, notebook::dropping::Dragged, theme::icon},
 };
 
 /// Draws the rail, 44 wide.
@@ -58,6 +58,15 @@ fn item_ui(ui: &mut Ui, cx: &mut PageCx<'_>, page: Page, rect: Rect) {
         let badge = Rect::from_min_size(pos2(rect.right() - 6.0 - size.x, rect.top() + 4.0), size);
         painter.rect_filled(badge, 7.0, fill);
         painter.galley(badge.center() - label.size() * 0.5, label, ink);
+    }
+    // A file that is dragged from one page to another: its page opens when the pointer rests on its item.
+    let carried = egui::DragAndDrop::has_payload_of_type::<Dragged>(ui.ctx()) && !on && open;
+    if carried && ui.input(|i| i.pointer.latest_pos()).is_some_and(|p| rect.contains(p)) {
+        ui.painter().rect_stroke(rect.shrink(3.0), 4.0, Stroke::new(2.0, theme.accent), StrokeKind::Inside);
+        if ui.input(|i| i.pointer.time_since_last_movement()) > 0.25 {
+            cx.send(Command::Go(page));
+        }
+        ui.ctx().request_repaint();
     }
     if response.on_hover_text(page.title()).clicked() {
         cx.send(Command::Go(page));

@@ -36,7 +36,7 @@ use super::{
 use crate::{
     base::{Error, Result, error::Context, time::Clock},
     model::kernel::{
-        Bundle, Completions, ExecEvent, ExecId, Exit, KernelSpec, Outcome, Past, SessionEvent, SessionState,
+        Bundle, Completions, ExecEvent, ExecId, Exit, KernelSpec, Outcome, Past, Plan, SessionEvent, SessionState,
     },
 };
 
@@ -286,6 +286,9 @@ fn drive(runtime: &Runtime, stream: UnixStream, attached: Attached, news: News, 
         client.take_in(past);
     }
     client.state(attached.state);
+    if !attached.drives {
+        shared.tell(SessionEvent::Drives(false, Plan::default()));
+    }
     let (from, to) = stream.into_split();
     // What is told of the kernel must not wait for the window to see it, and the window's orders for neither.
     let reading = runtime.spawn(client.clone().hear(from));
@@ -389,7 +392,7 @@ impl Client {
                         self.state(state);
                         return !closed;
                     }
-                    trouble @ SessionEvent::Trouble(_) => self.shared.tell(trouble),
+                    other @ (SessionEvent::Trouble(_) | SessionEvent::Drives(..)) => self.shared.tell(other),
                 }
             }
             Body::Settled(_) => {}
@@ -420,7 +423,7 @@ impl Client {
                 self.shared.tell(SessionEvent::Trouble(error));
             }
             Tell::Refused(None, error) => self.shared.tell(SessionEvent::Trouble(error)),
-            Tell::Drives(_) => {}
+            Tell::Drives(drives, plan) => self.shared.tell(SessionEvent::Drives(drives, plan)),
         }
     }
 
@@ -521,6 +524,8 @@ impl Client {
             Order::Inspect { code, cursor, reply } => Say::Inspect { ask: ask(Ask::Help(reply)), code, cursor },
             Order::Plan(plan) => Say::Plan(plan),
             Order::Settled(ids) => Say::Settled(ids),
+            Order::Drive => Say::Drive,
+            Order::Rename(notebook) => Say::Rename(notebook),
             Order::Leave(tx) => return Err(tx),
         })
     }

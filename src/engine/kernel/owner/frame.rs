@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Version of all that is said after the greeting. Greeting, status and stop stay as they are for ever.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// No frame is longer.
 const LONGEST: usize = 1 << 30;
 /// Length and checksum.
@@ -124,6 +124,10 @@ pub enum Say {
     },
     Plan(Plan),
     Settled(Vec<ExecId>),
+    /// This window runs the cells from now on.
+    Drive,
+    /// The notebook is this file now.
+    Rename(String),
 }
 
 /// What the owner says besides records.
@@ -134,8 +138,8 @@ pub enum Tell {
     Stopped(u64),
     /// The window may not do it.
     Refused(Option<ExecId>, Error),
-    /// Whether the window may run cells from now on.
-    Drives(bool),
+    /// Whether the window may run cells from now on, and what was to run next.
+    Drives(bool, Plan),
 }
 
 /// One entry of a log.

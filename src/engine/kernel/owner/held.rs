@@ -82,7 +82,9 @@ pub struct Card {
 
 /// A kernel the owner holds, or the log of one that has ended and whose outputs are not all in the file.
 pub struct Held {
+    /// As it was when it began; the notebook may have another path since.
     pub card: Card,
+    notebook: Mutex<String>,
     dir: PathBuf,
     log: Log,
     session: OnceLock<Session>,
@@ -108,8 +110,7 @@ impl Held {
         let text = serde_json::to_vec_pretty(&card).map_err(|e| Error::bug("The kernel's card").because(&e))?;
         fsx::write_atomic(&dir.join("kernel.json"), &text)?;
         let inner = Mutex::new(Inner { life: 1, ..Inner::default() });
-        let held =
-            Arc::new_cyclic(|me| Self { card, dir, log, session: OnceLock::new(), inner, clock, me: me.clone() });
+        let held = Arc::new_cyclic(|me| Self::new(card, dir, log, inner, clock, me.clone()));
         let news = held.me.clone();
         let session = kernels.start(&launch.spec, &launch.cwd, move |event| {
             if let Some(held) = news.upgrade() {
@@ -140,7 +141,27 @@ impl Held {
         }
         let inner = Mutex::new(inner);
         let dir = dir.to_path_buf();
-        Some(Arc::new_cyclic(|me| Self { card, dir, log, session: OnceLock::new(), inner, clock, me: me.clone() }))
+        Some(Arc::new_cyclic(|me| Self::new(card, dir, log, inner, clock, me.clone())))
+    }
+
+    fn new(card: Card, dir: PathBuf, log: Log, inner: Mutex<Inner>, clock: Arc<dyn Clock>, me: Weak<Self>) -> Self {
+        let notebook = Mutex::new(card.notebook.clone());
+        Self { card, notebook, dir, log, session: OnceLock::new(), inner, clock, me }
+    }
+    /// The notebook it belongs to, relative to the workspace.
+    pub fn notebook(&self) -> String {
+        self.notebook.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    /// The notebook was saved under another path. A path that another kernel has stays with that.
+    pub fn rename(&self, notebook: String) {
+        let card = Card { notebook: notebook.clone(), ..self.card.clone() };
+        let written =
+            serde_json::to_vec_pretty(&card).ok().map(|t| fsx::write_atomic(&self.dir.join("kernel.json"), &t));
+        match written {
+            Some(Ok(())) => *self.notebook.lock().unwrap_or_else(PoisonError::into_inner) = notebook,
+            Some(Err(e)) => tracing::warn!("{e}"),
+            None => {}
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -356,11 +377,25 @@ impl Held {
             let mut inner = self.inner();
             let drove = inner.windows.first().is_some_and(|w| w.number == number);
             inner.windows.retain(|w| w.number != number);
-            if drove && let Some(next) = inner.windows.first() {
-                let _ = next.tell.try_send(Tell::Drives(true));
+            if drove {
+                inner.hand_over();
             }
         }
         self.go_on();
+    }
+    /// Another window runs the cells from now on, with what the one before had still to run.
+    pub fn drive(&self, number: u64) {
+        let mut inner = self.inner();
+        let Some(at) = inner.windows.iter().position(|w| w.number == number) else { return };
+        if at == 0 {
+            return;
+        }
+        if let Some(before) = inner.windows.first() {
+            let _ = before.tell.try_send(Tell::Drives(false, Plan::default()));
+        }
+        let window = inner.windows.remove(at);
+        inner.windows.insert(0, window);
+        inner.hand_over();
     }
     /// True for the window that may run cells.
     pub fn drives(&self, number: u64) -> bool {
@@ -383,7 +418,7 @@ impl Held {
         let running = inner.execs.iter().find(|e| e.done.is_none() && e.begin.tag.is_some());
         json!({
             "id": self.card.id,
-            "notebook": self.card.notebook,
+            "notebook": self.notebook(),
             "kernel": self.card.spec.display_name,
             "language": self.card.spec.language,
             "pid": self.session.get().and_then(Session::pid),
@@ -406,6 +441,15 @@ pub fn lost_with_owner() -> Outcome {
 }
 
 impl Inner {
+    /// Tells the first window that it drives.
+    fn hand_over(&mut self) {
+        if let Some(first) = self.windows.first() {
+            let _ = first.tell.try_send(Tell::Drives(true, self.plan.clone()));
+            // It counts its changes anew.
+            self.plan.version = 0;
+        }
+    }
+
     fn set_plan(&mut self, plan: Plan) {
         if plan.version >= self.plan.version {
             self.plan = plan;

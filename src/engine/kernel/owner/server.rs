@@ -162,7 +162,7 @@ impl Server {
             if one.quiet_for() >= keep
                 && let Some(session) = one.session()
             {
-                tracing::info!("the kernel of {} does nothing and nobody looks: it is ended", one.card.notebook);
+                tracing::info!("the kernel of {} does nothing and nobody looks: it is ended", one.notebook());
                 drop(session.begin_shutdown());
             }
             one.tidy();
@@ -257,7 +257,7 @@ impl Server {
             let pump = tokio::spawn(pump(held.clone(), to, tells, reader));
             let ended = listen(&held, number, from, &tell).await;
             if let Err(e) = ended {
-                tracing::warn!("a window of {}: {e}", held.card.notebook);
+                tracing::warn!("a window of {}: {e}", held.notebook());
             }
             pump.abort();
         }
@@ -273,7 +273,7 @@ impl Server {
         if let Some(id) = &wish.id {
             return Ok(held.iter().find(|h| h.card.id == *id).cloned());
         }
-        let of_notebook = |h: &&Arc<Held>| h.card.notebook == wish.notebook;
+        let of_notebook = |h: &&Arc<Held>| h.notebook() == wish.notebook;
         if let Some(alive) = held.iter().find(|h| of_notebook(h) && h.is_alive()) {
             return Ok(Some(alive.clone()));
         }
@@ -319,16 +319,20 @@ async fn listen(held: &Arc<Held>, number: u64, mut from: OwnedReadHalf, tell: &m
     while let Some(frame) = read(&mut from).await? {
         let Frame::Message(bytes) = frame else { continue };
         let say: Say = parse(&bytes)?;
+        if matches!(say, Say::Drive) {
+            held.drive(number);
+            continue;
+        }
         let drives = held.drives(number);
         if !drives && !matches!(say, Say::Interrupt | Say::Complete { .. } | Say::Inspect { .. } | Say::Settled(_)) {
             let id = match &say {
                 Say::Execute { id, .. } => Some(*id),
-                Say::Plan(_) | Say::Withdraw(_) => continue,
+                Say::Plan(_) | Say::Withdraw(_) | Say::Rename(_) => continue,
                 _ => None,
             };
-            let error = Error::user(format!("Another window works with the kernel of {}", held.card.notebook))
+            let error = Error::user(format!("Another window works with the kernel of {}", held.notebook()))
                 .because_of("only one window can run cells in it; what it runs is shown here, too")
-                .hint("Run it there, or close that window first");
+                .hint("Run it there, or take the kernel over from here");
             let _ = tell.try_send(Tell::Refused(id, error));
             continue;
         }
@@ -343,6 +347,8 @@ fn obey(held: &Arc<Held>, say: Say, tell: &mpsc::Sender<Tell>) {
         Say::Comm { id, comm } => return held.comm(id, comm),
         Say::Plan(plan) => return held.plan(plan),
         Say::Settled(ids) => return held.settled(ids),
+        Say::Rename(notebook) => return held.rename(notebook),
+        Say::Drive => return,
         Say::Withdraw(id) => Order::Withdraw(id),
         Say::Interrupt => Order::Interrupt,
         Say::Answer(text) => Order::Answer(text),

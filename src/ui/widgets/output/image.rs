@@ -280,6 +280,17 @@ pub(super) fn image_ui(ui: &mut Ui, theme: &Theme, image: &Image, pictures: &mut
     }
 }
 
+/// Draws a small picture in the middle of a place.
+pub fn thumb_ui(ui: &mut Ui, theme: &Theme, image: &Image, place: Rect, pictures: &mut Pictures) {
+    pictures.collect(ui.ctx());
+    let (w, h) = image.natural_size().unwrap_or((1.0, 1.0));
+    let scale = (place.width() / w.max(1.0)).min(place.height() / h.max(1.0)).min(1.0);
+    let rect = Rect::from_center_size(place.center(), vec2((w * scale).max(1.0), (h * scale).max(1.0)));
+    if !image.is_heavy() {
+        paint(ui, theme, image, rect, pictures, &mut Vec::new());
+    }
+}
+
 /// `Picture, 20 × 10 pixels`.
 pub(super) fn name_of(image: &Image) -> String {
     match image.pixels {

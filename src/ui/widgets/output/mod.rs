@@ -19,7 +19,7 @@ use egui::{Align, CornerRadius, Frame, Layout, Margin, Response, Sense, Ui, UiBu
 use serde_json::{Map, Value};
 
 pub use self::{
-    image::Pictures,
+    image::{Pictures, thumb_ui},
     markdown::{Files, Setting, markdown_ui},
 };
 use self::{
