@@ -38,6 +38,8 @@ mod review;
 mod runs;
 #[path = "cli/sample.rs"]
 mod sample;
+#[path = "cli/search.rs"]
+mod search;
 #[path = "cli/show.rs"]
 mod show;
 #[path = "cli/story.rs"]

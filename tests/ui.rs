@@ -36,6 +36,8 @@ mod quality;
 mod review;
 #[path = "ui/runs.rs"]
 mod runs;
+#[path = "ui/search.rs"]
+mod search;
 #[path = "ui/shell.rs"]
 mod shell;
 #[path = "ui/support.rs"]

@@ -1,7 +1,7 @@
 //! The only writer of [`AppState`]: commands in, effects out, no I/O.
 use super::{
     AppState, Cx, Effect, Event, board, conflict, data, git, home, jobs::JobEvent, notebook, notify::Notice, quality,
-    review, runs, settings, shell, state::JobRow, workspace,
+    review, runs, search, settings, shell, state::JobRow, workspace,
 };
 
 /// Everything that can be asked, by feature.
@@ -16,6 +16,7 @@ pub enum Command {
     Quality(quality::Command),
     Review(review::Command),
     Runs(runs::Command),
+    Search(search::Command),
     Settings(settings::Command),
     Shell(shell::Command),
     Workspace(workspace::Command),
@@ -30,7 +31,7 @@ macro_rules! from_command {
 }
 from_command!(
     board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
-    settings Settings, shell Shell, workspace Workspace
+    search Search, settings Settings, shell Shell, workspace Workspace
 );
 
 /// Handles one command.
@@ -45,6 +46,7 @@ pub fn dispatch(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> 
         Command::Quality(c) => quality::command(state, c, cx),
         Command::Review(c) => review::command(state, c, cx),
         Command::Runs(c) => runs::command(state, c, cx),
+        Command::Search(c) => search::command(state, c, cx),
         Command::Settings(c) => settings::command(state, c, cx),
         Command::Shell(c) => shell::command(state, c, cx),
         Command::Workspace(c) => workspace::command(state, c, cx),
@@ -60,10 +62,15 @@ pub fn apply(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         Event::Git(e) => git::event(state, e, cx),
         Event::Home(e) => home::event(state, e, cx),
         Event::Job(e) => job_event(state, e, cx),
-        Event::Notebook(e) => notebook::event(state, e, cx),
+        Event::Notebook(e) => {
+            let mut effects = notebook::event(state, e, cx);
+            effects.extend(search::arrived(state));
+            effects
+        }
         Event::Quality(e) => quality::event(state, e, cx),
         Event::Review(e) => review::event(state, e, cx),
         Event::Runs(e) => runs::event(state, e, cx),
+        Event::Search(e) => search::event(state, e, cx),
         Event::Settings(e) => settings::event(state, e, cx),
         Event::Workspace(e) => workspace::event(state, e, cx),
     }
@@ -81,6 +88,7 @@ pub fn opened(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
         quality::opened,
         review::opened,
         conflict::opened,
+        search::opened,
         settings::opened,
     ];
     features.into_iter().flat_map(|opened| opened(state, cx)).collect()
@@ -98,6 +106,7 @@ pub fn files_changed(state: &mut AppState, paths: &[String], cx: &Cx) -> Vec<Eff
         quality::files_changed,
         review::files_changed,
         conflict::files_changed,
+        search::files_changed,
         settings::files_changed,
     ];
     features.into_iter().flat_map(|changed| changed(state, paths, cx)).collect()

@@ -2,7 +2,8 @@
 use std::time::Duration;
 
 use super::{
-    Command, board, conflict, data, git, home, notebook, notify::Notice, quality, review, runs, settings, workspace,
+    Command, board, conflict, data, git, home, notebook, notify::Notice, quality, review, runs, search, settings,
+    workspace,
 };
 
 /// An effect, carried out by the host (window, tests) after dispatch returned.
@@ -105,6 +106,7 @@ pub enum Task {
     Quality(quality::Task),
     Review(review::Task),
     Runs(runs::Task),
+    Search(search::Task),
     Settings(settings::Task),
     Workspace(workspace::Task),
 }
@@ -118,5 +120,5 @@ macro_rules! from_task {
 }
 from_task!(
     board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
-    settings Settings, workspace Workspace
+    search Search, settings Settings, workspace Workspace
 );

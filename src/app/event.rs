@@ -1,5 +1,7 @@
 //! What comes back from jobs.
-use super::{board, conflict, data, git, home, jobs::JobEvent, notebook, quality, review, runs, settings, workspace};
+use super::{
+    board, conflict, data, git, home, jobs::JobEvent, notebook, quality, review, runs, search, settings, workspace,
+};
 
 /// An event of one feature, or of the job system itself.
 #[derive(Debug, Clone)]
@@ -14,6 +16,7 @@ pub enum Event {
     Quality(quality::Event),
     Review(review::Event),
     Runs(runs::Event),
+    Search(search::Event),
     Settings(settings::Event),
     Workspace(workspace::Event),
 }
@@ -27,7 +30,7 @@ macro_rules! from_event {
 }
 from_event!(
     board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
-    settings Settings, workspace Workspace
+    search Search, settings Settings, workspace Workspace
 );
 
 impl From<JobEvent> for Event {

@@ -11,7 +11,7 @@ use super::{
     Task, board, conflict, data,
     effect::{Job, Lane, Policy},
     env::{Env, Envelope, Out, Waker},
-    git, home, notebook, quality, review, runs, settings, workspace,
+    git, home, notebook, quality, review, runs, search, settings, workspace,
 };
 use crate::base::{
     Error, Result,
@@ -291,6 +291,7 @@ fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Quality(t) => quality::run(t, env, cx, out),
         Task::Review(t) => review::run(t, env, cx, out),
         Task::Runs(t) => runs::run(t, env, cx, out),
+        Task::Search(t) => search::run(t, env, cx, out),
         Task::Settings(t) => settings::run(t, env, cx, out),
         Task::Workspace(t) => workspace::run(t, env, cx, out),
     }

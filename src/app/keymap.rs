@@ -72,6 +72,8 @@ keys! {
         PULL: "Ctrl+Shift+L" => "Pull";
         PUSH: "Ctrl+Shift+K" => "Push";
         STASH: "Ctrl+Shift+H" => "Stash changes";
+        SEARCH: "Ctrl+Shift+F" => "Search in all files";
+        RESULT: "F4  Shift+F4" => "Next, previous result of that search";
         REFRESH: "F5" => "Look for changes on disk";
         BACK: "Esc" => "Close what floats";
         HELP: "?" => "Show the keys of this page";
@@ -132,7 +134,7 @@ keys! {
         DELETE: "Backspace  Delete" => "Delete a letter, or what is selected";
         DELETE_WORD: "Ctrl+Backspace  Ctrl+Delete" => "Delete a word";
         DELETE_LINE: "Ctrl+D  Ctrl+Shift+K" => "Delete the line";
-        MOVE: "Ctrl+Shift+Up  Ctrl+Shift+Down" => "Move the lines";
+        MOVE: "Alt+Up  Alt+Down  Ctrl+Shift+Up  Ctrl+Shift+Down" => "Move the lines";
         DOUBLE: "Shift+Alt+Up  Shift+Alt+Down" => "Double the lines";
         JOIN: "Ctrl+Shift+J" => "Join with the line below";
         COMMENT: "Ctrl+/" => "Comment lines out or in";
@@ -144,7 +146,12 @@ keys! {
         REDO: "Ctrl+Shift+Z  Ctrl+Y" => "Redo";
         FIND: "Ctrl+F" => "Find";
         REPLACE: "Ctrl+H" => "Find and replace";
-        FIND_NEXT: "Ctrl+G  Ctrl+Shift+G" => "Next find, find before";
+        FIND_NEXT: "F3  Shift+F3" => "Next find, find before";
+        GO_TO_LINE: "Ctrl+G" => "Go to a line by its number";
+        DEFINITION: "F12" => "Go to where the name is defined";
+        HISTORY: "Ctrl+R" => "List what was run before, and put it in";
+        FOLD: "Ctrl+Shift+[  Ctrl+Shift+]" => "Fold the part away, unfold it";
+        FOLD_ALL: "Ctrl+Alt+[  Ctrl+Alt+]" => "Fold everything away, unfold it";
         WRAP: "Alt+Z" => "Wrap long lines of a file, or scroll";
     }
 }

@@ -22,6 +22,7 @@ pub mod notify;
 pub mod quality;
 pub mod review;
 pub mod runs;
+pub mod search;
 pub mod settings;
 pub mod shell;
 pub mod state;

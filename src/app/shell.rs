@@ -3,7 +3,7 @@ use jiff::Timestamp;
 
 use super::{
     AppState, Command as AnyCommand, Cx, Effect, action::Action, board, conflict, data, git, home, notebook, quality,
-    review, runs, settings, workspace,
+    review, runs, search, settings, workspace,
 };
 use crate::{
     base::{text, time},
@@ -343,6 +343,7 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     all.extend(quality::actions(state));
     all.extend(review::actions(state));
     all.extend(conflict::actions(state));
+    all.extend(search::actions(state));
     all.extend(settings::actions(state));
     all
 }

@@ -2,7 +2,8 @@
 use jiff::Timestamp;
 
 use super::{
-    board, conflict, data, git, home, notebook, notify::Notices, quality, review, runs, settings, shell, workspace,
+    board, conflict, data, git, home, notebook, notify::Notices, quality, review, runs, search, settings, shell,
+    workspace,
 };
 use crate::base::time::Clock;
 
@@ -20,6 +21,7 @@ pub struct AppState {
     pub quality: quality::State,
     pub review: review::State,
     pub conflict: conflict::State,
+    pub search: search::State,
     pub settings: settings::State,
     pub notices: Notices,
     pub jobs: Vec<JobRow>,

@@ -21,6 +21,7 @@ pub mod review;
 pub mod run;
 pub mod runs;
 pub mod sample;
+pub mod search;
 #[cfg(feature = "gui")]
 pub mod shot;
 pub mod show;
@@ -76,6 +77,8 @@ pub enum Sub {
     Cat(cat::Args),
     /// Show a notebook as text, from a file or a revision
     Show(show::Args),
+    /// Search text in files and in the cells of notebooks
+    Search(search::Args),
     /// Make another kind of file of a notebook: a page, PDF, Markdown, a script
     Export(export::Args),
     /// Tell what the window shows of a notebook's outputs
@@ -120,6 +123,7 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Log(args) => history::log(&args),
         Sub::Cat(args) => cat::run(&args),
         Sub::Show(args) => show::run(&args),
+        Sub::Search(args) => search::run(&args),
         Sub::Export(args) => export::run(&args),
         Sub::Outputs(args) => outputs::run(&args),
         Sub::Kerneld(args) => kerneld::run(&args),

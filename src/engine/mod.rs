@@ -16,6 +16,7 @@ pub mod quality;
 pub mod review;
 pub mod runner;
 pub mod sample;
+pub mod search;
 pub mod secrets;
 pub mod sides;
 pub mod sql;

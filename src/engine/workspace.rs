@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Folders that are never listed: tools' own, and what can be made again.
-const HIDDEN: &[&str] = &[
+pub(super) const HIDDEN: &[&str] = &[
     ".git",
     ".andon",
     "node_modules",

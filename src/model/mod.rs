@@ -28,6 +28,7 @@ pub mod quality;
 pub mod review;
 pub mod run;
 pub mod script;
+pub mod search;
 pub mod series;
 pub mod settle;
 pub mod show;

@@ -351,6 +351,25 @@ fn imported(line: &[Tok<'_>]) -> Vec<usize> {
     out
 }
 
+/// Where a text gives a name its meaning, in characters: a function, class, assignment, import or loop of that name;
+/// else the first place it stands.
+pub fn definition(text: &str, name: &str) -> Option<std::ops::Range<usize>> {
+    let name = regex::escape(name);
+    let forms = [
+        format!(r"(?m)^[ \t]*(?:async[ \t]+)?(?:def|class|function|struct|fn)[ \t]+(?<n>{name})\b"),
+        format!(r"(?m)^%%sql[ \t]+(?<n>{name})\b"),
+        format!(r"(?m)^[ \t]*(?:\w+[ \t]*,[ \t]*)*(?<n>{name})\b[ \t]*(?:,[ \t]*\w+[ \t]*)*(?::[^=\n]+)?(?:=[^=]|<-)"),
+        format!(r"(?m)\bas[ \t]+(?<n>{name})\b"),
+        format!(r"(?m)^[ \t]*(?:from|import)\b[^\n#]*?\b(?<n>{name})\b"),
+        format!(r"(?m)\bfor[ \t]+[^\n:]*?\b(?<n>{name})\b[^\n:]*?\bin\b"),
+        format!(r"\b(?<n>{name})\b"),
+    ];
+    let find = |form: &String| regex::Regex::new(form).ok()?.captures(text)?.name("n").map(|m| m.range());
+    let bytes = forms.iter().find_map(find)?;
+    let start = text.get(..bytes.start)?.chars().count();
+    Some(start..start + text.get(bytes)?.chars().count())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -394,5 +413,21 @@ mod tests {
         {
             let _ = names_of(s, "python");
         }
+    }
+
+    #[test]
+    fn a_definition_is_found_before_its_uses() {
+        let at = |text: &str, name: &str| {
+            let range = definition(text, name).unwrap();
+            let line = text.chars().take(range.start).filter(|c| *c == '\n').count();
+            (line, text.chars().skip(range.start).take(range.len()).collect::<String>())
+        };
+        assert_eq!(at("f(1)\n\u{e9} = 2\ndef f(x):\n  f()", "f"), (2, "f".into()));
+        assert_eq!(at("print(x)\nx == 1\ny, x = 1, 2", "x"), (2, "x".into()));
+        assert_eq!(at("%%sql day <<\nSELECT day", "day"), (0, "day".into()));
+        assert_eq!(at("pl.x\nimport polars as pl", "pl"), (1, "pl".into()));
+        assert_eq!(at("a\nfrom m import b, a", "a"), (1, "a".into()));
+        assert_eq!(at("i\nfor i in x:", "i"), (1, "i".into()));
+        assert_eq!(definition("abc", "ab"), None);
     }
 }

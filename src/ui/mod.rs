@@ -14,6 +14,7 @@ pub mod quality;
 pub mod review;
 pub mod run;
 pub mod runs;
+pub mod search;
 pub mod settings;
 pub mod shell;
 pub mod spoken;

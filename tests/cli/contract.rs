@@ -3,7 +3,7 @@ use crate::support::Home;
 
 const SUBCOMMANDS: &[&str] = &[
     "open", "run", "runs", "rerun", "check", "sql", "profile", "diff", "patch", "merge", "cat", "review", "blame",
-    "log", "show", "outputs", "git", "board", "shot", "sample", "test",
+    "log", "show", "search", "outputs", "git", "board", "shot", "sample", "test",
 ];
 
 #[test]

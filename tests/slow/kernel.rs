@@ -299,6 +299,8 @@ fn names_are_completed_and_explained() {
     assert_eq!((found.matches[0].as_str(), found.start, found.end), ("exotic_name", 0, 9));
     let help = b.session.inspect("math.sqrt", 9, Duration::from_secs(10)).unwrap();
     assert!(help.data["text/plain"].as_str().unwrap().contains("square root"));
+    let before = b.session.history(5, Duration::from_secs(10)).unwrap();
+    assert_eq!(before.last().map(String::as_str), Some("import math\nexotic_name = 3"));
 }
 
 #[test]

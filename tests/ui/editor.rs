@@ -247,7 +247,7 @@ fn finding_goes_from_one_to_the_next_and_replaces() {
     types(&mut h, "day");
     h.run_steps(3);
     h.get_by_label("1 of 4");
-    press(&mut h, Modifiers::COMMAND, Key::G);
+    press(&mut h, Modifiers::NONE, Key::F3);
     h.get_by_label("2 of 4");
     assert_eq!(doc(&h).editor().unwrap().selections().primary(), Selection::span(5, 8));
     h.get_by_role_and_label(Role::Button, "Whole words").click();

@@ -260,6 +260,8 @@ pub struct Doc {
     pub cursor: (usize, usize),
     /// Counts requests to bring the selected cell into view.
     pub reveal: u64,
+    /// Counts requests to give the keyboard to the text that is edited.
+    pub grab: u64,
     /// Cells whose Markdown is shown as source though they are not edited.
     pub unrendered: Vec<CellKey>,
     pub line_numbers: bool,
@@ -305,6 +307,8 @@ pub struct Doc {
     pub carets: HashMap<CellKey, Selections>,
     /// What is looked for.
     pub find: Option<Find>,
+    /// What was run before, while it is listed.
+    pub past: Option<super::history::Past>,
 
     /// The last test of it, and how many there were.
     pub test: Option<Test>,
@@ -349,6 +353,7 @@ impl Doc {
             anchor: CellKey(0),
             cursor: (1, 1),
             reveal: 0,
+            grab: 0,
             unrendered: Vec::new(),
             line_numbers: false,
             runs: HashMap::new(),
@@ -375,6 +380,7 @@ impl Doc {
             session: None,
             carets: HashMap::new(),
             find: None,
+            past: None,
             test: None,
             tests: 0,
             name: None,
@@ -518,6 +524,7 @@ impl Doc {
     }
     /// Ends editing; the cursors stay where they are for the next time.
     pub fn end(&mut self) {
+        self.past = None;
         if let Some(session) = self.session.take() {
             self.carets.insert(session.key, session.editor.selections().clone());
         }

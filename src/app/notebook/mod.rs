@@ -12,12 +12,14 @@ pub mod files;
 pub mod find;
 pub mod fold;
 mod form;
+pub mod history;
 pub mod kept;
 pub mod kernels;
 pub mod keys;
 mod offers;
 pub mod outside;
 pub mod parameters;
+pub mod places;
 pub mod raw;
 pub mod revert;
 mod run;
@@ -211,11 +213,17 @@ pub enum Command {
         by: String,
         /// In all cells.
         all: bool,
+        /// Also in outputs.
+        outputs: bool,
     },
     /// The next find (`true`), or the one before.
     FindNext(bool),
     ReplaceOne,
     ReplaceAll,
+    /// Goes to a line or a definition.
+    Place(places::Command),
+    /// Lists what was run before.
+    History(history::Command),
     Insert {
         above: bool,
         kind: CellKind,
@@ -495,11 +503,14 @@ pub enum Event {
         hint: assist::Hint,
     },
     Test(tested::Event),
+    History(history::Event),
     /// Where something was found in a long text.
     Found {
         doc: DocId,
         number: u64,
-        finds: Vec<(CellKey, std::ops::Range<usize>)>,
+        finds: Vec<find::Found>,
+        /// In outputs.
+        shown: bool,
     },
 }
 
@@ -682,10 +693,17 @@ pub enum Task {
         cursor: usize,
     },
     Test(tested::Task),
+    History(history::Task),
     Find {
         doc: DocId,
         number: u64,
         texts: Vec<(CellKey, Buffer)>,
+        query: Query,
+    },
+    FindShown {
+        doc: DocId,
+        number: u64,
+        cells: Vec<Arc<Cell>>,
         query: Query,
     },
     CompleteSql {
@@ -749,6 +767,8 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         | Command::RestoreDraft(_)
         | Command::DiscardDraft(_)
         | Command::Journal(_) => save::command(state, command, cx),
+        Command::Place(command) => places::command(state, command),
+        Command::History(command) => history::command(state, command),
         Command::Widget(command) => widgets::command(state, command),
         Command::Beside(command) => beside::command(state, command, cx),
         Command::Outside(command) => outside::command(state, command, cx),
@@ -803,6 +823,10 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Event::Committed { .. } => revert::event(state, event),
+        Event::History(event) => {
+            history::event(state, event);
+            Vec::new()
+        }
         Event::Test(event) => tested::event(&mut state.notebook, event),
         Event::Beside(event) => {
             beside::event(state, event);
@@ -810,9 +834,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         }
         Event::Outside(event) => outside::event(state, event, cx),
         Event::Files(event) => files::event(state, event, cx),
-        Event::Found { doc, number, finds } => {
+        Event::Found { doc, number, finds, shown } => {
             if let Some(doc) = state.notebook.by_id(doc) {
-                find::event(doc, number, finds);
+                find::event(doc, number, finds, shown);
             }
             Vec::new()
         }
@@ -827,7 +851,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             told(state, effects)
         }
         other => {
-            let effects = run::event(state, other, cx);
+            let mut effects = run::event(state, other, cx);
+            effects.extend(state.notebook.docs.iter_mut().flat_map(find::follow));
             told(state, effects)
         }
     }

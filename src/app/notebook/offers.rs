@@ -1,5 +1,5 @@
 //! What the palette offers on the Notebook page.
-use super::{After, Command, Conflict, Merge, Scope, files, form, kernels, outside, raw, tested};
+use super::{After, Command, Conflict, Merge, Scope, files, form, history, kernels, outside, raw, tested};
 use crate::{
     app::{AppState, action::Action},
     model::{notebook::CellKind, workspace::FileKind},
@@ -27,6 +27,12 @@ pub fn actions(state: &AppState) -> Vec<Action> {
     let find = |title: &str, replacing| Action::new("Notebook", title, Command::Find { replacing }).icon("search");
     all.push(find("Find", false).key("Ctrl+F"));
     all.push(find("Find and replace", true).key("Ctrl+H"));
+    let past = Command::History(history::Command::Open(doc.selected));
+    let is_code = doc.cell().is_some_and(|c| c.kind == CellKind::Code);
+    if doc.notebook().is_some() {
+        let row = Action::new("Notebook", "List what was run before, and put it in", past).icon("history");
+        all.push(row.key("Ctrl+R").only_if(is_code, "The selected cell holds no code"));
+    }
     let Some(nb) = doc.notebook() else { return all };
     let undo = nb.undo_label().map_or_else(|| "Undo".into(), |l| format!("Undo: {l}"));
     let (can_undo, can_redo) = (nb.undo_label().is_some(), nb.redo_label().is_some());

@@ -1,7 +1,8 @@
 //! The text of a cell or file while it is being edited: cursors, and how the text stands in the file.
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use super::Doc;
+pub use crate::model::editor::for_editor;
 use crate::model::{
     editor::{Act, Document, Editor, Language, Selections},
     notebook::{Cell, CellKey, CellKind},
@@ -15,14 +16,6 @@ pub struct Session {
     /// The source the editor's text was made of or went into last.
     source: Arc<str>,
     crlf: bool,
-}
-
-/// A text as an editor has it, and whether every line of it ends with `\r\n` in the file. Where only some do, they stay
-/// in the text.
-pub fn for_editor(text: &str) -> (Cow<'_, str>, bool) {
-    let breaks = memchr::memchr_iter(b'\n', text.as_bytes()).count();
-    let pairs = text.matches("\r\n").count();
-    if pairs > 0 && pairs == breaks { (text.replace("\r\n", "\n").into(), true) } else { (text.into(), false) }
 }
 
 impl Session {

@@ -150,6 +150,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Export { book, form, title, name } => form::run(&book, form, (&title, &name), env, cx, out)?,
         Task::Outside(task) => super::outside::run(task, env, cx, out)?,
         Task::Files(task) => super::files::run(task, env, out)?,
+        Task::History(task) => super::history::run(task, env, cx, out)?,
         Task::Test(task) => super::tested::run(task, env, cx, out)?,
         Task::Committed { .. } => super::revert::run(task, env, cx, out)?,
         Task::RunSql { doc, key, number, sql, name, params } => {
@@ -227,7 +228,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             }
         }
         Task::Ask { .. } | Task::CompleteSql { .. } => super::assist::run(task, env, cx, out),
-        Task::Find { doc, number, texts, query } => return super::find::task(doc, number, &texts, &query, out),
+        task @ (Task::Find { .. } | Task::FindShown { .. }) => return super::find::task(task, cx, out),
         Task::Widget(task) => super::widgets::run(task, env, out)?,
         Task::Beside(task) => super::beside::run(task, env, out)?,
         Task::Rows { doc, key, first, count } => {

@@ -152,6 +152,7 @@ impl Driver {
                     | Order::Comm(..)
                     | Order::Complete { .. }
                     | Order::Inspect { .. }
+                    | Order::History { .. }
                     | Order::Plan(_)
                     | Order::Settled(_)
                     | Order::Drive
@@ -312,6 +313,11 @@ impl Driver {
             Some(Order::Inspect { code, cursor, reply }) => {
                 let request = jp::InspectRequest { code, cursor_pos: cursor, detail_level: Some(0) };
                 self.ask(live, request, Ask::Inspect(reply)).await;
+            }
+            Some(Order::History { count, reply }) => {
+                let request =
+                    jp::HistoryRequest::Tail { n: count.min(i32::MAX as usize) as i32, output: false, raw: true };
+                self.ask(live, request, Ask::History(reply)).await;
             }
             // Who drives the process itself sees to the queue, and keeps no log.
             Some(Order::Plan(_) | Order::Settled(_) | Order::Drive | Order::Rename(_)) => {}

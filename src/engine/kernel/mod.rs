@@ -489,6 +489,13 @@ impl Session {
         rx.recv_timeout(patience).ok().filter(|b| !b.data.is_empty())
     }
 
+    /// The last inputs the kernel remembers, also of earlier sessions, the newest last. Waits at most `patience`.
+    pub fn history(&self, count: usize, patience: Duration) -> Option<Vec<String>> {
+        let (reply, rx) = bounded(1);
+        self.order(Order::History { count, reply }).ok()?;
+        rx.recv_timeout(patience).ok()
+    }
+
     /// Stops the kernel: request, SIGTERM, SIGKILL. Waits until it has ended, four seconds at most.
     pub fn shutdown(&self) {
         if let Some(end) = self.begin_shutdown() {

@@ -49,6 +49,11 @@ pub(super) enum Order {
         cursor: usize,
         reply: Sender<Bundle>,
     },
+    /// The last so many inputs, the newest last.
+    History {
+        count: usize,
+        reply: Sender<Vec<String>>,
+    },
     /// What is to run next when the window is gone by then.
     Plan(Plan),
     /// The outputs of these are in the file, so nothing more has to be kept of them.

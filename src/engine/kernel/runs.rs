@@ -81,6 +81,7 @@ pub(super) struct Active {
 pub(super) enum Ask {
     Complete(Sender<Completions>),
     Inspect(Sender<Bundle>),
+    History(Sender<Vec<String>>),
 }
 
 /// Everything that was asked of the kernel.
@@ -221,6 +222,7 @@ impl Runs {
         match self.asks.remove(parent) {
             Some(Ask::Complete(tx)) => return drop(tx.send(completions(&message.content))),
             Some(Ask::Inspect(tx)) => return drop(tx.send(bundle(&message.content))),
+            Some(Ask::History(tx)) => return drop(tx.send(inputs(&message.content))),
             None => {}
         }
         let Some(active) = self.active.as_mut().filter(|a| &a.msg_id == parent) else { return };
@@ -302,6 +304,16 @@ pub(super) fn object(content: &Value, field: &str) -> Map<String, Value> {
 
 fn bundle(content: &Value) -> Bundle {
     Bundle { data: object(content, "data"), metadata: object(content, "metadata") }
+}
+
+/// The inputs of a history: session, line, and the input alone or with what came out.
+fn inputs(content: &Value) -> Vec<String> {
+    let rows = content.get("history").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let input = |row: &Value| {
+        let last = row.get(2)?;
+        last.as_str().or_else(|| last.get(0)?.as_str()).map(str::to_owned)
+    };
+    rows.iter().filter_map(input).collect()
 }
 
 fn completions(content: &Value) -> Completions {

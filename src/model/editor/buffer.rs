@@ -183,6 +183,14 @@ impl Buffer {
     }
 }
 
+/// A text as an editor has it, and whether every line of it ends with `\r\n` in the file. Where only some do, they stay
+/// in the text.
+pub fn for_editor(text: &str) -> (Cow<'_, str>, bool) {
+    let breaks = memchr::memchr_iter(b'\n', text.as_bytes()).count();
+    let pairs = memchr::memmem::find_iter(text.as_bytes(), b"\r\n").count();
+    if pairs > 0 && pairs == breaks { (text.replace("\r\n", "\n").into(), true) } else { (text.into(), false) }
+}
+
 fn plain(c: Option<char>) -> bool {
     c.is_some_and(|c| c.is_ascii())
 }

@@ -8,6 +8,7 @@ mod buffer;
 mod change;
 pub mod column;
 pub mod find;
+pub mod fold;
 mod history;
 pub mod language;
 mod lines;
@@ -24,7 +25,7 @@ use std::{
     },
 };
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, for_editor};
 pub use change::{Change, Splice, Transaction};
 pub use history::{Done, History, Joint, Kind, PAUSE_MS};
 pub use language::Language;

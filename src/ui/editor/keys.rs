@@ -32,6 +32,12 @@ pub struct Done {
     pub find: Option<bool>,
     /// To the next find (`true`) or the one before.
     pub find_next: Option<bool>,
+    /// A line is to be gone to by its number.
+    pub go_to_line: bool,
+    /// What the name at the cursor is defined by is to be shown.
+    pub definition: bool,
+    /// What was run before is to be listed.
+    pub history: bool,
     /// Lines are to be wrapped or not.
     pub toggle_wrap: bool,
     /// An arrow went beyond the first (`true`) or last row.
@@ -58,6 +64,11 @@ enum Does {
     Complete,
     Find(bool),
     FindNext(bool),
+    Line,
+    Definition,
+    History,
+    Fold(bool),
+    FoldAll(bool),
     Wrap,
     Tab(bool),
 }
@@ -95,12 +106,16 @@ fn keys() -> Vec<(Modifiers, Key, Does)> {
     row(editor::DELETE, act(&[Act::Delete(Left), Act::Delete(Right)]));
     row(editor::DELETE_WORD, act(&[Act::Delete(WordLeft), Act::Delete(WordRight)]));
     row(editor::DELETE_LINE, act(&[Act::DeleteLines, Act::DeleteLines]));
-    row(editor::MOVE, act(&[Act::MoveLines { up: true }, Act::MoveLines { up: false }]));
+    let lines = [Act::MoveLines { up: true }, Act::MoveLines { up: false }];
+    row(editor::MOVE, act(&[lines.clone(), lines].concat()));
     row(editor::DOUBLE, act(&[Act::DoubleLines { up: true }, Act::DoubleLines { up: false }]));
     row(editor::JOIN, act(&[Act::JoinLines]));
     row(editor::COMMENT, act(&[Act::Comment]));
     row(editor::BLOCK, act(&[Act::BlockComment]));
     row(editor::TAB, vec![Does::Tab(false), Does::Tab(true)]);
+    // Before those without Shift, which a sign may need.
+    row(editor::FOLD, vec![Does::Fold(true), Does::Fold(false)]);
+    row(editor::FOLD_ALL, vec![Does::FoldAll(true), Does::FoldAll(false)]);
     row(editor::DEPTH, act(&[Act::Outdent, Act::Indent]));
     row(editor::COMPLETE, vec![Does::Complete]);
     row(editor::UNDO, vec![Does::Undo]);
@@ -108,12 +123,22 @@ fn keys() -> Vec<(Modifiers, Key, Does)> {
     row(editor::FIND, vec![Does::Find(false)]);
     row(editor::REPLACE, vec![Does::Find(true)]);
     row(editor::FIND_NEXT, vec![Does::FindNext(true), Does::FindNext(false)]);
+    row(editor::GO_TO_LINE, vec![Does::Line]);
+    row(editor::DEFINITION, vec![Does::Definition]);
+    row(editor::HISTORY, vec![Does::History]);
     row(editor::WRAP, vec![Does::Wrap]);
     all
 }
 
 /// The meaning of a press. Signs are typed with or without Shift, as the keyboard has it.
 fn meaning(key: Key, held: Modifiers) -> Option<&'static Does> {
+    // What Shift makes of a sign is still that key.
+    let key = match key {
+        Key::OpenCurlyBracket => Key::OpenBracket,
+        Key::CloseCurlyBracket => Key::CloseBracket,
+        Key::Pipe => Key::Backslash,
+        other => other,
+    };
     let sign = matches!(key, Key::Slash | Key::OpenBracket | Key::CloseBracket | Key::Backslash);
     let fits = |m: &Modifiers| {
         let held = Modifiers { shift: held.shift && (m.shift || !sign), ..held };
@@ -210,7 +235,14 @@ fn press(
     }
 }
 
-fn carry_out(of: &CodeEditor<'_>, editor: &mut Editor, view: &EditorView, page: usize, done: &mut Done, does: Does) {
+fn carry_out(
+    of: &CodeEditor<'_>,
+    editor: &mut Editor,
+    view: &mut EditorView,
+    page: usize,
+    done: &mut Done,
+    does: Does,
+) {
     match does {
         Does::Go(Motion::Up(n), extend) => rows(of, editor, view, done, -(n as i64), extend),
         Does::Go(Motion::Down(n), extend) => rows(of, editor, view, done, n as i64, extend),
@@ -232,6 +264,11 @@ fn carry_out(of: &CodeEditor<'_>, editor: &mut Editor, view: &EditorView, page: 
         Does::Complete => done.question = (of.assist != Assist::Never).then_some(Question::Complete),
         Does::Find(replace) => done.find = Some(replace),
         Does::FindNext(next) => done.find_next = Some(next),
+        Does::Line => done.go_to_line = true,
+        Does::Definition => done.definition = true,
+        Does::History => done.history = !of.read_only,
+        Does::Fold(close) => view.fold_here(editor, close, done),
+        Does::FoldAll(close) => view.fold_all(editor, close),
         Does::Wrap => done.toggle_wrap = true,
         Does::Tab(back) => match question(of, editor, back) {
             Some(q) => done.question = Some(q),
@@ -252,7 +289,7 @@ fn rows(of: &CodeEditor<'_>, editor: &mut Editor, view: &EditorView, done: &mut 
         }
     }
     let breaks = |line: usize| view.rows.breaks(buffer, line);
-    let new = all.map(|s| motion::vertical(buffer, s, by, extend, &breaks));
+    let new = all.map(|s| view.folds.past(editor, motion::vertical(buffer, s, by, extend, &breaks), by < 0));
     done.act(editor, Act::Select(new));
 }
 

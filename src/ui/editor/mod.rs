@@ -7,6 +7,7 @@
 //! what a person does, `paint` draws, `access` tells assistive technology.
 mod access;
 mod colours;
+mod folds;
 mod keys;
 mod mouse;
 mod paint;
@@ -19,12 +20,13 @@ use egui::{Context, Id, Rect, Response, Sense, Ui, pos2, vec2};
 
 use self::{
     colours::Colours,
+    folds::Folds,
     mouse::{Clicks, Drag},
     row::{ROW, Row, Source},
     rows::Rows,
 };
 use crate::{
-    model::editor::Editor,
+    model::editor::{Act, Editor, Selections},
     ui::theme::{MONO, Theme},
 };
 
@@ -117,6 +119,7 @@ impl<'a> CodeEditor<'a> {
 pub struct EditorView {
     colours: Colours,
     rows: Rows,
+    folds: Folds,
     /// What lies above and left of the window, in points.
     scroll: (f64, f32),
     /// The widest row seen.
@@ -137,6 +140,29 @@ pub struct EditorView {
     value: Option<((u64, u64), String)>,
     /// Bring the cursor into sight with the next frame.
     pub reveal: bool,
+}
+
+impl EditorView {
+    /// Brings folds and rows up to the text.
+    fn follow(&mut self, editor: &Editor, columns: usize) {
+        self.folds.follow(editor);
+        self.rows.update(editor, columns, &self.folds);
+    }
+    /// Folds every part, or nothing any more.
+    pub fn fold_all(&mut self, editor: &Editor, close: bool) {
+        self.folds.every(editor, close);
+    }
+    /// Folds the part at the cursor, or unfolds it.
+    pub fn fold_here(&mut self, editor: &mut Editor, close: bool, done: &mut keys::Done) {
+        let line = editor.buffer().line_of(editor.selections().primary().head);
+        self.folds.follow(editor);
+        let to = self.folds.at(editor, line, close);
+        if to != line {
+            // What is hidden holds no cursor.
+            let at = editor.buffer().line_end(to);
+            done.act(editor, Act::Select(Selections::at(at)));
+        }
+    }
 }
 
 impl std::fmt::Debug for EditorView {
@@ -205,7 +231,7 @@ impl CodeEditor<'_> {
         let gutter = self.numbers.map_or(0.0, |first| numbers_width(ui, theme, first + editor.buffer().lines()));
         let side = if matches!(self.height, Height::Fixed(_)) { BAR } else { 0.0 };
         let columns = if self.wrap { ((width - gutter - side - 2.0) / advance).floor().max(8.0) as usize } else { 0 };
-        view.rows.update(editor, columns);
+        view.follow(editor, columns);
 
         let focused = ui.memory(|m| m.has_focus(self.id));
         if focused || !self.idle {
@@ -218,7 +244,7 @@ impl CodeEditor<'_> {
                 Height::Text(_) => 24,
             };
             keys::read(&self, ui, editor, view, page.saturating_sub(2).max(1), &mut done);
-            view.rows.update(editor, columns);
+            view.follow(editor, columns);
         } else {
             view.preedit = None;
         }
@@ -238,7 +264,7 @@ impl CodeEditor<'_> {
         frame.seen = self.seen(ui, &frame, view);
         let cx = Cx { of: &self, theme, frame: &frame, focused };
         let pressed = mouse::read(&cx, ui, &response, editor, view, &mut done);
-        view.rows.update(editor, columns);
+        view.follow(editor, columns);
         let caret = self.reveal(ui, theme, &mut frame, editor, view, !done.acts.is_empty());
 
         let lines = view.rows.line_of(frame.seen.start).0..view.rows.line_of(frame.seen.end.saturating_sub(1)).0 + 1;

@@ -5,7 +5,7 @@ use egui::{Event, Pos2, Response, Ui};
 
 use super::{CodeEditor, Cx, EditorView, Frame, Height, ROW, keys::Done};
 use crate::{
-    model::editor::{Act, Editor, Selection, Selections, column, motion},
+    model::editor::{Act, Editor, Selection, Selections, column, fold, motion},
     ui::theme::Theme,
 };
 
@@ -84,6 +84,9 @@ pub fn read(
     if !down {
         view.drag = None;
     }
+    if over && ui.input(|i| i.pointer.secondary_pressed()) {
+        return second(cx, ui, editor, view, done);
+    }
     let pressed = over && ui.input(|i| i.pointer.primary_pressed()) && view.bar.is_none();
     // A slow frame brings the press together with where the pointer went afterwards.
     let origin = if pressed { ui.input(|i| i.pointer.press_origin()) } else { None };
@@ -93,6 +96,9 @@ pub fn read(
         // With Shift a cell that is only looked at is selected with those between.
         if of.idle && shift {
             return true;
+        }
+        if fold_pressed(cx, ui, editor, view, pos) {
+            return false;
         }
         press(ui, theme, frame, editor, view, done, pos);
         view.preedit = None;
@@ -107,6 +113,43 @@ pub fn read(
         }
     }
     false
+}
+
+/// The second button opens a menu: about what is selected, or about the place under it.
+fn second(cx: &Cx<'_>, ui: &Ui, editor: &mut Editor, view: &mut EditorView, done: &mut Done) -> bool {
+    let Some(pos) = ui.input(|i| i.pointer.interact_pos()).filter(|p| cx.frame.rect.contains(*p)) else { return false };
+    let at = place(ui, cx.theme, cx.frame, editor, view, pos);
+    let inside = |s: &Selection| !s.is_empty() && s.start() <= at && at <= s.end();
+    if cx.of.idle || !editor.selections().iter().any(inside) {
+        done.act(editor, Act::Select(Selections::at(at)));
+    }
+    ui.memory_mut(|m| m.request_focus(cx.of.id));
+    true
+}
+
+/// A press on the arrow of a line, or on the sign that something is folded away behind it.
+fn fold_pressed(cx: &Cx<'_>, ui: &Ui, editor: &Editor, view: &mut EditorView, pos: Pos2) -> bool {
+    let Cx { of, theme, frame, .. } = *cx;
+    let y = (f64::from(pos.y - frame.rect.top()) + view.scroll.0) / f64::from(ROW);
+    let row = y.floor().max(0.0) as usize;
+    if row >= view.rows.total() {
+        return false;
+    }
+    let (line, _) = view.rows.line_of(row);
+    let folded = view.folds.count(line).is_some();
+    let arrow = of.numbers.is_some()
+        && of.marks.is_none()
+        && super::paint::arrow(frame).contains(&pos.x)
+        && (folded || fold::can(editor.buffer(), line));
+    let sign = folded && {
+        let laid = CodeEditor::one_row(ui, theme, editor, view, row);
+        let left = frame.text.left() - view.scroll.1 + laid.width();
+        laid.part.end == editor.buffer().line_end(line) && (left + 2.0..left + 34.0).contains(&pos.x)
+    };
+    if arrow || sign {
+        view.folds.turn(editor, line);
+    }
+    arrow || sign
 }
 
 /// The middle button puts in what is selected somewhere.

@@ -6,8 +6,8 @@ use egui::{Align2, Color32, CornerRadius, Painter, Rect, Response, Stroke, Strok
 use super::{CodeEditor, Cx, EditorView, Frame, GAP, ROW, mouse, row::Row};
 use crate::{
     base::text::count,
-    model::editor::{Editor, Indent, bracket, column},
-    ui::theme::{MONO, Theme},
+    model::editor::{Editor, Indent, bracket, column, fold},
+    ui::theme::{MONO, Theme, icon},
 };
 
 /// The cursor is shown and hidden for this long.
@@ -57,6 +57,9 @@ pub fn paint(cx: &Cx<'_>, ui: &Ui, editor: &Editor, view: &mut EditorView, rows:
     }
     for p in &places {
         text.galley(pos2(p.left, p.top), p.row.galley.clone(), theme.text);
+        if let Some(lines) = view.folds.count(p.row.line).filter(|_| p.row.part.end == buffer.line_end(p.row.line)) {
+            folded(theme, &text, p, lines);
+        }
         if p.row.cut {
             let hidden = p.row.part.end - p.row.part.start;
             let words = format!("  line too long to show whole: {}", count(hidden as u64, "character"));
@@ -76,6 +79,55 @@ pub fn paint(cx: &Cx<'_>, ui: &Ui, editor: &Editor, view: &mut EditorView, rows:
     }
     if let Some(first) = of.numbers {
         numbers(of, theme, frame, editor, first, &all, &places);
+        if of.marks.is_none() {
+            arrows(ui, theme, frame, editor, view, &all, &places);
+        }
+    }
+}
+
+/// Where the arrows of lines lie, from left to right.
+pub fn arrow(frame: &Frame) -> Range<f32> {
+    frame.text.left() - GAP + 1.0..frame.text.left() - 1.0
+}
+
+/// A sign behind a line that hides others.
+fn folded(theme: &Theme, painter: &Painter, p: &Place<'_>, lines: usize) {
+    let left = p.left + p.row.width() + 6.0;
+    let chip = Rect::from_min_max(pos2(left, p.top + 3.0), pos2(left + 22.0, p.top + ROW - 3.0));
+    painter.rect(chip, 3.0, theme.selsoft, Stroke::new(1.0, theme.border), StrokeKind::Inside);
+    let center = Align2::CENTER_CENTER;
+    painter.text(chip.center(), center, "\u{2026}", theme.font(11.0), theme.muted);
+    let words = count(lines as u64, "line");
+    painter.text(pos2(chip.right() + 6.0, chip.center().y), Align2::LEFT_CENTER, words, theme.font(10.5), theme.faint);
+}
+
+/// Arrows beside lines that can be folded: always where one is, else while the pointer is near the numbers.
+fn arrows(
+    ui: &Ui,
+    theme: &Theme,
+    frame: &Frame,
+    editor: &Editor,
+    view: &EditorView,
+    painter: &Painter,
+    places: &[Place<'_>],
+) {
+    let zone = arrow(frame);
+    let gutter = Rect::from_min_max(frame.rect.min, pos2(frame.text.left() + 4.0, frame.rect.bottom()));
+    let near = ui.rect_contains_pointer(gutter);
+    let pointer = ui.input(|i| i.pointer.latest_pos());
+    for p in places.iter().filter(|p| p.row.nth == 0) {
+        let closed = view.folds.count(p.row.line).is_some();
+        if !closed && !(near && fold::can(editor.buffer(), p.row.line)) {
+            continue;
+        }
+        let rect = Rect::from_min_max(pos2(zone.start, p.top), pos2(zone.end, p.top + ROW));
+        let over = near && pointer.is_some_and(|at| rect.contains(at));
+        if over {
+            ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+        }
+        let ink = if over { theme.text } else { theme.faint };
+        let symbol = icon(if closed { "chevron-right" } else { "chevron-down" });
+        painter.text(rect.center(), Align2::CENTER_CENTER, symbol, theme.icon_font(12.0), ink);
     }
 }
 
@@ -126,10 +178,12 @@ fn guides(ui: &Ui, theme: &Theme, frame: &Frame, editor: &Editor, painter: &Pain
         }
         None
     };
+    // Only lines that are drawn: between two of them thousands may be folded away.
+    let lines: Vec<usize> = places.iter().filter(|p| p.row.nth == 0).map(|p| p.row.line).collect();
     let (first, last) = (places.first().map_or(0, |p| p.row.line), places.last().map_or(0, |p| p.row.line));
     let above = (first.saturating_sub(40)..first).rev().find_map(depth).unwrap_or(0);
     let below = (last + 1..(last + 40).min(buffer.lines())).find_map(depth).unwrap_or(0);
-    let own: Vec<Option<usize>> = (first..=last).map(depth).collect();
+    let own: Vec<Option<usize>> = lines.iter().map(|l| depth(*l)).collect();
     let mut depths = Vec::with_capacity(own.len());
     for (i, d) in own.iter().enumerate() {
         depths.push(d.unwrap_or_else(|| {
@@ -140,8 +194,7 @@ fn guides(ui: &Ui, theme: &Theme, frame: &Frame, editor: &Editor, painter: &Pain
     }
     let stroke = Stroke::new(1.0, theme.hair);
     let pixel = 1.0 / ui.pixels_per_point();
-    for p in places.iter().filter(|p| p.row.nth == 0) {
-        let depth = depths.get(p.row.line - first).copied().unwrap_or(0);
+    for (p, depth) in places.iter().filter(|p| p.row.nth == 0).zip(depths) {
         let mut at = 0;
         while at < depth {
             let x = ((p.left + at as f32 * frame.advance) / pixel).round() * pixel;

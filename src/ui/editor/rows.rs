@@ -1,6 +1,7 @@
 //! Rows on the screen: where lines are wrapped, and which row a line begins in.
 use std::ops::Range;
 
+use super::folds::Folds;
 use crate::model::editor::{Buffer, Editor, Splice, column};
 
 /// Characters of a line that are shown; the rest is counted.
@@ -48,18 +49,22 @@ pub struct Rows {
     firsts: Vec<u32>,
     lines: usize,
     of: Option<(u64, u64)>,
+    /// What is folded away.
+    folds: u64,
 }
 
 impl Rows {
     /// Brings it up to the text.
-    pub fn update(&mut self, editor: &Editor, columns: usize) {
+    pub fn update(&mut self, editor: &Editor, columns: usize, folds: &Folds) {
         let of = (editor.serial(), editor.revision());
-        if self.of == Some(of) && self.columns == columns {
+        if self.of == Some(of) && self.columns == columns && self.folds == folds.version() {
             return;
         }
+        self.folds = folds.version();
+        let hidden = folds.hidden();
         let buffer = editor.buffer();
         self.lines = buffer.lines();
-        if columns == 0 {
+        if columns == 0 && hidden.is_empty() {
             (self.counts, self.firsts) = (Vec::new(), Vec::new());
         } else {
             let same = self.of.filter(|o| o.0 == of.0 && self.columns == columns && !self.counts.is_empty());
@@ -70,9 +75,13 @@ impl Rows {
             let mut row = 0;
             self.firsts.clear();
             self.firsts.reserve(self.counts.len() + 1);
-            for n in &self.counts {
+            let mut hidden = hidden.iter().peekable();
+            for (line, n) in self.counts.iter().enumerate() {
                 self.firsts.push(row);
-                row += u32::from(*n);
+                while hidden.next_if(|h| h.end <= line).is_some() {}
+                if !hidden.peek().is_some_and(|h| h.contains(&line)) {
+                    row += u32::from(*n);
+                }
             }
             self.firsts.push(row);
         }
@@ -105,17 +114,21 @@ impl Rows {
     pub fn wraps(&self) -> bool {
         self.columns > 0
     }
+    /// True when lines and rows are not the same.
+    fn counted(&self) -> bool {
+        !self.firsts.is_empty()
+    }
     /// Number of rows.
     pub fn total(&self) -> usize {
-        if self.wraps() { self.firsts.last().map_or(1, |n| *n as usize) } else { self.lines.max(1) }
+        if self.counted() { self.firsts.last().map_or(1, |n| *n as usize) } else { self.lines.max(1) }
     }
     /// The first row of a line.
     pub fn first(&self, line: usize) -> usize {
-        if self.wraps() { self.firsts.get(line).map_or_else(|| self.total(), |n| *n as usize) } else { line }
+        if self.counted() { self.firsts.get(line).map_or_else(|| self.total(), |n| *n as usize) } else { line }
     }
     /// The line a row belongs to, and which of its rows it is.
     pub fn line_of(&self, row: usize) -> (usize, usize) {
-        if !self.wraps() {
+        if !self.counted() {
             return (row.min(self.lines.saturating_sub(1)), 0);
         }
         let line =
@@ -173,7 +186,7 @@ mod tests {
         let text = (0..50).map(|n| "word ".repeat(n % 7)).collect::<Vec<_>>().join("\n");
         let mut editor = Editor::new(&text, Language::of(None));
         let mut rows = Rows::default();
-        rows.update(&editor, 12);
+        rows.update(&editor, 12, &Folds::default());
         for (n, act) in [
             Act::Paste("x\ny y y y y y y y y y\nz".into()),
             Act::NewLine,
@@ -186,9 +199,9 @@ mod tests {
         {
             editor.act(&Act::Select(Selections::at(n * 40)), 0);
             editor.act(&act, 0);
-            rows.update(&editor, 12);
+            rows.update(&editor, 12, &Folds::default());
             let mut fresh = Rows::default();
-            fresh.update(&editor, 12);
+            fresh.update(&editor, 12, &Folds::default());
             assert_eq!(rows.firsts, fresh.firsts, "{act:?}");
         }
         for row in 0..rows.total() {
@@ -196,7 +209,26 @@ mod tests {
             let range = rows.parts(editor.buffer(), line)[part].clone();
             assert_eq!(rows.row_of(editor.buffer(), range.start), row);
         }
-        rows.update(&editor, 0);
+        rows.update(&editor, 0, &Folds::default());
         assert_eq!((rows.total(), rows.line_of(3)), (editor.buffer().lines(), (3, 0)));
+    }
+
+    #[test]
+    fn folded_lines_take_no_row() {
+        let editor = Editor::new("a:\n  b\n  c\nd d d d d d\ne:\n  f", Language::of(None));
+        let (mut rows, mut folds) = (Rows::default(), Folds::default());
+        folds.follow(&editor);
+        folds.every(&editor, true);
+        for columns in [0, 8] {
+            rows.update(&editor, columns, &folds);
+            let wrapped = usize::from(columns > 0);
+            assert_eq!(rows.total(), 3 + wrapped);
+            assert_eq!([0, 1].map(|r| rows.line_of(r)), [(0, 0), (3, 0)]);
+            assert_eq!(rows.line_of(2 + wrapped), (4, 0));
+            assert_eq!((rows.first(1), rows.first(3), rows.first(5)), (1, 1, 3 + wrapped));
+        }
+        folds.every(&editor, false);
+        rows.update(&editor, 0, &folds);
+        assert_eq!((rows.total(), rows.line_of(3)), (6, (3, 0)));
     }
 }

@@ -5,7 +5,7 @@ use egui::{
     Align, Color32, Frame, Layout, Margin, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
-use super::{View, assist, editor_id, find, mark_of, outputs};
+use super::{View, assist, editor_id, find, history, mark_of, menu, outputs};
 use crate::{
     app::notebook::{CellState, Command, Doc, Mode, doc::CellRun, session},
     base::time::duration_ms,
@@ -297,7 +297,8 @@ fn text_ui(
     let mut editor = session.map_or_else(|| text.plain(doc, cell), |s| s.editor.clone());
     let mut acts = Vec::new();
     let given = view.focus_given == Some(place);
-    if editing && !given {
+    let grabbed = editing && view.grabbed.insert(doc.id, doc.grab).unwrap_or(0) != doc.grab;
+    if editing && (!given || grabbed) {
         ui.memory_mut(|m| m.request_focus(id));
         view.focus_given = Some(place);
         text.view.reveal = true;
@@ -336,6 +337,21 @@ fn text_ui(
     }
     .show(ui, cx.theme, &mut editor, &mut text.view);
     acts.extend(output.done.acts.iter().cloned());
+    let code = cell.kind == CellKind::Code;
+    let mut asked = menu::menu_ui(&output.response, cx.theme, &editor, read_only, (code, code));
+    if editing {
+        let done = &output.done;
+        asked = asked.or(done.go_to_line.then_some(menu::Chosen::Line));
+        asked = asked.or((done.history && code).then_some(menu::Chosen::History));
+        asked = asked.or(done.definition.then(|| menu::name_at(&editor)).flatten().map(menu::Chosen::Definition));
+    }
+    if let Some(chosen) = asked {
+        let at = (cell.key, &editor);
+        acts.extend(menu::carry_out(ui, cx, doc, at, &mut text.view, &mut view.line, (chosen, id)));
+    }
+    if editing {
+        acts.extend(history::popup_ui(ui, cx, doc, cell, &mut view.history, &editor, output.caret));
+    }
     if editing {
         acts.extend(assist_ui(ui, cx, doc, cell, view, &editor, &output));
     } else if output.pressed || output.response.gained_focus() {
@@ -374,6 +390,8 @@ fn leave(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &View, id: egui::Id, giv
     if output.done.leave {
         ui.memory_mut(|m| m.surrender_focus(id));
         cx.send(Command::LeaveEdit);
+    } else if output.response.context_menu_opened() || doc.past.is_some() {
+        // What lies over the text belongs to it.
     } else if given && output.response.lost_focus() && ui.input(|i| i.pointer.any_pressed()) {
         if view.assist.holds(ui.input(|i| i.pointer.interact_pos())) {
             // The list belongs to the editor.

@@ -37,6 +37,7 @@ pub fn cells_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View) {
     if view.heights.len() > 20_000 {
         view.heights.clear();
     }
+    view.spot.begin(doc);
     let salt = ("cells", doc.id);
     let mut area = ScrollArea::vertical().id_salt(salt).auto_shrink(false);
     if let Some(offset) = view.offset.take() {
@@ -131,6 +132,15 @@ fn reveal(ui: &Ui, doc: &Doc, view: &mut View, viewport: Rect, origin: f32, draw
             return;
         }
         view.reveal_frames = REVEAL_FRAMES;
+    }
+    if view.spot.frames > 0 {
+        view.spot.frames -= 1;
+        ui.ctx().request_repaint();
+        if view.spot.drawn {
+            // The output that was found is scrolled to, not the head of its cell.
+            view.reveal_frames = 0;
+            return;
+        }
     }
     if view.reveal_frames == 0 {
         return;

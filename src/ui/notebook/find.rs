@@ -6,7 +6,8 @@ use crate::{
         keymap::editor,
         notebook::{Command, Doc},
     },
-    model::editor::find::Query,
+    base::text::thousands,
+    model::editor::find::{Finder, Query},
     ui::{
         PageCx, keys,
         theme::{CONTROL, SMALL},
@@ -23,6 +24,15 @@ pub struct Bar {
     by: String,
     /// What the texts were taken from.
     of: Option<Query>,
+    /// The query made ready.
+    finder: Option<Finder>,
+}
+
+impl Bar {
+    /// What is looked for, to be marked in what is drawn.
+    pub fn finder(&self) -> Option<&Finder> {
+        self.finder.as_ref()
+    }
 }
 
 fn by_id() -> Id {
@@ -68,9 +78,10 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
         bar.text.clone_from(&find.query.text);
         bar.by.clone_from(&find.by);
         bar.of = Some(find.query.clone());
+        bar.finder = find.query.compile().ok().flatten();
     }
     let mut query = find.query.clone();
-    let mut all = find.all;
+    let (mut all, mut outputs) = (find.all, find.outputs);
     let mut changed = false;
     let frame = Frame::NONE.fill(theme.panel).inner_margin(Margin::symmetric(12, 5));
     frame.show(ui, |ui| {
@@ -103,10 +114,10 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
                     changed = true;
                 }
             }
-            if icon_button(ui, theme, "arrow-up", "Find before (Ctrl+Shift+G)").clicked() {
+            if icon_button(ui, theme, "arrow-up", "Find before (Shift+F3)").clicked() {
                 cx.send(Command::FindNext(false));
             }
-            if icon_button(ui, theme, "arrow-down", "Next find (Ctrl+G)").clicked() {
+            if icon_button(ui, theme, "arrow-down", "Next find (F3)").clicked() {
                 cx.send(Command::FindNext(true));
             }
             if doc.notebook().is_some() {
@@ -115,8 +126,13 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
                     all = !all;
                     changed = true;
                 }
+                let shown = Btn::new("Outputs").quiet().on(outputs).name("Also look in what outputs show");
+                if shown.show(ui, theme).clicked() {
+                    outputs = !outputs;
+                    changed = true;
+                }
             }
-            let bad = find.error.is_some() || (find.finds.is_empty() && !find.query.text.is_empty());
+            let bad = find.error.is_some() || (find.finds.is_empty() && !find.query.text.is_empty() && !find.looking);
             let words = match &find.error {
                 Some(e) => e.to_string(),
                 None => find.words(),
@@ -132,6 +148,13 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
                 }
             });
         });
+        if let Some((line, words)) = find.unseen() {
+            ui.horizontal(|ui| {
+                ui.label(theme.small(format!("Line {}, which is left out below:", thousands(line as u64))));
+                let words = egui::RichText::new(words).font(theme.mono(CONTROL)).color(theme.text);
+                ui.add(egui::Label::new(words).truncate().selectable(true));
+            });
+        }
         if find.replacing {
             ui.horizontal(|ui| {
                 ui.set_min_height(24.0);
@@ -163,7 +186,8 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
     if changed {
         query.text.clone_from(&bar.text);
         bar.of = Some(query.clone());
-        cx.send(Command::LookFor { query, by: bar.by.clone(), all });
+        bar.finder = query.compile().ok().flatten();
+        cx.send(Command::LookFor { query, by: bar.by.clone(), all, outputs });
     }
 }
 

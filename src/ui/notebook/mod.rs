@@ -8,9 +8,13 @@ mod cell;
 mod cells;
 pub mod dropping;
 mod find;
+mod history;
 mod inspector;
 pub mod kernels;
 mod keys;
+mod line;
+mod marks;
+mod menu;
 mod metadata;
 mod navigator;
 mod outputs;
@@ -23,7 +27,7 @@ use std::collections::HashMap;
 use egui::{CentralPanel, Frame, Id, Ui};
 
 use super::{
-    PageCx,
+    PageCx, search,
     theme::Mark,
     widgets::{empty_state, error_box, left_panel, right_panel},
 };
@@ -43,6 +47,12 @@ pub struct View {
     texts: HashMap<Place, cell::Text>,
     files: HashMap<DocId, text_file::Shown>,
     find: find::Bar,
+    spot: marks::Spot,
+    line: line::Bar,
+    history: history::View,
+    search: search::View,
+    /// The requests for the keyboard that were done last.
+    grabbed: HashMap<DocId, u64>,
     heights: HashMap<Place, f32>,
     /// Width the heights were measured for.
     width: f32,
@@ -105,8 +115,13 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     view.inspect |= tested.0 && !before.0
         || matches!((before.1, tested.1), (Some((old, m)), Some((new, n))) if old == new && n > m);
     if !cx.state.shell.hide_navigator {
-        let width = if narrow { 200.0 } else { 232.0 };
-        left_panel(ui, theme, "notebook-left", width, |ui| navigator::navigator_ui(ui, cx));
+        if cx.state.search.open {
+            let width = if narrow { 280.0 } else { 340.0 };
+            left_panel(ui, theme, "notebook-search", width, |ui| search::panel_ui(ui, cx, &mut view.search));
+        } else {
+            let width = if narrow { 200.0 } else { 232.0 };
+            left_panel(ui, theme, "notebook-left", width, |ui| navigator::navigator_ui(ui, cx));
+        }
     }
     let notebook = cx.state.notebook.doc().is_some_and(|d| d.notebook().is_some());
     let shown = if narrow { view.inspect } else { !cx.state.shell.hide_inspector };
@@ -149,6 +164,7 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {
             tabs::toolbar_ui(ui, cx, doc, view, narrow);
             banner::banners_ui(ui, cx, doc, view);
             find::bar_ui(ui, cx, doc, &mut view.find);
+            line::bar_ui(ui, cx, doc, &mut view.line);
             cells::cells_ui(ui, cx, doc, view);
         }
     }

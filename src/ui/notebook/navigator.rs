@@ -5,7 +5,7 @@ use super::mark_of;
 use crate::{
     app::{
         notebook::{Command, Doc, files},
-        workspace,
+        search, workspace,
     },
     model::workspace::FileKind,
     ui::{
@@ -35,6 +35,10 @@ pub fn navigator_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
         None => full,
     };
     section_head(ui, cx.theme, "Files", "", |ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        if icon_button(ui, cx.theme, "search", "Search in all files (Ctrl+Shift+F)").clicked() {
+            cx.send(search::Command::Open { replacing: false });
+        }
         if icon_button(ui, cx.theme, "file-plus", "New notebook").clicked() {
             cx.send(Command::New);
         }

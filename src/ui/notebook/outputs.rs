@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use egui::{Align, Frame, Layout, Margin, Ui, vec2};
 
-use super::{Place, View};
+use super::{Place, View, marks};
 use crate::{
     app::{
         notebook::{
@@ -38,7 +38,7 @@ use crate::{
             Btn, error_box,
             grid::{DataGrid, GridView, selection_text},
             link,
-            output::{Act, OutputsView, Pictures, Setting, markdown_ui, outputs_with},
+            output::{Act, Aim, OutputsView, Pictures, Setting, markdown_ui, outputs_with},
             text_field,
         },
     },
@@ -288,6 +288,12 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     view.outputs.collect();
     let Cache { entries, pictures, widgets, texts, reader } = &mut view.outputs;
     let entry = entries.entry(place).or_default();
+    let find = doc.find.as_ref().filter(|f| f.outputs);
+    let current = find.and_then(|f| f.in_output(cell.key));
+    let reveal = view.spot.frames > 0 && current.is_some();
+    let aim = |o: &crate::app::notebook::find::InOutput| Aim { output: o.output, line: o.line, tab: o.tab, reveal };
+    entry.view.aim(current.map(|(output, _)| aim(output)));
+    let from = find.map(|_| marks::begin(ui));
     texts.update(doc);
     entry.view.set_macros(&texts.macros);
     Frame::NONE.inner_margin(Margin { left: 8, right: 8, top: 4, bottom: 4 }).show(ui, |ui| {
@@ -295,6 +301,12 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
         ui.spacing_mut().item_spacing.y = 6.0;
         let table = run.filter(|r| doc.is_present(r)).and_then(|r| r.table.as_ref());
         if let Some(table) = table {
+            if let Some((o, _)) = current.filter(|_| reveal)
+                && let Some(row) = o.number.checked_sub(1)
+                && entry.grid.cursor() != Some((row as u64, o.tab))
+            {
+                entry.grid.go_to(row as u64, o.tab);
+            }
             table_ui(ui, cx, doc, cell, table, entry);
         } else {
             let outputs = match run.filter(|_| live) {
@@ -319,6 +331,15 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
             whole_ui(ui, cx, run);
             end_ui(ui, cx, run);
             input_ui(ui, cx, run, &mut view.answer);
+        }
+        let aimed = current.map(|(_, nth)| (entry.view.aimed().unwrap_or(ui.min_rect()), nth));
+        if let Some(from) = from {
+            marks::paint(ui, cx.theme, from, view.find.finder(), aimed);
+        }
+        if let Some((rect, _)) = aimed.filter(|_| reveal) {
+            view.spot.drawn = true;
+            let near = rect.with_max_y(rect.max.y.min(rect.min.y + 200.0)).expand2(vec2(0.0, 40.0));
+            ui.scroll_to_rect_animation(near, None, egui::style::ScrollAnimation::none());
         }
     });
 }

@@ -1,7 +1,7 @@
 //! A text file of the workspace: SQL, Python, TOML, Markdown.
 use egui::{Id, Ui, vec2};
 
-use super::{View, find};
+use super::{View, find, line, menu};
 use crate::{
     app::notebook::{Command, Doc, find::FILE, session::TextDoc},
     ui::{
@@ -21,6 +21,8 @@ pub struct Shown {
     given: bool,
     /// The find that was brought into view last.
     found: u64,
+    /// The request for the keyboard that was done last.
+    grabbed: u64,
     finding: bool,
 }
 
@@ -44,6 +46,7 @@ pub fn text_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, text: &TextDoc, view
         ui.label(theme.faint(doc.path.as_str()));
     });
     find::bar_ui(ui, cx, doc, &mut view.find);
+    line::bar_ui(ui, cx, doc, &mut view.line);
     let shown = view.files.entry(doc.id).or_default();
     ui.add_space(4.0);
     let id = editor_id(doc);
@@ -60,7 +63,9 @@ pub fn text_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, text: &TextDoc, view
         shown.given = false;
     }
     let free = ui.memory(|m| m.focused().is_none());
-    if !shown.given && free {
+    let grabbed = std::mem::replace(&mut shown.grabbed, doc.grab) != doc.grab;
+    shown.editor.reveal |= grabbed;
+    if grabbed || (!shown.given && free) {
         ui.memory_mut(|m| m.request_focus(id));
         shown.given = true;
     }
@@ -94,6 +99,16 @@ pub fn text_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, text: &TextDoc, view
         cx.send(Command::RedoFile(doc.id));
     }
     find::keys(cx, doc, output.done.find, output.done.find_next);
+    let asked = menu::menu_ui(&output.response, theme, &editor, false, (true, false));
+    let mut asked = if output.done.go_to_line { Some(menu::Chosen::Line) } else { asked };
+    if output.done.definition {
+        asked = menu::name_at(&editor).map(menu::Chosen::Definition);
+    }
+    if let Some(chosen) = asked {
+        let shown = view.files.entry(doc.id).or_default();
+        let act = menu::carry_out(ui, cx, doc, (FILE, &editor), &mut shown.editor, &mut view.line, (chosen, id));
+        cx.send.extend(act.map(|act| Command::EditFile { doc: doc.id, acts: vec![act] }.into()));
+    }
     if output.done.leave && doc.find.is_some() {
         cx.send(Command::CloseFind);
     } else if output.done.leave {

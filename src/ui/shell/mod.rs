@@ -42,6 +42,7 @@ pub fn window_ui(ui: &mut Ui, cx: &mut PageCx<'_>, views: &mut Views) {
         *views = Views { generation: cx.state.workspace.generation, ..Views::default() };
     }
     keys::global_keys(ui, cx, &mut views.regions);
+    let lent = keys::lend_focus(ui.ctx());
     let theme = cx.theme;
     let band = Frame::NONE.fill(theme.panel);
     let bar = Panel::top("bar").exact_size(36.0).frame(band).show_separator_line(true);
@@ -62,6 +63,7 @@ pub fn window_ui(ui: &mut Ui, cx: &mut PageCx<'_>, views: &mut Views) {
     palette::palette_ui(ui.ctx(), cx, &mut views.palette);
     dialogs::dialogs_ui(ui.ctx(), cx, &mut views.dialogs);
     notices::notices_ui(ui.ctx(), cx);
+    keys::give_back(ui.ctx(), lent);
 }
 
 fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, views: &mut Views) {

@@ -243,6 +243,7 @@ struct Route {
 enum Ask {
     Complete(Sender<Completions>),
     Help(Sender<Bundle>),
+    History(Sender<Vec<String>>),
     Stop(Sender<()>),
 }
 
@@ -412,6 +413,11 @@ impl Client {
                     let _ = tx.send(found);
                 }
             }
+            Tell::Inputs(ask, found) => {
+                if let Some(Ask::History(tx)) = lock(&self.asks).remove(&ask) {
+                    let _ = tx.send(found);
+                }
+            }
             Tell::Stopped(ask) => {
                 if let Some(Ask::Stop(tx)) = lock(&self.asks).remove(&ask) {
                     let _ = tx.send(());
@@ -522,6 +528,7 @@ impl Client {
             Order::Kill => Say::Kill,
             Order::Complete { code, cursor, reply } => Say::Complete { ask: ask(Ask::Complete(reply)), code, cursor },
             Order::Inspect { code, cursor, reply } => Say::Inspect { ask: ask(Ask::Help(reply)), code, cursor },
+            Order::History { count, reply } => Say::History { ask: ask(Ask::History(reply)), count },
             Order::Plan(plan) => Say::Plan(plan),
             Order::Settled(ids) => Say::Settled(ids),
             Order::Drive => Say::Drive,

@@ -122,6 +122,10 @@ pub enum Say {
         code: String,
         cursor: usize,
     },
+    History {
+        ask: u64,
+        count: usize,
+    },
     Plan(Plan),
     Settled(Vec<ExecId>),
     /// This window runs the cells from now on.
@@ -135,6 +139,7 @@ pub enum Say {
 pub enum Tell {
     Completions(u64, Completions),
     Help(u64, Bundle),
+    Inputs(u64, Vec<String>),
     Stopped(u64),
     /// The window may not do it.
     Refused(Option<ExecId>, Error),

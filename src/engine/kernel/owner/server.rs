@@ -324,7 +324,8 @@ async fn listen(held: &Arc<Held>, number: u64, mut from: OwnedReadHalf, tell: &m
             continue;
         }
         let drives = held.drives(number);
-        if !drives && !matches!(say, Say::Interrupt | Say::Complete { .. } | Say::Inspect { .. } | Say::Settled(_)) {
+        let asks = matches!(say, Say::Complete { .. } | Say::Inspect { .. } | Say::History { .. });
+        if !drives && !asks && !matches!(say, Say::Interrupt | Say::Settled(_)) {
             let id = match &say {
                 Say::Execute { id, .. } => Some(*id),
                 Say::Plan(_) | Say::Withdraw(_) | Say::Rename(_) => continue,
@@ -363,6 +364,11 @@ fn obey(held: &Arc<Held>, say: Say, tell: &mpsc::Sender<Tell>) {
             let (reply, rx) = crossbeam_channel::bounded(1);
             answer(rx, tell, move |found| Tell::Completions(ask, found));
             Order::Complete { code, cursor, reply }
+        }
+        Say::History { ask, count } => {
+            let (reply, rx) = crossbeam_channel::bounded(1);
+            answer(rx, tell, move |found| Tell::Inputs(ask, found));
+            Order::History { count, reply }
         }
         Say::Inspect { ask, code, cursor } => {
             let (reply, rx) = crossbeam_channel::bounded(1);

@@ -448,6 +448,12 @@ impl Driver {
                     self.runs.asks.insert(id, Ask::Inspect(reply));
                 }
             }
+            Some(Order::History { count, reply }) => {
+                let content = json!({"hist_access_type": "tail", "n": count, "output": false, "raw": true});
+                if let Ok(id) = link.request("shell", "history_request", content).await {
+                    self.runs.asks.insert(id, Ask::History(reply));
+                }
+            }
             order => return self.plain_order(order),
         }
         None

@@ -15,7 +15,7 @@ mod widget;
 
 use std::{collections::HashMap, sync::Arc};
 
-use egui::{Align, CornerRadius, Frame, Layout, Margin, Response, Sense, Ui, UiBuilder, vec2};
+use egui::{Align, CornerRadius, Frame, Layout, Margin, Rect, Response, Sense, Ui, UiBuilder, vec2};
 use serde_json::{Map, Value};
 
 pub use self::{
@@ -76,6 +76,8 @@ pub enum Act {
 #[derive(Default)]
 pub struct OutputsView {
     items: HashMap<usize, ItemView>,
+    aim: Option<Aim>,
+    aimed: Option<Rect>,
     /// What the notebook defines for its formulas.
     macros: Macros,
 }
@@ -86,7 +88,31 @@ impl std::fmt::Debug for OutputsView {
     }
 }
 
+/// A place in an output that somebody looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aim {
+    pub output: usize,
+    /// Line of its text.
+    pub line: Option<usize>,
+    /// Tabs before the place in its line: the column of a table.
+    pub tab: usize,
+    /// It is to be brought into sight.
+    pub reveal: bool,
+}
+
 impl OutputsView {
+    /// What is to be seen with the next frame: its section is opened, its row of a table selected.
+    pub fn aim(&mut self, aim: Option<Aim>) {
+        if self.aim.is_some() || aim.is_some() {
+            self.items.values_mut().for_each(|i| i.text.aim = None);
+        }
+        self.aim = aim;
+        self.aimed = None;
+    }
+    /// Where that was drawn.
+    pub fn aimed(&self) -> Option<Rect> {
+        self.aimed
+    }
     /// Forgets everything, as when the cell runs again.
     pub fn reset(&mut self) {
         self.items.clear();
@@ -147,10 +173,51 @@ pub fn outputs_with(
     ui.spacing_mut().item_spacing.y = 6.0;
     for (i, output) in outputs.iter().enumerate() {
         let item = view.items.entry(i).or_default();
+        let aim = view.aim.filter(|a| a.output == i);
+        if let Some(aim) = aim {
+            item.aim(output, aim);
+        }
         let mut draw = Draw { theme, macros: &view.macros, pictures, acts: &mut acts, live, listening: false };
-        ui.push_id(("output", i), |ui| draw.output(ui, output, item, i));
+        let drawn = ui.push_id(("output", i), |ui| draw.output(ui, output, item, i));
+        if aim.is_some() {
+            view.aimed = item.aimed().or(Some(drawn.response.rect));
+        }
     }
     acts
+}
+
+impl ItemView {
+    /// Opens what hides a place.
+    fn aim(&mut self, output: &Output, aim: Aim) {
+        let below = |line: Option<usize>| line.and_then(|n| n.checked_sub(1));
+        match output {
+            Output::Text(_) => self.text.aim = aim.line,
+            // The bar is its first line.
+            Output::Error(_) => {
+                self.text.aim = below(aim.line);
+                self.open |= self.text.aim.is_some() && aim.reveal;
+            }
+            Output::Table(_) if aim.reveal => {
+                let Some(row) = below(aim.line) else { return };
+                let shown = match &self.order.rows {
+                    Some(order) => order.iter().position(|r| *r as usize == row),
+                    None => Some(row),
+                };
+                if let Some(row) = shown.filter(|row| self.grid.cursor() != Some((*row as u64, aim.tab))) {
+                    self.grid.go_to(row as u64, aim.tab);
+                }
+            }
+            Output::Note(note) => {
+                if let (Some(inner), Some(line)) = (&note.fallback, below(aim.line)) {
+                    self.inner.get_or_insert_default().aim(inner, Aim { line: Some(line), ..aim });
+                }
+            }
+            _ => {}
+        }
+    }
+    fn aimed(&self) -> Option<Rect> {
+        self.text.aimed.filter(|_| self.text.aim.is_some()).or_else(|| self.inner.as_ref()?.aimed())
+    }
 }
 
 struct Draw<'a> {

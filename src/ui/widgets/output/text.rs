@@ -26,6 +26,9 @@ const TAIL: usize = 18;
 #[derive(Debug, Clone, Default)]
 pub(super) struct TextView {
     pub open: bool,
+    /// A line that is to be seen, and where it was drawn.
+    pub aim: Option<usize>,
+    pub aimed: Option<Rect>,
     version: u64,
     columns: usize,
     /// First row of each line, and the end.
@@ -79,14 +82,27 @@ pub(super) fn text_ui(ui: &mut Ui, theme: &Theme, text: &Text, view: &mut TextVi
     view.update(text, columns);
     let rows = view.rows();
     let top = ui.cursor().top();
+    let aim = view.aim.and_then(|line| view.starts.get(line)).map(|row| *row as usize).filter(|row| *row < rows);
+    if aim.is_some_and(|row| rows > FOLD_ABOVE && (HEAD..rows - TAIL).contains(&row)) {
+        view.open = true;
+    }
+    let seen = |rect: Rect, range: Range<usize>| {
+        aim.filter(|row| range.contains(row)).map(|row| {
+            let top = rect.top() + (row - range.start) as f32 * ROW;
+            Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right(), top + ROW))
+        })
+    };
+    view.aimed = None;
     if rows <= FOLD_ABOVE || view.open {
-        rows_ui(ui, theme, text, view, &font, 0..rows, inset, name, acts);
+        let rect = rows_ui(ui, theme, text, view, &font, 0..rows, inset, name, acts);
+        view.aimed = seen(rect, 0..rows);
         notes(ui, theme, text);
         if rows > FOLD_ABOVE && link(ui, theme, "Show less").clicked() {
             view.open = false;
         }
     } else {
-        rows_ui(ui, theme, text, view, &font, 0..HEAD, inset, name, acts);
+        let rect = rows_ui(ui, theme, text, view, &font, 0..HEAD, inset, name, acts);
+        view.aimed = seen(rect, 0..HEAD);
         ui.horizontal(|ui| {
             ui.add_space(inset);
             let hidden = rows - HEAD - TAIL;
@@ -95,7 +111,8 @@ pub(super) fn text_ui(ui: &mut Ui, theme: &Theme, text: &Text, view: &mut TextVi
                 view.open = true;
             }
         });
-        rows_ui(ui, theme, text, view, &font, rows - TAIL..rows, inset, name, acts);
+        let rect = rows_ui(ui, theme, text, view, &font, rows - TAIL..rows, inset, name, acts);
+        view.aimed = view.aimed.or(seen(rect, rows - TAIL..rows));
         notes(ui, theme, text);
     }
     if text.stderr {
@@ -126,14 +143,14 @@ fn rows_ui(
     inset: f32,
     name: &str,
     acts: &mut Vec<Act>,
-) {
+) -> Rect {
     let size = vec2(ui.available_width(), ROW * range.len() as f32);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Group, true, name));
     menu(&response, theme, acts, || text.plain());
     let clip = ui.clip_rect();
     if !clip.intersects(rect) {
-        return;
+        return rect;
     }
     let first = ((clip.top() - rect.top()) / ROW).floor().max(0.0) as usize;
     let count = ((clip.height() / ROW).ceil() as usize) + 2;
@@ -144,6 +161,7 @@ fn rows_ui(
         let at = pos2(rect.left() + inset, rect.top() + (row - range.start) as f32 * ROW);
         row_ui(ui, theme, text, line, part, view.columns, font, at, row, acts);
     }
+    rect
 }
 
 #[allow(clippy::too_many_arguments, reason = "the innermost step of a loop")]
