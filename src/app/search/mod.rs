@@ -104,6 +104,7 @@ impl State {
             _ if self.ask.query.text.is_empty() => String::new(),
             None if hits == 0 => "Searching\u{2026}".to_owned(),
             None => format!("{found}, searching\u{2026}"),
+            Some(tally) if hits == 0 && tally.full => "Stopped".to_owned(),
             Some(tally) if hits == 0 => format!("Nothing found in {}", text::count(tally.files as u64, "file")),
             Some(tally) if tally.full => format!("The first {found}; there are more"),
             Some(_) => found,
@@ -408,7 +409,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             match result {
                 Ok(tally) => search.tally = Some(tally),
-                Err(e) if e.is_cancelled() => {}
+                Err(e) if e.is_cancelled() => search.tally.get_or_insert_default().full = true,
                 Err(e) => search.error = Some(e),
             }
         }

@@ -129,7 +129,7 @@ fn replace(state: &mut AppState, files: Vec<(FileHits, Vec<(Place, Range<usize>)
     }
     let task = Task::Replace { number: part.number, ask: state.search.ask.clone(), by, edits };
     state.search.writing = Some(part);
-    effects.push(Job::long("search.replace", task).titled("Replacing in files").policy(Policy::Queue).start());
+    effects.push(Job::io("search.replace", task).titled("Replacing in files").policy(Policy::Queue).start());
     effects
 }
 
@@ -246,7 +246,7 @@ pub(super) fn take_back(state: &mut AppState, number: u64, _: &Cx) -> Vec<Effect
     }
     let files = last.docs.len() - kept.len();
     if let Some(of) = last.kept.clone() {
-        let job = Job::long("search.replace", Task::TakeBack(of)).titled("Taking the replacement back");
+        let job = Job::io("search.replace", Task::TakeBack(of)).titled("Taking the replacement back");
         effects.push(job.policy(Policy::Queue).start());
         if !kept.is_empty() {
             effects.push(Effect::Notice(Notice::info("Not everything was taken back").body(not_done(&kept))));

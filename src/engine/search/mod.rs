@@ -177,10 +177,11 @@ impl Work<'_> {
             let Some(job) = self.jobs.get(n) else { return };
             // Whatever is wrong with one file, those that wait for it must go on.
             let look = std::panic::AssertUnwindSafe(|| self.one(job));
-            let one = match self.goes_on() {
-                true => std::panic::catch_unwind(look)
-                    .unwrap_or_else(|_| Found::Unread("it could not be searched; this is a fault of Andon".to_owned())),
-                false => Found::Stopped,
+            let one = if self.goes_on() {
+                std::panic::catch_unwind(look)
+                    .unwrap_or_else(|_| Found::Unread("it could not be searched; this is a fault of Andon".to_owned()))
+            } else {
+                Found::Stopped
             };
             self.done(n, one);
         }

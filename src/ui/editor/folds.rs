@@ -83,7 +83,9 @@ impl Folds {
                 }
                 true
             });
-            gone.into_iter().rev().for_each(|n| drop(pushed.remove(n)));
+            for n in gone.into_iter().rev() {
+                pushed.remove(n);
+            }
         }
         let buffer = editor.buffer();
         for (f, other) in self.all.iter_mut().zip(pushed) {
