@@ -287,30 +287,31 @@ impl Work<'_> {
         if memchr::memchr(0, &read).is_some() {
             return Found::Binary;
         }
-        let hash = |read: &[u8]| Some(fsx::hash(read));
+        // Of the bytes as they are on disk, also where they are no UTF-8.
         let (text, foreign) = match String::from_utf8(read) {
-            Ok(text) => (text, false),
-            Err(e) => (String::from_utf8_lossy(e.as_bytes()).into_owned(), true),
+            Ok(text) => (text, None),
+            Err(e) => (String::from_utf8_lossy(e.as_bytes()).into_owned(), Some(fsx::hash(e.as_bytes()))),
         };
+        let hash = |text: &str| Some(foreign.unwrap_or_else(|| fsx::hash(text.as_bytes())));
         let found = if book {
             if self.raw.as_ref().is_some_and(|f| !self.search.ask.outputs && !f.is_in(&text)) {
                 return Found::Nothing;
             }
             self.notebook(path, text)
         } else {
-            let script = if self.search.scripts && !foreign { Script::read(path, &text) } else { None };
+            let script = if self.search.scripts && foreign.is_none() { Script::read(path, &text) } else { None };
             match script.and_then(|s| s.notebook().ok()) {
-                Some(nb) => with_hash(self.cells(path, nb.cells(), &Widgets::default()), || hash(text.as_bytes())),
+                Some(nb) => with_hash(self.cells(path, nb.cells(), &Widgets::default()), || hash(&text)),
                 None => {
                     let (plain, _) = for_editor(&text);
                     let mut hits = Vec::new();
                     let more = in_text(&self.finder, &plain, (Place::Text, 0), self.search.most, &mut hits);
-                    with_hash(Self::outcome(path, hits, more, false), || hash(text.as_bytes()))
+                    with_hash(Self::outcome(path, hits, more, false), || hash(&text))
                 }
             }
         };
         match found {
-            Found::Hits(file) => Found::Hits(FileHits { foreign, ..file }),
+            Found::Hits(file) => Found::Hits(FileHits { foreign: foreign.is_some(), ..file }),
             other => other,
         }
     }

@@ -84,9 +84,9 @@ fn patterns_take_and_leave_out() {
     assert_eq!(with("", "src, lib"), ["a.txt"]);
     assert_eq!(with("data/**/*.py", ""), ["data/src/q.py"]);
     let mut bad = tree.ask("x");
-    bad.ask.include = "a[".into();
+    bad.ask.include = "{a".into();
     let error = search(&bad, &JobCtx::detached(), &|_| {}).unwrap_err();
-    assert!(error.what.contains("a[") && error.hint.is_some(), "{error}");
+    assert!(error.what.contains("{a") && error.hint.is_some(), "{error}");
 }
 
 #[test]

@@ -39,9 +39,11 @@ pub fn below(buffer: &Buffer, line: usize) -> Option<Range<usize>> {
 
 /// The line whose part a line stands in: itself, when there is something below it.
 pub fn head(buffer: &Buffer, line: usize) -> Option<usize> {
-    if can(buffer, line) {
-        return Some(line);
-    }
+    if can(buffer, line) { Some(line) } else { around(buffer, line) }
+}
+
+/// The line whose part a line stands in, other than itself.
+pub fn around(buffer: &Buffer, line: usize) -> Option<usize> {
     let own = (0..=line).rev().find_map(|l| depth(buffer, l))?;
     (0..line).rev().find(|l| depth(buffer, *l).is_some_and(|deep| deep < own))
 }

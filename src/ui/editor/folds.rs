@@ -153,7 +153,8 @@ impl Folds {
             }
             return line;
         }
-        let head = if folded { None } else { fold::head(editor.buffer(), line) };
+        let buffer = editor.buffer();
+        let head = if folded { fold::around(buffer, line) } else { fold::head(buffer, line) };
         if let Some(head) = head {
             self.turn(editor, head);
         }

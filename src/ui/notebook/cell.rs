@@ -311,6 +311,9 @@ fn text_ui(
             cx.send(Command::CloseAssist);
         }
     }
+    if editing {
+        history::escape(ui, cx, doc, cell);
+    }
     let (finds, current) = doc.find.as_ref().map(|f| f.within(cell.key)).unwrap_or_default();
     if let Some(find) = doc.find.as_ref().filter(|f| f.reveal != text.found && current.is_some()) {
         text.found = find.reveal;

@@ -56,6 +56,14 @@ fn put(editor: &Editor, entry: &str) -> Act {
     if own { Act::Put(entry.to_owned()) } else { Act::SetText(entry.to_owned()) }
 }
 
+/// Escape closes the list, before the editor, which has the keyboard again by then, reads it.
+pub fn escape(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell) {
+    let open = doc.past.as_ref().is_some_and(|p| p.key == cell.key);
+    if open && ui.input_mut(|i| i.modifiers.is_none() && i.consume_key(Modifiers::NONE, Key::Escape)) {
+        cx.send(Command::History(history::Command::Close));
+    }
+}
+
 /// Draws the list while it is open; gives what was chosen.
 pub fn popup_ui(
     ui: &Ui,
@@ -85,10 +93,6 @@ pub fn popup_ui(
         view.chosen = (view.chosen + 1).min(last);
     }
     view.chosen = view.chosen.min(last);
-    if taken(Key::Escape) {
-        cx.send(Command::History(history::Command::Close));
-        return None;
-    }
     let mut chosen = if taken(Key::Enter) || taken(Key::Tab) { found.get(view.chosen).copied() } else { None };
     let screen = ui.ctx().content_rect();
     let height = 40.0 + ROW * ROWS as f32 + 24.0 + 16.0 * LINES as f32;
@@ -129,6 +133,7 @@ fn list_ui(ui: &mut Ui, theme: &Theme, past: &Past, view: &mut View, found: &[&s
         let before = view.query.len();
         let edit = TextEdit::singleline(&mut view.query)
             .id(field_id())
+            .lock_focus(true)
             .font(theme.mono(CONTROL))
             .hint_text(egui::RichText::new("What was run before").color(theme.faint))
             .margin(Margin::symmetric(8, 4))
