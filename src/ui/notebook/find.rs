@@ -84,12 +84,14 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
     let (mut all, mut outputs) = (find.all, find.outputs);
     let mut changed = false;
     let frame = Frame::NONE.fill(theme.panel).inner_margin(Margin::symmetric(12, 5));
+    // Beside two panels there is little room.
+    let tight = ui.available_width() < 780.0;
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.spacing_mut().item_spacing = vec2(6.0, 5.0);
+        ui.spacing_mut().item_spacing = vec2(if tight { 3.0 } else { 6.0 }, 5.0);
         ui.horizontal(|ui| {
             ui.set_min_height(24.0);
-            let response = field(ui, theme, field_id(), "Find", &mut bar.text, find.replacing);
+            let response = field(ui, theme, field_id(), "Find", &mut bar.text, (find.replacing, tight));
             if find.replacing && tab(ui, &response, Modifiers::NONE) {
                 ui.memory_mut(|m| m.request_focus(by_id()));
             }
@@ -143,7 +145,9 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
                 if icon_button(ui, theme, "x", "Close (Esc)").clicked() {
                     cx.send(Command::CloseFind);
                 }
-                if !find.replacing && Btn::new("Replace").quiet().key("Ctrl H").show(ui, theme).clicked() {
+                let replace = Btn::new(if tight { "" } else { "Replace" }).quiet().name("Replace");
+                let replace = if tight { replace.icon("replace") } else { replace.key("Ctrl H") };
+                if !find.replacing && replace.show(ui, theme).on_hover_text("Replace (Ctrl+H)").clicked() {
                     cx.send(Command::Find { replacing: true });
                 }
             });
@@ -158,7 +162,7 @@ pub fn bar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, bar: &mut Bar) {
         if find.replacing {
             ui.horizontal(|ui| {
                 ui.set_min_height(24.0);
-                let response = field(ui, theme, by_id(), "Replace by", &mut bar.by, true);
+                let response = field(ui, theme, by_id(), "Replace by", &mut bar.by, (true, tight));
                 if tab(ui, &response, Modifiers::SHIFT) {
                     ui.memory_mut(|m| m.request_focus(field_id()));
                 } else if tab(ui, &response, Modifiers::NONE) {
@@ -196,14 +200,14 @@ fn tab(ui: &Ui, response: &egui::Response, modifiers: Modifiers) -> bool {
     response.has_focus() && ui.input_mut(|i| i.modifiers == modifiers && i.consume_key(modifiers, Key::Tab))
 }
 
-/// `keeps`: Tab goes to the other field rather than to the next button.
+/// `keeps`: Tab goes to the other field rather than to the next button. `tight`: there is little room.
 fn field(
     ui: &mut Ui,
     theme: &crate::ui::theme::Theme,
     id: Id,
     name: &str,
     text: &mut String,
-    keeps: bool,
+    (keeps, tight): (bool, bool),
 ) -> egui::Response {
     let edit = TextEdit::singleline(text)
         .id(id)
@@ -211,7 +215,7 @@ fn field(
         .font(theme.mono(CONTROL))
         .hint_text(name)
         .margin(Margin::symmetric(8, 4))
-        .desired_width(240.0);
+        .desired_width(if tight { 150.0 } else { 240.0 });
     let response = ui.add(edit);
     response.widget_info(|| {
         let mut info = egui::WidgetInfo::text_edit(true, "", text.as_str(), name);

@@ -332,9 +332,11 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
             end_ui(ui, cx, run);
             input_ui(ui, cx, run, &mut view.answer);
         }
-        let aimed = current.map(|(_, nth)| (entry.view.aimed().unwrap_or(ui.min_rect()), nth));
+        let aimed = current.map(|_| entry.view.aimed().unwrap_or((ui.min_rect(), false)));
         if let Some(from) = from {
-            marks::paint(ui, cx.theme, from, view.find.finder(), aimed);
+            // The row of a table is marked by the table.
+            let line = aimed.filter(|(_, exact)| *exact).map(|(rect, _)| rect);
+            marks::paint(ui, cx.theme, from, view.find.finder(), line.zip(current.map(|(_, nth)| nth)));
         }
         if let Some((rect, _)) = aimed.filter(|_| reveal) {
             view.spot.drawn = true;

@@ -1,7 +1,7 @@
 //! The finds by file: only rows in sight are laid out.
 use egui::{
     Align, EventFilter, Id, Key, Layout, Modifiers, ScrollArea, Sense, Stroke, TextFormat, Ui, WidgetInfo,
-    text::{LayoutJob, TextWrapping},
+    text::LayoutJob,
     vec2,
 };
 
@@ -179,9 +179,7 @@ fn hit_ui(
                 ui.label(egui::RichText::new(at).font(theme.font(10.5)).color(theme.faint));
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let mut job = line(theme, hit, by.as_deref());
-                job.wrap = TextWrapping::truncate_at_width(ui.available_width());
-                ui.add(egui::Label::new(job).selectable(false));
+                ui.add(egui::Label::new(line(theme, hit, by.as_deref())).truncate().selectable(false));
             });
         });
     });

@@ -77,7 +77,7 @@ pub enum Act {
 pub struct OutputsView {
     items: HashMap<usize, ItemView>,
     aim: Option<Aim>,
-    aimed: Option<Rect>,
+    aimed: Option<(Rect, bool)>,
     /// What the notebook defines for its formulas.
     macros: Macros,
 }
@@ -109,8 +109,8 @@ impl OutputsView {
         self.aim = aim;
         self.aimed = None;
     }
-    /// Where that was drawn.
-    pub fn aimed(&self) -> Option<Rect> {
+    /// Where that was drawn, and whether it is the line alone rather than the whole output.
+    pub fn aimed(&self) -> Option<(Rect, bool)> {
         self.aimed
     }
     /// Forgets everything, as when the cell runs again.
@@ -180,7 +180,7 @@ pub fn outputs_with(
         let mut draw = Draw { theme, macros: &view.macros, pictures, acts: &mut acts, live, listening: false };
         let drawn = ui.push_id(("output", i), |ui| draw.output(ui, output, item, i));
         if aim.is_some() {
-            view.aimed = item.aimed().or(Some(drawn.response.rect));
+            view.aimed = item.aimed().map(|rect| (rect, true)).or(Some((drawn.response.rect, false)));
         }
     }
     acts
