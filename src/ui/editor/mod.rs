@@ -238,14 +238,16 @@ impl CodeEditor<'_> {
             ui.data_mut(|d| d.insert_temp(self.id.with("editor"), true));
         }
         let mut done = keys::Done::default();
-        if focused {
+        // A menu over the text has the keys: Escape closes it.
+        let menu = egui::Popup::is_any_open(ui.ctx());
+        if focused && !menu {
             let page = match self.height {
                 Height::Fixed(h) => (h / ROW) as usize,
                 Height::Text(_) => 24,
             };
             keys::read(&self, ui, editor, view, page.saturating_sub(2).max(1), &mut done);
             view.follow(editor, columns);
-        } else {
+        } else if !focused {
             view.preedit = None;
         }
 
