@@ -17,7 +17,7 @@ use super::{
 /// Places found at most in one search of the window.
 pub const MOST: usize = 10_000;
 /// Characters shown before a find and of the whole line.
-const BEFORE: usize = 28;
+const BEFORE: usize = 100;
 const LINE: usize = 220;
 
 /// What is asked.

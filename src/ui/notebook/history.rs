@@ -153,7 +153,7 @@ fn list_ui(ui: &mut Ui, theme: &Theme, past: &Past, view: &mut View, found: &[&s
     });
     hair_x(ui, theme);
     let top = view.chosen.saturating_sub(ROWS - 1) as f32 * ROW;
-    let list = ScrollArea::vertical().max_height(ROW * ROWS as f32).auto_shrink([false, false]);
+    let list = ScrollArea::vertical().max_height(ROW * ROWS as f32).auto_shrink([false, true]);
     list.vertical_scroll_offset(top).show_rows(ui, ROW, found.len(), |ui, range| {
         for (i, entry) in found.iter().enumerate().skip(range.start).take(range.len()) {
             // What SQL cells begin with is the same in all of them.
@@ -172,7 +172,6 @@ fn list_ui(ui: &mut Ui, theme: &Theme, past: &Past, view: &mut View, found: &[&s
     hair_x(ui, theme);
     pad(6, 8).show(ui, |ui| {
         ui.set_width(WIDTH - 20.0);
-        ui.set_min_height(16.0 * LINES as f32);
         match found.get(view.chosen) {
             Some(entry) => {
                 let mut lines: Vec<String> = entry.lines().take(LINES - 1).map(|l| shorten(l, 110)).collect();

@@ -20,6 +20,8 @@ use crate::{
 };
 
 const ROW: f32 = 22.0;
+/// Letters shown before a find, so that it is seen in a narrow panel.
+const BEFORE: usize = 16;
 
 /// What the list remembers.
 #[derive(Debug, Default)]
@@ -204,7 +206,15 @@ fn line(theme: &Theme, hit: &Hit, by: Option<&str>) -> LayoutJob {
             ..TextFormat::simple(theme.mono(CONTROL), theme.text)
         },
     };
-    job.append(part(0..hit.mark.start), 0.0, plain.clone());
+    let before = part(0..hit.mark.start);
+    let skip = before.chars().count().saturating_sub(BEFORE);
+    // A word or two are not worth the dots.
+    if skip > 6 {
+        let rest: String = before.chars().skip(skip).collect();
+        job.append(&format!("\u{2026}{rest}"), 0.0, plain.clone());
+    } else {
+        job.append(before, 0.0, plain.clone());
+    }
     job.append(part(hit.mark.clone()), 0.0, find);
     if let Some(by) = by {
         let new = TextFormat {
