@@ -5,6 +5,7 @@
 //! `kept` finds and feeds kernels that outlive the window, `task` does the work off the window's thread.
 pub mod assist;
 pub mod beside;
+mod choice;
 pub mod doc;
 mod edit;
 mod facts;
@@ -51,6 +52,7 @@ use crate::{
         table::{ColumnProfile, Page},
     },
 };
+pub use choice::{After, Merge, Scope, Step};
 pub use doc::{Body, CellState, Conflict, Doc, DocId, Mode, RunEnd};
 pub use facts::{kernel_fact, status_facts};
 pub use offers::actions;
@@ -94,45 +96,6 @@ impl State {
     pub fn by_id(&mut self, id: DocId) -> Option<&mut Doc> {
         self.docs.iter_mut().find(|d| d.id == id)
     }
-}
-
-/// Where to go after running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
-    Stay,
-    Advance,
-    InsertBelow,
-}
-
-/// Which cells to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The selected ones.
-    Selected(After),
-    One(CellKey),
-    All,
-    Above,
-    /// The selected one and all below.
-    Below,
-    /// What is out of date.
-    Stale,
-}
-
-/// A step through the cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    Up,
-    Down,
-    First,
-    Last,
-}
-
-/// Which cells to merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merge {
-    Selected,
-    Above,
-    Below,
 }
 
 /// What a person can ask of it.

@@ -1,8 +1,7 @@
 //! The finds by file: only rows in sight are laid out.
 use egui::{
     Align, EventFilter, Id, Key, Layout, Modifiers, ScrollArea, Sense, Stroke, TextFormat, Ui, WidgetInfo,
-    text::LayoutJob,
-    vec2,
+    text::LayoutJob, vec2,
 };
 
 use crate::{
