@@ -63,12 +63,12 @@ fn definition(doc: &mut Doc, key: CellKey, name: &str) -> Result<(), Error> {
     let cells = doc.cells();
     let at = cells.iter().position(|c| c.key == key).unwrap_or(0);
     // Its own cell, then the nearest above, then the first below.
-    let order = std::iter::once(at).chain((0..at).rev()).chain(at + 1..cells.len());
+    let mut order = std::iter::once(at).chain((0..at).rev()).chain(at + 1..cells.len());
     let defines = |i: &usize| {
         let cell = cells.get(*i).filter(|c| c.kind == CellKind::Code)?;
         doc.names(cell.key)?.defines.iter().any(|d| d == name).then_some(cell)
     };
-    let cell = order.filter_map(|i| defines(&i)).next().cloned().ok_or_else(none)?;
+    let cell = order.find_map(|i| defines(&i)).cloned().ok_or_else(none)?;
     let text = super::session::for_editor(&cell.source).0;
     let found = names::definition(&text, name).ok_or_else(none)?;
     if doc.selected != cell.key {

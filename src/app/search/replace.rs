@@ -49,8 +49,11 @@ impl Last {
     }
 }
 
+/// Places in the texts of a file.
+type Picks = Vec<(Place, Range<usize>)>;
+
 /// Places of a file that can be replaced: those of a row, or all.
-fn picks(file: &FileHits, hit: Option<usize>) -> Vec<(Place, Range<usize>)> {
+fn picks(file: &FileHits, hit: Option<usize>) -> Picks {
     let wanted = |(i, h): &(usize, &Hit)| h.is_source() && hit.is_none_or(|hit| hit == *i);
     file.hits.iter().enumerate().filter(wanted).map(|(_, h)| (h.place, h.range.clone())).collect()
 }
@@ -94,7 +97,7 @@ pub(super) fn all(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
     replace(state, all, cx)
 }
 
-fn replace(state: &mut AppState, files: Vec<(FileHits, Vec<(Place, Range<usize>)>)>, cx: &Cx) -> Vec<Effect> {
+fn replace(state: &mut AppState, files: Vec<(FileHits, Picks)>, cx: &Cx) -> Vec<Effect> {
     if state.search.writing.is_some() {
         let error = Error::user("The replacement before is still being made").hint("Wait until it has ended");
         return vec![Effect::Notice(Notice::error(&error))];

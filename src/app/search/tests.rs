@@ -38,7 +38,7 @@ impl Rig {
         rig
     }
     fn settle(&mut self) {
-        assert!(self.host.settle(Duration::from_secs(60)), "jobs end");
+        assert!(self.host.settle(Duration::from_mins(1)), "jobs end");
     }
     fn send(&mut self, command: impl Into<AnyCommand>) {
         self.host.send(command);

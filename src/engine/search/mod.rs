@@ -203,7 +203,7 @@ impl Work<'_> {
         let next = order.next;
         drop(order);
         self.moved.notify_all();
-        if next % 512 == 0 {
+        if next.is_multiple_of(512) {
             self.cx.progress(Some(next as f32 / self.jobs.len().max(1) as f32), String::new());
         }
     }

@@ -117,7 +117,8 @@ fn arrows(
     let pointer = ui.input(|i| i.pointer.latest_pos());
     for p in places.iter().filter(|p| p.row.nth == 0) {
         let closed = view.folds.count(p.row.line).is_some();
-        if !closed && !(near && fold::can(editor.buffer(), p.row.line)) {
+        let open = near && !closed && fold::can(editor.buffer(), p.row.line);
+        if !closed && !open {
             continue;
         }
         let rect = Rect::from_min_max(pos2(zone.start, p.top), pos2(zone.end, p.top + ROW));
