@@ -31,6 +31,8 @@ pub struct Kernel {
     adopted: HashMap<ExecId, (CellKey, u64)>,
     /// Runs of cells that are not in the file: they may be among unsaved edits that are not restored yet.
     homeless: Vec<(Past, CellRun)>,
+    /// Runs of this window in whose place newer ones have come: their outputs are nobody's any more.
+    replaced: Vec<ExecId>,
     /// The queue as it was told last.
     told: Vec<CellKey>,
     version: u64,
@@ -55,6 +57,10 @@ impl Doc {
 }
 
 impl Kernel {
+    /// A run whose cell runs again, or has none any more.
+    pub fn replace(&mut self, old: &CellRun) {
+        self.replaced.extend(old.exec.filter(|_| !old.settled));
+    }
     /// True when this run was not asked for by this window.
     pub fn is_adopted(&self, key: CellKey, number: u64) -> bool {
         self.adopted.values().any(|place| *place == (key, number))
@@ -393,14 +399,26 @@ pub(super) fn renamed(doc: &mut Doc) -> Option<Effect> {
 
 /// The file holds everything: runs that ended need not be kept any longer.
 pub fn saved(doc: &mut Doc) -> Option<Effect> {
-    let runs = doc.runs.values_mut().chain(doc.kept_kernel.homeless.iter_mut().map(|(_, run)| run));
-    let mut done = Vec::new();
-    for run in runs.filter(|r| r.ms.is_some() && !r.settled) {
-        if let Some(exec) = run.exec {
-            run.settled = true;
-            done.push(exec);
-        }
-    }
+    let mut done = over(doc);
+    done.extend(doc.kept_kernel.homeless.iter_mut().filter_map(|(_, run)| settle(run)));
+    (!done.is_empty()).then(|| {
+        Job::io(format!("notebook.settled:{}", doc.id), Task::Settled { doc: doc.id, done })
+            .policy(Policy::Queue)
+            .start()
+    })
+}
+
+/// Marks a run that has ended as one that is in the file.
+fn settle(run: &mut CellRun) -> Option<ExecId> {
+    let exec = run.exec.filter(|_| run.ms.is_some() && !run.settled)?;
+    run.settled = true;
+    Some(exec)
+}
+
+/// Runs that have ended and whose outputs this document has from now on.
+pub fn over(doc: &mut Doc) -> Vec<ExecId> {
+    let mut done = std::mem::take(&mut doc.kept_kernel.replaced);
+    done.extend(doc.runs.values_mut().filter_map(settle));
     // Older runs of a cell that ran again are nobody's any more.
     let (runs, running) = (&doc.runs, doc.running.as_ref().map(|r| r.number));
     doc.kept_kernel.adopted.retain(|id, (key, number)| {
@@ -410,11 +428,7 @@ pub fn saved(doc: &mut Doc) -> Option<Effect> {
         }
         wanted
     });
-    (!done.is_empty()).then(|| {
-        Job::io(format!("notebook.settled:{}", doc.id), Task::Settled { doc: doc.id, done })
-            .policy(Policy::Queue)
-            .start()
-    })
+    done
 }
 
 /// How a window hears of the kernel of a document.
@@ -426,12 +440,13 @@ pub fn news(out: &Out, doc: DocId, at: &Kept, loud: bool) -> News {
         }
     };
     let adopt = move |past: &Past, present: bool| {
+        // What a kernel left that has ended proves nothing of the present one.
+        let present = present && loud;
         runs.send(Event::Adopted { doc, past: Box::new(past.clone()), present });
         let (out, id) = (runs.clone(), past.id);
         let keeper = Keeper::new(&at.root, &at.notebook, doc, RunOf::Exec(id));
         let sink: Sink = Arc::new(move |event| {
-            keeper.see(&event, &out);
-            out.send(Event::ExecOf { doc, id, event });
+            keeper.tell(event, &out, |event| Event::ExecOf { doc, id, event });
         });
         Some(sink)
     };

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Doc, DocId, KernelWish, RunEnd, Scope, edit, notice, run};
+use super::{Doc, DocId, KernelWish, RunEnd, Scope, edit, kept, notice, run};
 use crate::{
     app::{
         AppState, Cx, Effect, Env, Job, Out, Policy,
@@ -23,7 +23,7 @@ use crate::{
     },
     model::{
         jupyter::{Address, Choice, Choices, KIND, Listing, Server},
-        kernel::{Discovery, Interpreter, KernelSpec, NewEnvironment},
+        kernel::{Discovery, ExecId, Interpreter, KernelSpec, NewEnvironment},
     },
 };
 
@@ -240,6 +240,8 @@ pub enum Task {
     /// Ends or leaves the kernel that another one takes the place of.
     Switch {
         doc: DocId,
+        /// Runs whose outputs the document has.
+        done: Vec<ExecId>,
     },
     /// Connects to a running kernel at once.
     Connect {
@@ -393,7 +395,8 @@ fn use_kernel(doc: &mut Doc, spec: KernelSpec) -> Vec<Effect> {
         run::new_session(doc);
         doc.kernel.state = None;
         effects.push(Effect::Cancel(run::job_key(id)));
-        effects.push(job(format!("notebook.end:{id}"), Task::Switch { doc: id }).start());
+        let done = kept::over(doc);
+        effects.push(job(format!("notebook.end:{id}"), Task::Switch { doc: id, done }).start());
     }
     doc.kernel.spec = Some(spec);
     doc.settle();
@@ -699,7 +702,10 @@ pub fn carry_out(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<(
             env.kernels.stop_on_server(&url, &kernel, cx)?;
             send(Event::Stopped { url });
         }
-        Task::Switch { doc } => env.notebooks.switch(doc),
+        Task::Switch { doc, done } => {
+            super::task::settle(env, doc, &done);
+            env.notebooks.switch(doc);
+        }
         Task::Connect { doc, wish } => super::task::connect(env, cx, out, doc, &wish)?,
     }
     Ok(())

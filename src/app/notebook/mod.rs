@@ -408,6 +408,11 @@ pub enum Event {
         run: whole::RunOf,
         kept: Result<String, Error>,
     },
+    /// The window has come to text that was sent to it.
+    Taken {
+        behind: whole::Behind,
+        bytes: usize,
+    },
     /// A kernel that was kept, or what one left.
     FoundKernel {
         doc: DocId,
@@ -587,6 +592,8 @@ pub enum Task {
     },
     Shutdown {
         doc: DocId,
+        /// Runs whose outputs the document has.
+        done: Vec<ExecId>,
     },
     Answer {
         doc: DocId,
@@ -805,6 +812,10 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         }
         Event::Widgets { doc, all } => {
             state.notebook.by_id(doc).into_iter().for_each(|d| d.widgets.recall(&all));
+            Vec::new()
+        }
+        Event::Taken { behind, bytes } => {
+            behind.taken(bytes);
             Vec::new()
         }
         Event::Whole { doc, run, kept } => whole::event(&mut state.notebook, doc, run, kept),

@@ -46,7 +46,8 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             let id = doc.id;
             new_session(doc);
             doc.kernel.state = None;
-            vec![Effect::Cancel(job_key(id)), Job::io(format!("notebook.end:{id}"), Task::Shutdown { doc: id }).start()]
+            let task = Task::Shutdown { doc: id, done: kept::over(doc) };
+            vec![Effect::Cancel(job_key(id)), Job::io(format!("notebook.end:{id}"), task).start()]
         }
         Command::Answer(text) => answer(state, text),
         Command::NeedRows { doc, key, first, count } => {
@@ -181,7 +182,9 @@ fn run(state: &mut AppState, scope: Scope, cx: &Cx) -> Vec<Effect> {
         {
             // An empty cell has nothing to run; what it showed belongs to text that is gone.
             effects.extend(nb.set_outputs(*key, &[], None).err().iter().map(notice));
-            doc.runs.remove(key);
+            if let Some(old) = doc.runs.remove(key) {
+                doc.kept_kernel.replace(&old);
+            }
         }
     }
     if let Scope::Selected(after) = scope {
@@ -242,7 +245,9 @@ pub(super) fn start_next(doc: &mut Doc, cx: &Cx, effects: &mut Vec<Effect>) {
         exec: None,
         settled: false,
     };
-    doc.runs.insert(key, run);
+    if let Some(old) = doc.runs.insert(key, run) {
+        doc.kept_kernel.replace(&old);
+    }
     doc.running = Some(Running { key, number, stopping: false });
     let task = match sql {
         Some(cell) => {
@@ -512,8 +517,11 @@ pub(super) fn ended(
         if let Some(count) = count {
             (doc.last_count, doc.count_ahead) = (count, false);
         }
-        if let Some(nb) = doc.notebook_mut() {
-            let _ = nb.set_outputs(key, &outputs, count);
+        if let Some(nb) = doc.notebook_mut()
+            && nb.set_outputs(key, &outputs, count).is_ok()
+            && let Some(run) = doc.runs.get_mut(&key)
+        {
+            run.live.shown_elsewhere();
         }
     }
     finish(doc, key, number, end, ms, cx)

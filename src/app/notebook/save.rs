@@ -82,14 +82,14 @@ pub fn close(state: &mut AppState, id: DocId) -> Vec<Effect> {
 pub fn close_anyway(state: &mut AppState, id: DocId) -> Vec<Effect> {
     let notebook = &mut state.notebook;
     let Some(at) = notebook.docs.iter().position(|d| d.id == id) else { return Vec::new() };
-    let doc = notebook.docs.remove(at);
+    let mut doc = notebook.docs.remove(at);
     if notebook.active == Some(id) {
         let next = at.min(notebook.docs.len().saturating_sub(1));
         notebook.active = notebook.docs.get(next).map(|d| d.id);
     }
     state.shell.dialog = None;
     state.conflict.forget(id);
-    let done = doc.runs.values().filter(|r| r.ms.is_some() && !r.settled).filter_map(|r| r.exec).collect();
+    let done = kept::over(&mut doc);
     let mut effects = vec![Job::io(format!("notebook.end:{id}"), Task::Leave { doc: id, done }).start()];
     // A cell that runs in a kernel is left to it; a query and a kernel that starts are not wanted any more.
     let in_kernel = matches!(doc.kernel.state, Some(SessionState::Busy | SessionState::Interrupting { .. }));

@@ -202,7 +202,10 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 session.kill();
             }
         }
-        Task::Shutdown { doc } => env.notebooks.take(|id| id == doc).iter().for_each(|r| r.end(false)),
+        Task::Shutdown { doc, done } => {
+            settle(env, doc, &done);
+            env.notebooks.take(|id| id == doc).iter().for_each(|r| r.end(false));
+        }
         Task::EndOthers { floor } => env.notebooks.take(|id| id < floor).iter().for_each(|r| r.end(true)),
         Task::Leave { .. }
         | Task::Reattach { .. }
@@ -288,6 +291,13 @@ fn file_task(task: Task, env: &Env, cx: &JobCtx, out: &Out) -> Result<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// Tells the kernels of a document what need not be kept of it any longer.
+pub(super) fn settle(env: &Env, doc: DocId, done: &[crate::model::kernel::ExecId]) {
+    let runtime = env.notebooks.of(doc);
+    let sessions: Vec<_> = lock(&runtime.kernel).iter().chain(lock(&runtime.ended).iter()).cloned().collect();
+    sessions.iter().for_each(|s| s.settled(done.to_vec()));
 }
 
 /// What concerns a kernel that outlives the window.
@@ -531,8 +541,7 @@ fn execute(
             ExecEvent::Done { outcome, .. } => Some(outcome.clone()),
             _ => None,
         };
-        keeper.see(&event, &news);
-        news.send(Event::Exec { doc, key, number, event });
+        keeper.tell(event, &news, |event| Event::Exec { doc, key, number, event });
         if let Some(outcome) = outcome {
             let _ = done.try_send(outcome);
         }

@@ -70,6 +70,14 @@ impl Collector {
     pub fn execution_count(&self) -> Option<u64> {
         self.execution_count
     }
+    /// The cell has its outputs: texts need not be kept as they are shown, too.
+    pub fn shown_elsewhere(&mut self) {
+        for view in &mut self.views {
+            if let Output::Text(text) = view {
+                *text = Text::stream(text.stderr);
+            }
+        }
+    }
     /// Gives this execution another number, in its results, too.
     pub fn renumber(&mut self, count: u64) {
         self.execution_count = Some(count);

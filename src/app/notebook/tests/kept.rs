@@ -128,3 +128,25 @@ fn what_is_printed_beyond_what_a_notebook_bears_is_named_in_it() {
     let trouble = whole(&mut rig, 1, Err(Error::io("The disk is full")));
     assert!(matches!(&trouble[..], [Effect::Notice(n)] if n.title.contains("The disk is full")), "{trouble:?}");
 }
+
+#[test]
+fn a_run_in_whose_place_another_came_is_told_again_to_no_window() {
+    let mut rig = Rig::new();
+    let (doc, key) = (rig.id, rig.key(2));
+    let run = |rig: &mut Rig, exec: u64| {
+        rig.send(Command::Run(Scope::One(key)));
+        let (number, at) = (rig.run(2).number, rig.clock.0);
+        rig.event(Event::Started { doc, key, number, at, exec: Some(ExecId(exec)) });
+        rig.code_done(2, true);
+    };
+    run(&mut rig, 70);
+    run(&mut rig, 71);
+    kernel_is(&mut rig, SessionState::Idle);
+    let ended = tasks(&rig.send(Command::ShutdownKernel));
+    let settled = |t: &Task| matches!(t, Task::Shutdown { done, .. } if done == &[ExecId(70), ExecId(71)]);
+    assert!(ended.iter().any(settled), "{ended:?}");
+    // What a kernel left that has ended is of an earlier session.
+    rig.event(Event::Adopted { doc, past: past(9, "c3", true), present: false });
+    ends(&mut rig, 9);
+    assert_eq!(rig.state(4), CellState::Earlier);
+}
