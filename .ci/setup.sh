@@ -12,6 +12,8 @@ export ANDON_CACHE
 mkdir -p "$ANDON_CACHE"
 if [ -n "${CI:-}" ]; then
   export CARGO_TARGET_DIR="$ANDON_CACHE/target"
+  # Each checkout is another version: what is kept for the next build of the same one only fills the disk.
+  export CARGO_INCREMENTAL=0
 fi
 
 step() { printf '\n== %s\n' "$*"; }
