@@ -160,3 +160,43 @@ fn a_file_of_the_navigator_is_dragged_between_two_cells() {
         "a drag is no click"
     );
 }
+
+/// A file as the desktop hands it over.
+#[derive(Debug)]
+struct FromDesktop(std::path::PathBuf);
+
+impl egui::DroppedFile for FromDesktop {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_file_of_the_desktop_lands_where_the_pointer_is_or_below_the_selected_cell() {
+    let mut h = stage(open());
+    let dropped = |h: &Harness<'_, Stage>| {
+        h.state().sent.iter().rev().find_map(|c| match c {
+            AnyCommand::Notebook(Command::Files(files::Command::Drop { at, paths })) => Some((*at, paths.clone())),
+            _ => None,
+        })
+    };
+    let let_go = |h: &mut Harness<'_, Stage>| {
+        h.input_mut().dropped_files.push(std::sync::Arc::new(FromDesktop("/tmp/far.csv".into())));
+        h.run_steps(2);
+    };
+    let_go(&mut h);
+    assert_eq!(dropped(&h), Some((At::Selected, vec!["/tmp/far.csv".into()])), "most desktops tell no place");
+    let cell = h.get_by_role_and_label(Role::MultilineTextInput, "Cell 2 source").rect();
+    h.input_mut().events.push(egui::Event::PointerMoved(pos2(cell.center().x, cell.top() - 30.0)));
+    h.run_steps(1);
+    let_go(&mut h);
+    assert_eq!(dropped(&h).unwrap().0, At::Cell(1));
+    let tab = h.get_by_role_and_label(Role::Tab, "a.ipynb").rect().center();
+    h.input_mut().events.push(egui::Event::PointerMoved(tab));
+    h.run_steps(1);
+    let_go(&mut h);
+    assert_eq!(dropped(&h).unwrap().0, At::Tabs);
+}

@@ -10,7 +10,7 @@ use crate::{
         files::{self, At, Pixels},
     },
     model::notebook::{CellKey, CellKind},
-    ui::PageCx,
+    ui::{PageCx, theme::Theme},
 };
 
 /// A file of the workspace that is being dragged, from the root.
@@ -61,7 +61,7 @@ impl Places {
 }
 
 /// A row of files that can be dragged into a notebook.
-pub fn drag_file(ui: &Ui, response: &egui::Response, path: &str, theme: &crate::ui::theme::Theme) {
+pub fn drag_file(ui: &Ui, response: &egui::Response, path: &str, theme: &Theme) {
     let ctx = ui.ctx();
     // By where the button went down: in a slow frame the pointer is over another row before anything is drawn.
     let (origin, pos, dragging) = ctx.input(|i| {
@@ -74,9 +74,16 @@ pub fn drag_file(ui: &Ui, response: &egui::Response, path: &str, theme: &crate::
     if !DragAndDrop::has_any_payload(ctx) {
         DragAndDrop::set_payload(ctx, Dragged(path.to_owned()));
     }
+    // A row of another page may lie where the drag began.
+    if DragAndDrop::payload::<Dragged>(ctx).is_some_and(|d| d.0 == path) {
+        label_ui(ctx, theme, path, pos);
+    }
+}
+
+/// The name of what is dragged, beside the pointer.
+fn label_ui(ctx: &egui::Context, theme: &Theme, path: &str, pos: Pos2) {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let layer = egui::LayerId::new(egui::Order::Tooltip, Id::unique("dragged-file"));
-    let painter = ui.ctx().layer_painter(layer);
+    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Tooltip, Id::unique("dragged-file")));
     let galley = painter.layout_no_wrap(name.to_owned(), theme.font(12.0), theme.text);
     let rect = Rect::from_min_size(pos + egui::vec2(12.0, 8.0), galley.size() + egui::vec2(16.0, 8.0));
     painter.rect_filled(rect, 4.0, theme.panel);
@@ -102,6 +109,9 @@ pub(super) fn drop_ui(ui: &Ui, cx: &mut PageCx<'_>, view: &View) {
         cx.send(Command::Files(files::Command::Drop { at, paths: dropped }));
     }
     if let Some(dragged) = dragged {
+        if let Some(pos) = pointer {
+            label_ui(ctx, cx.theme, &dragged.0, pos);
+        }
         let over = pointer.is_some_and(|p| view.places.list.is_some_and(|r| r.contains(p)));
         if over || pointer.is_some_and(|p| view.places.tabs.is_some_and(|r| r.contains(p))) {
             show(ui, cx, view, at);
