@@ -12,6 +12,8 @@ mod conflict;
 mod data;
 #[path = "ui/editor.rs"]
 mod editor;
+#[path = "ui/faults.rs"]
+mod faults;
 #[path = "ui/files.rs"]
 mod files;
 #[path = "ui/git.rs"]

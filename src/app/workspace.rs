@@ -92,6 +92,8 @@ pub enum Command {
     ToggleFolder(String),
     /// Opens a file by what it is; relative to the root.
     OpenFile(String),
+    /// Goes where a link in a text of a person leads: to the web, or to a file of the workspace.
+    Follow(String),
     /// Takes a workspace off the list of recent ones.
     Forget(String),
     /// Writes bytes of an output, in base64, to a file, or opens them with the system's program.
@@ -205,6 +207,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Command::OpenFile(path) => open_file(state, &path, cx),
+        Command::Follow(address) => follow(state, &address, cx),
         Command::Forget(path) => {
             state.workspace.recents.retain(|r| r.path != path);
             vec![Job::io("workspace.forget", Task::Forget(path)).policy(Policy::Queue).start()]
@@ -247,6 +250,18 @@ pub fn open_file(state: &mut AppState, path: &str, cx: &Cx) -> Vec<Effect> {
             notebook::open_path(state, path, cx)
         }
     }
+}
+
+/// A link that somebody wrote: only the web, mail and files of this workspace are gone to.
+fn follow(state: &mut AppState, address: &str, cx: &Cx) -> Vec<Effect> {
+    if ["https://", "http://", "mailto:"].iter().any(|s| address.starts_with(s)) {
+        return vec![Effect::Open(address.to_owned())];
+    }
+    let path = address.split(['#', '?']).next().unwrap_or_default().trim_start_matches("./").replace("%20", " ");
+    if state.workspace.entries.iter().any(|e| e.path == path) {
+        return open_file(state, &path, cx);
+    }
+    vec![Effect::Notice(Notice::error(&Error::user(format!("{address} is not in this workspace"))))]
 }
 
 /// Folds an event into the state; no I/O.

@@ -9,6 +9,15 @@ use super::{
     time::{Clock, SystemClock},
 };
 
+/// Runs `work` to its end on a stack of this many bytes, for what recurses over data of others. `None` when it panicked or
+/// the system gives no such stack.
+pub fn with_stack<T: Send>(name: &str, bytes: usize, work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(name.to_owned()).stack_size(bytes);
+        thread.spawn_scoped(scope, work).ok()?.join().ok()
+    })
+}
+
 /// A flag that asks work to end. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);

@@ -57,6 +57,23 @@ pub fn visible(text: &str) -> String {
         .collect()
 }
 
+/// A text for HTML, also inside of quoted attributes. Control characters that no page may hold become signs.
+pub fn escape_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() && !matches!(c, '\n' | '\r' | '\t') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Edit distance with swaps of neighbours counted once (optimal string alignment), by characters.
 pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -140,6 +157,14 @@ mod tests {
         assert_eq!(thousands(18_732), "18,732");
         assert_eq!(count(1, "row"), "1 row");
         assert_eq!([bytes(999), bytes(214_000), bytes(1_940_000)], ["999 B", "214 kB", "1.9 MB"]);
+    }
+
+    #[test]
+    fn no_text_is_markup_in_a_page() {
+        assert_eq!(
+            escape_html("<a href=\"x\" on='y'>&\u{1b}\n\té"),
+            "&lt;a href=&quot;x&quot; on=&#39;y&#39;&gt;&amp;\u{fffd}\n\té"
+        );
     }
 
     #[test]

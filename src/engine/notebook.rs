@@ -96,6 +96,16 @@ pub fn keep_version(root: &Path, path: &str, bytes: &[u8], at: Timestamp) -> Res
     Ok(format!(".andon/kept/{file}"))
 }
 
+/// Keeps a text that a cell put out, to be looked at as a file; `path` lies below `.andon/`.
+pub fn keep_text(root: &Path, path: &str, text: &str) -> Result<()> {
+    workspace::dot_andon(root)?;
+    let file = fsx::inside(root, path)?;
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).io(|| "The text could not be kept".to_owned())?;
+    }
+    fsx::write_atomic(&file, text.as_bytes())
+}
+
 fn read(name: &str, bytes: Vec<u8>, notebook: bool, as_text: bool) -> Result<Content> {
     if !notebook {
         return match String::from_utf8(bytes) {

@@ -412,6 +412,28 @@ pub enum ExecEvent {
     },
 }
 
+/// Bytes of a stream that are folded in at once: between two such pieces a window can draw.
+const PIECE: usize = 32 * 1024;
+
+impl ExecEvent {
+    /// The same in pieces, when it is a text that takes long to take in.
+    pub fn pieces(self) -> impl Iterator<Item = Self> {
+        let (mut rest, mut from) = (Some(self), 0);
+        std::iter::from_fn(move || match rest.as_ref()? {
+            Self::Stream { stderr, text } if text.len() > PIECE => {
+                let to = text.floor_char_boundary(from + PIECE);
+                let piece = Self::Stream { stderr: *stderr, text: text.get(from..to)?.to_owned() };
+                from = to;
+                if from == text.len() {
+                    rest = None;
+                }
+                Some(piece)
+            }
+            _ => rest.take(),
+        })
+    }
+}
+
 /// What a message about a widget does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommKind {
@@ -556,6 +578,23 @@ mod tests {
             resource_dir: None,
             remote: None,
         }
+    }
+
+    #[test]
+    fn long_streams_come_in_pieces_without_losing_a_letter() {
+        let text = "aé漢\n".repeat(20_000);
+        let whole = ExecEvent::Stream { stderr: true, text: text.clone() };
+        let pieces: Vec<ExecEvent> = whole.pieces().collect();
+        let mut joined = String::new();
+        for piece in &pieces {
+            let ExecEvent::Stream { stderr: true, text } = piece else { panic!("{piece:?}") };
+            assert!(text.len() <= PIECE && !text.is_empty());
+            joined.push_str(text);
+        }
+        assert_eq!(joined, text);
+        let clear = ExecEvent::Clear { wait: true };
+        assert_eq!(clear.clone().pieces().collect::<Vec<_>>(), [clear]);
+        assert_eq!(ExecEvent::Stream { stderr: false, text: "x".into() }.pieces().count(), 1);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Pure data and rules: no files, no threads, no window, no engine.
+//! Pure data and rules: no files, no window, no engine; what is called has ended when it returns, and what needs a deep stack
+//! asks `base::job` for one.
 pub mod blame;
 pub mod board;
 pub mod chart;

@@ -13,11 +13,11 @@ use egui_kittest::{
     kittest::{NodeT, Queryable},
 };
 
-struct Stage {
-    outputs: Vec<Output>,
-    view: OutputsView,
-    pictures: Pictures,
-    acts: Vec<Act>,
+pub struct Stage {
+    pub outputs: Vec<Output>,
+    pub view: OutputsView,
+    pub pictures: Pictures,
+    pub acts: Vec<Act>,
     theme: Theme,
     ready: bool,
 }
@@ -38,7 +38,7 @@ fn stage_in(outputs: Vec<Output>, theme: Theme) -> Harness<'static, Stage> {
     harness
 }
 
-fn stage(outputs: Vec<Output>) -> Harness<'static, Stage> {
+pub fn stage(outputs: Vec<Output>) -> Harness<'static, Stage> {
     stage_in(outputs, Theme::dark())
 }
 
@@ -56,7 +56,7 @@ fn draw(ui: &mut egui::Ui, stage: &mut Stage) {
     });
 }
 
-fn oracle(name: &str) -> Vec<Output> {
+pub fn oracle(name: &str) -> Vec<Output> {
     let path = format!("{}/tests/fixtures/outputs/{name}.ipynb", env!("CARGO_MANIFEST_DIR"));
     let book = Notebook::parse(std::fs::read(path).unwrap().as_slice()).unwrap();
     let raw: Vec<_> = book.cells().iter().flat_map(|c| c.outputs()).collect();
@@ -71,7 +71,7 @@ fn printed(lines: usize) -> Vec<Output> {
 }
 
 /// Runs until the threads have made what is seen.
-fn settle(harness: &mut Harness<'static, Stage>) {
+pub fn settle(harness: &mut Harness<'static, Stage>) {
     for _ in 0..400 {
         harness.run_steps(1);
         if !harness.state().pictures.busy() && !harness.state().pictures.is_empty() {
@@ -193,7 +193,8 @@ fn ten_thousand_lines_are_folded_and_drawn_only_where_visible() {
     harness.get_by_label("Show all 10,000").click();
     harness.run_steps(3);
     harness.get_by_label("line 20 of the log");
-    assert!(harness.query_by_label("line 100 of the log").is_none(), "rows outside of the window are not laid out");
+    assert!(harness.query_by_label("line 100 of the log").is_none(), "rows outside of its box are not laid out");
+    harness.get_by_label("Show less");
     harness.event(egui::Event::PointerMoved(egui::pos2(300.0, 300.0)));
     for _ in 0..10 {
         harness.event(egui::Event::MouseWheel {
@@ -282,7 +283,7 @@ fn a_link_in_a_stream_opens_on_a_click() {
     assert_eq!(harness.state().acts, [Act::Open("https://example.org".into())]);
 }
 
-fn plotly(figure: serde_json::Value) -> Vec<Output> {
+pub fn plotly(figure: serde_json::Value) -> Vec<Output> {
     let data = serde_json::json!({ "application/vnd.plotly.v1+json": figure });
     vec![Output::from_bundle(data.as_object().unwrap(), &serde_json::Map::new())]
 }

@@ -446,7 +446,7 @@ pub fn news(out: &Out, doc: DocId, at: &Kept, loud: bool) -> News {
         let (out, id) = (runs.clone(), past.id);
         let keeper = Keeper::new(&at.root, &at.notebook, doc, RunOf::Exec(id));
         let sink: Sink = Arc::new(move |event| {
-            keeper.tell(event, &out, |event| Event::ExecOf { doc, id, event });
+            event.pieces().for_each(|event| keeper.tell(event, &out, |event| Event::ExecOf { doc, id, event }));
         });
         Some(sink)
     };

@@ -13,6 +13,7 @@ pub mod files;
 pub mod find;
 pub mod fold;
 mod form;
+pub mod full_text;
 pub mod history;
 pub mod kept;
 pub mod kernels;
@@ -265,6 +266,7 @@ pub enum Command {
     Files(files::Command),
     /// Something that a text points at.
     Beside(beside::Command),
+    FullText(full_text::Command),
     /// Shows a result on the data page, as rows or as a chart.
     OpenInData {
         key: CellKey,
@@ -428,6 +430,7 @@ pub enum Event {
     Beside(beside::Event),
     Outside(outside::Event),
     Files(files::Event),
+    FullText(full_text::Event),
     Kernels(Box<kernels::Event>),
     Rows {
         doc: DocId,
@@ -640,6 +643,7 @@ pub enum Task {
     Beside(beside::Task),
     Outside(outside::Task),
     Files(files::Task),
+    FullText(full_text::Task),
     Widget(widgets::Task),
     /// Which kernels there are, environments, servers.
     Kernels(Box<kernels::Task>),
@@ -744,6 +748,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Outside(command) => outside::command(state, command, cx),
         Command::Raw(command) => raw::command(state, command, cx),
         Command::Files(command) => files::command(state, command),
+        Command::FullText(command) => full_text::command(state, &command),
         Command::Complete { .. } | Command::Explain { .. } | Command::CloseAssist => assist::command(state, command),
         Command::RevertCell | Command::RevertFile | Command::UndoRevert { .. } => revert::command(state, command),
         Command::Find { .. }
@@ -798,6 +803,7 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             Vec::new()
         }
         Event::Test(event) => tested::event(&mut state.notebook, event),
+        Event::FullText(event) => full_text::event(state, event, cx),
         Event::Beside(event) => {
             beside::event(state, event);
             Vec::new()

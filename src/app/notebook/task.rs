@@ -234,6 +234,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         task @ (Task::Find { .. } | Task::FindShown { .. }) => return super::find::task(task, cx, out),
         Task::Widget(task) => super::widgets::run(task, env, out)?,
         Task::Beside(task) => super::beside::run(task, env, out)?,
+        Task::FullText(task) => super::full_text::run(&task, env, out)?,
         Task::Rows { doc, key, first, count } => {
             if let Some(frame) = env.notebooks.frame(doc, key) {
                 let page = Arc::new(frame.page(first, count)?);
@@ -541,7 +542,7 @@ fn execute(
             ExecEvent::Done { outcome, .. } => Some(outcome.clone()),
             _ => None,
         };
-        keeper.tell(event, &news, |event| Event::Exec { doc, key, number, event });
+        event.pieces().for_each(|event| keeper.tell(event, &news, |event| Event::Exec { doc, key, number, event }));
         if let Some(outcome) = outcome {
             let _ = done.try_send(outcome);
         }

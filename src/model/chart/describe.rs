@@ -285,6 +285,7 @@ pub fn table(figure: &Figure) -> Table {
         caption: None,
         note: None,
         dropped_rows: dropped,
+        dropped_columns: 0,
         looks: std::collections::HashMap::new(),
         spanned: false,
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{
     json::{Json, Kind, Style, Value, format_value},
-    output::{Output, Text},
+    output::{Output, Text, svg},
 };
 
 /// What an output holds, for showing and for comparing.
@@ -44,6 +44,10 @@ pub(super) fn content(o: &OutputView) -> Content {
         }
         Form::Text => {
             let text = value.joined().unwrap_or_default().into_owned();
+            // What is no vector picture in spite of its name stays text.
+            if o.class == svg::MIME && svg::size_of(&text).is_some() && text.len() <= svg::HEAVY {
+                return Content::Image(Picture::new(&o.class, text.into_bytes()));
+            }
             if o.class == "text/plain" {
                 return printed(without_ansi(&text));
             }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use super::{Document, NotebookDiff, Rules, image};
 use crate::{
-    base::{Result, fsx::hash, text},
+    base::{Result, error::Context, fsx::hash, text},
     model::{
         json::Bytes,
         lfs::Pointer,
-        output::{MAX_SIDE, Pixels, decode, size_of},
+        output::{MAX_SIDE, Pixels, decode, size_of, svg},
         textdiff::TextDiff,
     },
 };
@@ -29,16 +29,26 @@ pub struct Picture {
 impl Picture {
     /// An image of this mime type.
     pub fn new(mime: &str, bytes: Vec<u8>) -> Self {
-        let size = size_of(mime, &bytes);
+        let size = match mime {
+            svg::MIME => std::str::from_utf8(&bytes).ok().and_then(svg::size_of).map(|(w, h)| {
+                let side = |n: f32| n.round().clamp(1.0, MAX_SIDE as f32) as u32;
+                (side(w), side(h))
+            }),
+            _ => size_of(mime, &bytes),
+        };
         Self { mime: mime.to_owned(), hash: hash(&bytes), bytes, size }
     }
     /// Decodes it, within limits. Takes milliseconds: not for the window's thread.
     pub fn decode(&self) -> Result<Pixels> {
+        if self.mime == svg::MIME {
+            let source = std::str::from_utf8(&self.bytes).config(|| "The vector picture is no text".to_owned())?;
+            return svg::draw(source, svg::Fit::Natural { side: MAX_SIDE });
+        }
         decode(&self.mime, &self.bytes, MAX_SIDE)
     }
     /// `PNG, 640 × 480, 21 kB`.
     pub fn words(&self) -> String {
-        let kind = self.mime.trim_start_matches("image/").to_uppercase();
+        let kind = self.mime.trim_start_matches("image/").trim_end_matches("+xml").to_uppercase();
         let size = self.size.map(|(w, h)| format!(", {w} \u{d7} {h}")).unwrap_or_default();
         format!("{kind}{size}, {}", text::bytes(self.bytes.len() as u64))
     }

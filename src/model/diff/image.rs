@@ -191,7 +191,7 @@ fn floor_text(ssim: f64) -> String {
 
 /// What a channel may differ by: lossless encodings of one kind are compared exactly.
 pub(super) fn tolerance(old: &Picture, new: &Picture) -> u8 {
-    let lossless = old.mime == new.mime && matches!(old.mime.as_str(), "image/png" | "image/gif");
+    let lossless = old.mime == new.mime && matches!(old.mime.as_str(), "image/png" | "image/gif" | "image/svg+xml");
     if lossless { 0 } else { LOSSY }
 }
 

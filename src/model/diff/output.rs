@@ -17,6 +17,7 @@ use super::{
 };
 use crate::model::{
     json::{Bytes, Json},
+    output::svg,
     textdiff::{RowKind, TextDiff},
 };
 
@@ -246,6 +247,13 @@ fn only_noise(a: &OutputView, b: &OutputView, judge: &Judge<'_>) -> Option<Noise
     if family(&a.class) == "image" && family(&b.class) == "image" {
         return same_image(a, b, judge);
     }
+    // Ids and dates in a vector picture change nothing that is seen.
+    if a.class == svg::MIME
+        && b.class == svg::MIME
+        && let Some(noise) = same_image(a, b, judge)
+    {
+        return Some(noise);
+    }
     let size = |o: &OutputView| o.parts.iter().map(|p| p.len()).sum::<usize>();
     if a.class != b.class || size(a) > MAX_SEARCHED || size(b) > MAX_SEARCHED {
         return None;
@@ -359,6 +367,35 @@ fn text_detail((old, new): (String, String), class: &str, judge: &Judge<'_>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vector_pictures_are_compared_as_pictures() {
+        let view = |source: &str| {
+            let json = serde_json::json!({
+                "output_type": "display_data", "metadata": {}, "data": { "image/svg+xml": source }
+            })
+            .to_string();
+            OutputView {
+                class: svg::MIME.into(),
+                hash: crate::base::fsx::hash(json.as_bytes()),
+                parts: vec![Bytes::from(json.into_bytes())],
+            }
+        };
+        let svg = |id: &str, fill: &str| {
+            format!(
+                "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'><rect id='{id}' width='20' height='20' fill='{fill}'/></svg>"
+            )
+        };
+        let compare = |a: &str, b: &str| super::compare(&[view(a)], &[view(b)], &Judge::new(&Rules::default()));
+        let (rows, _) = compare(&svg("a", "red"), &svg("a", "blue"));
+        let OutputDetail::Image { old: Some(old), new: Some(new) } = &rows[0].detail else { panic!("{rows:?}") };
+        assert_eq!((old.size, new.words().starts_with("SVG, 30")), (Some((30, 20)), true));
+        let diff = super::super::ImageDiff::of(old, new).unwrap();
+        assert!(!diff.is_same_picture());
+        assert_eq!(compare(&svg("a", "red"), &svg("other", "red")).0.len(), 0, "only the id differs");
+        let (rows, _) = compare("no picture", &svg("a", "red"));
+        assert!(matches!(rows[0].detail, OutputDetail::Image { old: None, new: Some(_) }));
+    }
 
     #[test]
     fn an_address_is_noise_and_a_number_is_not() {

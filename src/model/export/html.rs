@@ -5,14 +5,17 @@ use std::fmt::Write as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pulldown_cmark::{Event, Options, Parser, Tag, html as push};
 
-use crate::model::{
-    notebook::{Cell, CellKind, Notebook},
-    output::{
-        self, Output,
-        html::Block,
-        text::{Ink, Style, Text},
+use crate::{
+    base::text::escape_html,
+    model::{
+        notebook::{Cell, CellKind, Notebook},
+        output::{
+            self, Output,
+            html::Block,
+            text::{Ink, Style, Text},
+        },
+        table,
     },
-    table,
 };
 
 /// Lines of one text that are written; a page is to be read.
@@ -49,7 +52,7 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 
 /// The whole page.
 pub(super) fn write(book: &Notebook, title: &str) -> String {
-    let mut out = format!("{HEAD}<title>{}</title>\n{STYLE}</head><body>\n", escape(title));
+    let mut out = format!("{HEAD}<title>{}</title>\n{STYLE}</head><body>\n", escape_html(title));
     for cell in book.cells() {
         self::cell(&mut out, cell);
     }
@@ -64,7 +67,7 @@ fn cell(out: &mut String, cell: &Cell) {
             prose(out, &cell.source, &cell.attachments());
             out.push_str("</section>\n");
         }
-        CellKind::Raw => _ = writeln!(out, "<pre class=\"code\">{}</pre>", escape(&cell.source)),
+        CellKind::Raw => _ = writeln!(out, "<pre class=\"code\">{}</pre>", escape_html(&cell.source)),
         CellKind::Code => {
             if cell.source.trim().is_empty() && !cell.has_outputs() {
                 return;
@@ -73,7 +76,7 @@ fn cell(out: &mut String, cell: &Cell) {
             if let Some(n) = cell.execution_count {
                 _ = writeln!(out, "<div class=\"n\">[{n}]</div>");
             }
-            _ = writeln!(out, "<pre class=\"code\">{}</pre>", escape(&cell.source));
+            _ = writeln!(out, "<pre class=\"code\">{}</pre>", escape_html(&cell.source));
             let outputs: Vec<String> = cell.outputs().map(|o| String::from_utf8_lossy(&o).into_owned()).collect();
             for output in output::view(outputs.iter().map(String::as_str)) {
                 out.push_str("<div class=\"out\">");
@@ -94,16 +97,17 @@ fn shown(out: &mut String, output: &Output) {
         Output::Markdown(text) => prose(out, text, &[]),
         Output::Error(failure) => {
             if failure.traceback.is_empty() {
-                _ = write!(out, "<pre class=\"err\">{}</pre>", escape(&failure.summary()));
+                _ = write!(out, "<pre class=\"err\">{}</pre>", escape_html(&failure.summary()));
             } else {
                 lines(out, &failure.traceback);
             }
         }
         Output::Gap(gap) => {
-            _ = write!(out, "<p class=\"note\">{}</p>", escape(&gap.to_text()));
+            _ = write!(out, "<p class=\"note\">{}</p>", escape_html(&gap.to_text()));
         }
+        Output::Later(later) => shown(out, later.read()),
         Output::Note(note) => {
-            _ = write!(out, "<p class=\"note\">{}</p>", escape(&note.what));
+            _ = write!(out, "<p class=\"note\">{}</p>", escape_html(&note.what));
             if let Some(instead) = &note.fallback {
                 shown(out, instead);
             }
@@ -113,9 +117,9 @@ fn shown(out: &mut String, output: &Output) {
             let title = told.title.map(|t| format!(": {t}")).unwrap_or_default();
             if !matches!(other, Output::Json(_)) {
                 let what = format!("{} (drawn in Andon){title}", told.kind);
-                _ = write!(out, "<p class=\"note\">{}</p>", escape(&what));
+                _ = write!(out, "<p class=\"note\">{}</p>", escape_html(&what));
             }
-            _ = write!(out, "<pre>{}</pre>", escape(&told.text));
+            _ = write!(out, "<pre>{}</pre>", escape_html(&told.text));
         }
     }
 }
@@ -127,11 +131,11 @@ fn block(out: &mut String, block: &Block) {
         Block::Image(image) => picture(out, image),
         Block::Fold(fold) => {
             let open = if fold.open { " open" } else { "" };
-            _ = write!(out, "<details{open}><summary>{}</summary>", escape(&fold.title));
+            _ = write!(out, "<details{open}><summary>{}</summary>", escape_html(&fold.title));
             fold.blocks.iter().for_each(|b| self::block(out, b));
             out.push_str("</details>");
         }
-        Block::Media(media) => _ = write!(out, "<p class=\"note\">{}</p>", escape(&media.what())),
+        Block::Media(media) => _ = write!(out, "<p class=\"note\">{}</p>", escape_html(&media.what())),
     }
 }
 
@@ -166,12 +170,12 @@ fn run(out: &mut String, text: &Text, part: &str, style: Style) {
     let css = css(style);
     let link = style.link.checked_sub(1).and_then(|_| text.link(style.link)).filter(|l| is_safe(l));
     if let Some(link) = link {
-        _ = write!(out, "<a href=\"{}\">", escape(link));
+        _ = write!(out, "<a href=\"{}\">", escape_html(link));
     }
     if css.is_empty() {
-        out.push_str(&escape(part));
+        out.push_str(&escape_html(part));
     } else {
-        _ = write!(out, "<span style=\"{css}\">{}</span>", escape(part));
+        _ = write!(out, "<span style=\"{css}\">{}</span>", escape_html(part));
     }
     if link.is_some() {
         out.push_str("</a>");
@@ -202,7 +206,7 @@ fn css(style: Style) -> String {
 
 fn grid(out: &mut String, table: &output::Table) {
     if let Some(caption) = &table.caption {
-        _ = write!(out, "<p class=\"note\">{}</p>", escape(caption));
+        _ = write!(out, "<p class=\"note\">{}</p>", escape_html(caption));
     }
     out.push_str("<table><thead>");
     let heads: Vec<Vec<String>> = match table.head.as_slice() {
@@ -211,7 +215,7 @@ fn grid(out: &mut String, table: &output::Table) {
     };
     for row in &heads {
         out.push_str("<tr>");
-        row.iter().for_each(|name| _ = write!(out, "<th>{}</th>", escape(name)));
+        row.iter().for_each(|name| _ = write!(out, "<th>{}</th>", escape_html(name)));
         out.push_str("</tr>");
     }
     out.push_str("</thead><tbody>");
@@ -225,7 +229,7 @@ fn grid(out: &mut String, table: &output::Table) {
                 (false, true) => ("td", " class=\"num\""),
                 (false, false) => ("td", ""),
             };
-            _ = write!(out, "<{tag}{class}>{}</{tag}>", escape(&text));
+            _ = write!(out, "<{tag}{class}>{}</{tag}>", escape_html(&text));
         }
         out.push_str("</tr>");
     }
@@ -233,7 +237,7 @@ fn grid(out: &mut String, table: &output::Table) {
     let left = table.page.rows.len().saturating_sub(MOST_ROWS) + table.dropped_rows;
     let notes =
         table.note.clone().into_iter().chain((left > 0).then(|| format!("{left} more rows are in the notebook")));
-    notes.for_each(|note| _ = write!(out, "<p class=\"note\">{}</p>", escape(&note)));
+    notes.for_each(|note| _ = write!(out, "<p class=\"note\">{}</p>", escape_html(&note)));
 }
 
 /// Markdown; of raw HTML only harmless tags are kept, without attributes.
@@ -324,7 +328,7 @@ fn plain_tags(raw: &str) -> String {
     let mut out = String::new();
     let mut rest = raw;
     while let Some(at) = rest.find('<') {
-        out.push_str(&escape(rest.get(..at).unwrap_or_default()).replace("&amp;", "&"));
+        out.push_str(&escape_html(rest.get(..at).unwrap_or_default()).replace("&amp;", "&"));
         let tag = rest.get(at + 1..).unwrap_or_default();
         let Some(end) = tag.find('>') else { return out };
         let inside = tag.get(..end).unwrap_or_default();
@@ -340,22 +344,6 @@ fn plain_tags(raw: &str) -> String {
             rest = lower.find(&close).and_then(|n| rest.get(n..)).unwrap_or_default();
         }
     }
-    out.push_str(&escape(rest).replace("&amp;", "&"));
-    out
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
+    out.push_str(&escape_html(rest).replace("&amp;", "&"));
     out
 }

@@ -11,11 +11,11 @@ use pulldown_cmark::{Options, Parser};
 use self::build::Builder;
 use super::{
     math::{Macros, Math, Piece, pieces},
-    output::{Image, Ink, html::Block as Page},
+    output::{self, Image, Ink, Text, html::Block as Page, table},
 };
 
 /// Texts longer than this are shown as they are written.
-pub const MAX_SOURCE: usize = 4 * 1024 * 1024;
+pub const MAX_SOURCE: usize = 1024 * 1024;
 
 /// A text, ready to be drawn.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -219,8 +219,7 @@ pub(super) enum Held<'a> {
 /// Reads a text. Never fails: what is not understood stays words.
 pub fn read(source: &str, cx: &Context<'_>) -> Document {
     if source.len() > MAX_SOURCE {
-        let text = Inline::Text(source.to_owned(), Style::default());
-        return Document { blocks: vec![Block::Paragraph { words: vec![text], centered: false }], links: Vec::new() };
+        return Document { blocks: vec![as_written(source)], links: Vec::new() };
     }
     let (text, held) = hold(source);
     let options = Options::ENABLE_TABLES
@@ -232,7 +231,162 @@ pub fn read(source: &str, cx: &Context<'_>) -> Document {
     for event in Parser::new_ext(&text, options) {
         builder.event(event);
     }
-    builder.finish()
+    let mut document = builder.finish();
+    bound(&mut document.blocks);
+    document
+}
+
+/// The sentences of a page as blocks: headings, paragraphs, lists.
+pub fn of_text(text: &Text) -> Document {
+    let mut blocks = Vec::new();
+    let mut words: Vec<Inline> = Vec::new();
+    let mut list: Vec<Entry> = Vec::new();
+    let end = |words: &mut Vec<Inline>, list: &mut Vec<Entry>, blocks: &mut Vec<Block>| {
+        if !words.is_empty() {
+            blocks.push(Block::Paragraph { words: std::mem::take(words), centered: false });
+        }
+        blocks.extend(nested(&std::mem::take(list)));
+    };
+    for line in text.lines() {
+        let plain = line.text.trim();
+        let mut inlines: Vec<Inline> =
+            line.runs().map(|(run, style)| Inline::Text(run.to_owned(), style_of(style))).collect();
+        let level = line.runs().filter(|(run, _)| !run.trim().is_empty()).map(|(_, s)| s.heading).min().unwrap_or(0);
+        if let Some((depth, number, mark)) = entry(&line.text) {
+            if !words.is_empty() {
+                end(&mut words, &mut list, &mut blocks);
+            }
+            cut_front(&mut inlines, mark);
+            list.push((depth, number, inlines));
+        } else if plain.is_empty() {
+            end(&mut words, &mut list, &mut blocks);
+        } else if level > 0 {
+            end(&mut words, &mut list, &mut blocks);
+            blocks.push(Block::Heading { level, words: inlines, anchor: String::new() });
+        } else if plain.chars().all(|c| c == '\u{2500}') && plain.chars().count() > 10 {
+            end(&mut words, &mut list, &mut blocks);
+            blocks.push(Block::Rule);
+        } else {
+            if !list.is_empty() {
+                end(&mut words, &mut list, &mut blocks);
+            }
+            if !words.is_empty() {
+                words.push(Inline::Break);
+            }
+            words.extend(inlines);
+        }
+    }
+    end(&mut words, &mut list, &mut blocks);
+    bound(&mut blocks);
+    Document { blocks, links: text.links().iter().map(|l| Arc::from(l.as_str())).collect() }
+}
+
+/// How deep an entry of a list lies, its number, and what it says.
+type Entry = (usize, Option<u64>, Vec<Inline>);
+
+/// Depth and number of an entry, and the bytes of its mark.
+fn entry(line: &str) -> Option<(usize, Option<u64>, usize)> {
+    let rest = line.trim_start_matches(' ');
+    let spaces = line.len() - rest.len();
+    if let Some(after) = rest.strip_prefix("\u{2022} ") {
+        return Some((spaces / 2, None, line.len() - after.len()));
+    }
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let after = rest.get(digits..)?.strip_prefix(". ")?;
+    Some((spaces / 2, Some(rest.get(..digits)?.parse().ok()?), line.len() - after.len()))
+}
+
+/// Takes bytes off the beginning of words.
+fn cut_front(words: &mut Vec<Inline>, mut bytes: usize) {
+    while bytes > 0 {
+        let Some(Inline::Text(text, _)) = words.first_mut() else { return };
+        if text.len() > bytes {
+            text.drain(..bytes);
+            return;
+        }
+        bytes -= text.len();
+        words.remove(0);
+    }
+}
+
+fn nested(all: &[Entry]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut rest = all;
+    while let Some((depth, first, _)) = rest.first() {
+        let mut items: Vec<Item> = Vec::new();
+        while let Some((d, number, words)) = rest.first() {
+            if d == depth && number.is_some() == first.is_some() {
+                let paragraph = Block::Paragraph { words: words.clone(), centered: false };
+                items.push(Item { checked: None, blocks: vec![paragraph] });
+                rest = &rest[1..];
+            } else if d > depth {
+                let inner = rest.iter().take_while(|(d, ..)| d > depth).count();
+                let (children, after) = rest.split_at(inner);
+                if let Some(item) = items.last_mut() {
+                    item.blocks.extend(nested(children));
+                }
+                rest = after;
+            } else {
+                break;
+            }
+        }
+        blocks.push(Block::List { first: *first, tight: true, items });
+    }
+    blocks
+}
+
+fn style_of(style: output::text::Style) -> Style {
+    let own = |ink: Ink| (ink != Ink::Default).then_some(ink);
+    Style {
+        bold: style.bold && style.heading == 0,
+        italic: style.italic,
+        strike: style.strike,
+        underline: style.underline && style.link == 0,
+        code: style.code,
+        mark: style.inverse,
+        small: style.faint,
+        script: 0,
+        ink: own(style.fg),
+        ground: own(style.bg),
+        link: style.link,
+    }
+}
+
+/// Letters of a paragraph or a block of code that are laid out at once, and cells of a table; what is larger is shown by
+/// what draws only a part of it.
+const MAX_LETTERS: usize = 20_000;
+const MAX_CELLS: usize = 2_000;
+
+fn as_written(text: &str) -> Block {
+    Block::Page(vec![Page::Text(Text::parse(text))])
+}
+
+/// Puts what is too large to be laid out as a whole into what needs not to be.
+fn bound(blocks: &mut [Block]) {
+    for block in blocks {
+        match block {
+            Block::Paragraph { words, .. } | Block::Heading { words, .. } => {
+                let letters: usize = words.iter().map(|w| if let Inline::Text(t, _) = w { t.len() } else { 1 }).sum();
+                if letters > MAX_LETTERS || words.len() > MAX_CELLS {
+                    *block = as_written(&words_of(words));
+                }
+            }
+            Block::Code { text, .. } if text.len() > MAX_LETTERS => *block = as_written(text),
+            Block::Table(grid) => {
+                let columns = grid.head.len().max(1);
+                let letters = |row: &Vec<Vec<Inline>>| row.iter().map(|c| words_of(c).len()).sum::<usize>();
+                let large = columns * grid.rows.len() > MAX_CELLS || columns > 200;
+                if large || grid.rows.iter().map(letters).sum::<usize>() > 4 * MAX_LETTERS {
+                    let row = |row: &Vec<Vec<Inline>>| row.iter().map(|c| words_of(c)).collect::<Vec<_>>();
+                    let table = table::of_words(row(&grid.head), grid.rows.iter().map(row).collect());
+                    *block = Block::Page(vec![Page::Table(table)]);
+                }
+            }
+            Block::Quote { blocks, .. } | Block::Fold { blocks, .. } | Block::Footnote { blocks, .. } => bound(blocks),
+            Block::List { items, .. } => items.iter_mut().for_each(|i| bound(&mut i.blocks)),
+            _ => {}
+        }
+    }
 }
 
 /// Reads LaTeX as IPython puts it out: formulas with words between them. None when there is no formula in it.

@@ -168,3 +168,57 @@ proptest! {
         doc(&raw).plain();
     }
 }
+
+#[test]
+fn sentences_of_a_page_become_blocks() {
+    let html = "<h2>Title</h2><p>Some <b>bold</b> and <a href='https://e.org'>a link</a></p><p>more</p>\
+                <ul><li>one<li>two<ol><li>deep</ol></ul><hr><p>end</p>";
+    let Some(output::html::Block::Text(text)) = output::html::parse(html).blocks.into_iter().next() else { panic!() };
+    let d = of_text(&text);
+    assert!(matches!(&d.blocks[0], Block::Heading { level: 2, words, .. } if words_of(words) == "Title"));
+    let Block::Paragraph { words, .. } = &d.blocks[1] else { panic!() };
+    assert_eq!(words_of(words), "Some bold and a link\nmore");
+    assert_eq!(d.link(1).map(|l| &**l), Some("https://e.org"));
+    let Block::List { items, first: None, .. } = &d.blocks[2] else { panic!("{:?}", d.blocks) };
+    assert_eq!(items.len(), 2);
+    assert!(matches!(&items[1].blocks[1], Block::List { first: Some(1), items, .. } if items.len() == 1));
+    assert_eq!(d.blocks.len(), 5);
+    assert!(matches!(d.blocks[3], Block::Rule));
+}
+
+#[test]
+fn what_is_too_large_to_be_laid_out_is_shown_in_part() {
+    let page = |source: &str| {
+        let d = read(source, &Context::default());
+        matches!(d.blocks.as_slice(), [Block::Page(_)])
+    };
+    assert!(page(&"word ".repeat(10_000)) && page(&format!("```\n{}```", "x = 1\n".repeat(10_000))));
+    assert!(page(&format!("|a|b|\n|---|---|\n{}", "|1|2|\n".repeat(2_000))));
+    assert!(page(&"x\n\n".repeat(MAX_SOURCE)));
+    assert!(!page("|a|b|\n|---|---|\n|1|2|\n"));
+}
+
+#[test]
+fn hostile_texts_cost_little() {
+    let begun = std::time::Instant::now();
+    for source in [
+        "> ".repeat(5000) + "x",
+        "- ".repeat(2000) + "x",
+        "*a **b ".repeat(5000),
+        "[".repeat(10000),
+        "![a](".repeat(5000),
+        "$".repeat(10_001),
+        "\\begin{align}".repeat(2000),
+        "`".repeat(10000) + "x",
+        "| ".repeat(5000) + "\n" + &"|-".repeat(5000) + "\n",
+        "<details>".repeat(2000),
+        "[a]: x\n".repeat(5000),
+        "[^1]: x\n\n".repeat(3000),
+        (0..3_000).map(|n| format!("$x_{n}$ ")).collect(),
+    ] {
+        let d = read(&source, &Context::default());
+        assert!(d.plain().len() <= 2 * source.len() + 1_000);
+    }
+    // Unoptimised, and beside other tests.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(100), "{:?}", begun.elapsed());
+}

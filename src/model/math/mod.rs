@@ -23,6 +23,8 @@ use crate::base::fsx;
 
 /// Sources longer than this are shown as text.
 pub const MAX_SOURCE: usize = 20_000;
+/// Bytes of a formula, with what is defined for it, that are laid out where it is drawn.
+const SHORT: usize = 600;
 /// Sides of a formula in em.
 const MAX_WIDTH: f64 = 400.0;
 const MAX_HEIGHT: f64 = 200.0;
@@ -99,6 +101,18 @@ impl Math {
         (fsx::hash(source.as_bytes()), display, fsx::hash(macros.0.as_bytes())).hash(&mut hasher);
         let (source, macros) = (Arc::from(source), macros.clone());
         Self { source, display, macros, hash: hasher.finish(), laid: Arc::default() }
+    }
+    /// True once it has been laid out.
+    pub fn is_ready(&self) -> bool {
+        self.laid.get().is_some()
+    }
+    /// Names it while it lives; clones share their layout.
+    pub fn name(&self) -> usize {
+        Arc::as_ptr(&self.laid) as usize
+    }
+    /// True for one that is laid out in no time.
+    pub fn is_short(&self) -> bool {
+        self.source.len() + self.macros.0.len() <= SHORT
     }
     /// Its layout, or why there is none. The first time it takes about a millisecond.
     pub fn formula(&self) -> Result<&Formula, &str> {

@@ -1,7 +1,9 @@
 //! Follows a running cell: what to show now, and what to write into the notebook.
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
-use super::{Output, Text, printed::Printed};
+use super::{Later, Output, Text, printed::Printed};
 use crate::model::kernel::{Bundle, ExecEvent, Exit, Outcome};
 
 /// Text of one stream output that is kept for the notebook; of a longer one its beginning and its end.
@@ -11,7 +13,7 @@ const MAX_BESIDE_FILE: usize = 8 * 1024 * 1024;
 
 enum Raw {
     Stream { stderr: bool, text: Printed },
-    Json { value: Value, display_id: Option<String> },
+    Json { value: Arc<Value>, display_id: Option<String> },
 }
 
 /// The outputs of one cell while it runs.
@@ -83,7 +85,8 @@ impl Collector {
         self.execution_count = Some(count);
         for raw in &mut self.raw {
             if let Raw::Json { value, .. } = raw
-                && let Some(own) = value.get_mut("execution_count")
+                && value.get("execution_count").is_some()
+                && let Some(own) = Arc::make_mut(value).get_mut("execution_count")
             {
                 *own = json!(count);
             }
@@ -156,11 +159,10 @@ impl Collector {
             if own != id {
                 continue;
             }
-            if let Some(object) = value.as_object_mut() {
-                object.insert("data".into(), store_data(&bundle.data));
-                object.insert("metadata".into(), sorted(&Value::Object(bundle.metadata.clone())));
-            }
-            *view = Output::from_bundle(&bundle.data, &bundle.metadata);
+            let kind = value.get("output_type").and_then(Value::as_str).unwrap_or("display_data");
+            let count = value.get("execution_count").map(Value::as_u64);
+            *value = Arc::new(bundle_json(kind, bundle, count));
+            *view = Later::output(value);
             found = true;
         }
         self.revision += u64::from(found);
@@ -201,7 +203,8 @@ impl Collector {
 
     fn push(&mut self, value: Value, display_id: Option<String>) {
         self.before_next();
-        self.views.push(Output::from_value(&value));
+        let value = Arc::new(value);
+        self.views.push(Later::output(&value));
         self.raw.push(Raw::Json { value, display_id });
     }
 

@@ -72,6 +72,9 @@ pub fn shown(output: &Output) -> Shown {
 }
 
 fn shown_with(output: &Output, macros: &Macros) -> Shown {
+    if let Output::Later(later) = output {
+        return shown_with(later.read(), macros);
+    }
     let mut it = Shown { text: output.to_text(), ..Shown::default() };
     match output {
         Output::Text(text) => {
@@ -80,6 +83,9 @@ fn shown_with(output: &Output, macros: &Macros) -> Shown {
         }
         Output::Table(table) => {
             it.kind = "table";
+            if let Some(caption) = &table.caption {
+                it.text = format!("{caption}\n{}", it.text);
+            }
             grid(&mut it, table);
         }
         Output::Page(blocks) => page(&mut it, blocks),
@@ -139,6 +145,7 @@ fn shown_with(output: &Output, macros: &Macros) -> Shown {
             it.kind = "gap";
             it.note = Some(gap.title());
         }
+        Output::Later(_) => {}
         Output::Note(note) => {
             let inner = note.fallback.as_deref().map(|f| shown_with(f, macros));
             it = Shown { kind: if note.refused { "refused" } else { "fallback" }, ..inner.unwrap_or_default() };
@@ -199,7 +206,7 @@ fn stream(it: &mut Shown, text: &Text) {
 
 fn grid(it: &mut Shown, table: &Table) {
     let (rows, columns) = table.said().unwrap_or_else(|| {
-        let columns = table.page.columns.len() - table.index_columns;
+        let columns = table.page.columns.len() + table.dropped_columns - table.index_columns;
         ((table.page.rows.len() + table.dropped_rows) as u64, columns as u64)
     });
     (it.rows, it.columns) = (Some(rows), Some(columns));

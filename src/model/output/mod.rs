@@ -8,7 +8,9 @@ pub mod describe;
 mod gap;
 pub mod html;
 mod image;
+mod later;
 mod printed;
+mod profile;
 pub mod svg;
 pub mod table;
 pub mod text;
@@ -22,12 +24,15 @@ pub use self::{
     collect::{Collector, error_json, stream_json},
     gap::Gap,
     image::{Frames, Image, MAX_SIDE, Pixels, decode, shrink, size_of},
+    later::Later,
+    profile::profiles,
     table::{Table, table_json},
     text::{Ink, Line, Style, Text},
     widget::{Widget, Widgets},
 };
 use crate::model::{
     chart::{self, Figure},
+    json::{self, Json},
     markdown,
     math::Macros,
 };
@@ -57,6 +62,8 @@ pub enum Output {
     /// Something is missing here.
     Gap(Box<Gap>),
     Note(Note),
+    /// Too large to be read where it is drawn.
+    Later(Later),
 }
 
 /// An exception with its traceback.
@@ -95,7 +102,7 @@ pub struct Note {
 impl Output {
     /// Reads one output in nbformat's JSON. Never fails: what cannot be read becomes a note.
     pub fn from_json(raw: &str) -> Self {
-        match serde_json::from_str::<Value>(raw) {
+        match parse(raw) {
             Ok(value) => Self::from_value(&value),
             Err(e) => Self::note(format!("An output that is no valid JSON ({e})"), raw.len(), None),
         }
@@ -290,6 +297,7 @@ impl Output {
             Self::Error(failure) => failure.traceback.plain(),
             Self::Widget(widget) => widget.to_text(),
             Self::Gap(gap) => gap.to_text(),
+            Self::Later(later) => later.read().to_text(),
             Self::Note(note) => match &note.fallback {
                 Some(fallback) => fallback.to_text(),
                 None => note.what.clone(),
@@ -312,7 +320,7 @@ pub fn view_with<'a>(outputs: impl IntoIterator<Item = &'a str>, widgets: &Widge
 pub fn view_placed<'a>(outputs: impl IntoIterator<Item = &'a str>, widgets: &Widgets) -> Vec<(usize, Output)> {
     let mut out: Vec<(usize, Output)> = Vec::new();
     for (at, raw) in outputs.into_iter().enumerate() {
-        let Ok(value) = serde_json::from_str::<Value>(raw) else {
+        let Ok(value) = parse(raw) else {
             out.push((at, Output::from_json(raw)));
             continue;
         };
@@ -334,15 +342,81 @@ pub fn view_placed<'a>(outputs: impl IntoIterator<Item = &'a str>, widgets: &Wid
             out.push((at, Output::Widget(Box::new(widget))));
             continue;
         }
-        // The connected renderer's loader holds nothing but a script.
+        let data = value.pointer("/data").and_then(Value::as_object);
+        if data.is_some_and(is_loader) {
+            continue;
+        }
         let output = Output::from_value(&value);
-        let loader =
-            matches!(&output, Output::Note(n) if n.fallback.is_none() && n.what.starts_with("HTML with a script"));
-        if !(loader && value.pointer("/data").and_then(Value::as_object).is_some_and(|d| d.len() == 1)) {
+        if !(data.is_some_and(|d| d.len() == 1) && is_nothing(&output)) {
             out.push((at, output));
         }
     }
     out
+}
+
+/// True for what tools put out to load their library into a page.
+fn is_loader(data: &Map<String, Value>) -> bool {
+    data.keys()
+        .any(|m| m.starts_with("application/vnd.bokehjs_load") || m.starts_with("application/vnd.holoviews_load"))
+}
+
+/// True for HTML with nothing to see: a script that loads a library, a place that a script is to fill.
+fn is_nothing(output: &Output) -> bool {
+    let Output::Note(note) = output else { return false };
+    note.fallback.is_none()
+        && (note.what.starts_with("HTML with a script") || note.what.starts_with("Output of type text/html"))
+}
+
+/// The whole text of the output that begins at this place: a stream with all its pieces, or a result's plain text. What a
+/// terminal would show of it, with nothing left out.
+pub fn whole_text(outputs: &[&str], at: usize) -> Option<String> {
+    let stream = |value: &Value| {
+        (value.get("output_type").and_then(Value::as_str) == Some("stream"))
+            .then(|| value.get("name").and_then(Value::as_str) == Some("stderr"))
+    };
+    let first = parse(outputs.get(at)?).ok()?;
+    let mut text = Text::whole();
+    let Some(stderr) = stream(&first) else {
+        let plain = first.pointer("/data/text~1plain").map(joined);
+        let trace = || {
+            let lines = first.get("traceback")?.as_array()?.iter();
+            Some(lines.filter_map(Value::as_str).collect::<Vec<_>>().join("\n"))
+        };
+        text.feed(&plain.or_else(trace)?);
+        return Some(text.everything());
+    };
+    text.feed(&first.get("text").map(joined).unwrap_or_default());
+    for raw in outputs.iter().skip(at + 1) {
+        let Some(next) = parse(raw).ok().filter(|n| stream(n) == Some(stderr)) else { break };
+        text.feed(&next.get("text").map(joined).unwrap_or_default());
+    }
+    Some(text.everything())
+}
+
+/// Values lie no deeper in each other than this; what is deeper is a sign.
+const DEEPEST: usize = 100;
+
+/// An output as JSON. What strict readers refuse and notebooks hold is taken: `NaN`, numbers beyond all bounds, values too
+/// deep in each other.
+fn parse(raw: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(raw).or_else(|e| {
+        let json = Json::parse(raw.as_bytes().to_vec()).map_err(|_| e)?;
+        Ok(plain_value(json.root(), 0))
+    })
+}
+
+fn plain_value(value: json::Value<'_>, depth: usize) -> Value {
+    match value.kind() {
+        json::Kind::Object | json::Kind::Array if depth >= DEEPEST => Value::String("\u{2026}".to_owned()),
+        json::Kind::Object => {
+            let key = |m: &json::Member<'_>| m.key.as_str().unwrap_or_default().into_owned();
+            Value::Object(value.members().map(|m| (key(&m), plain_value(m.value, depth + 1))).collect())
+        }
+        json::Kind::Array => Value::Array(value.items().map(|v| plain_value(v, depth + 1)).collect()),
+        json::Kind::Str | json::Kind::EscStr => value.as_str().map_or(Value::Null, |s| s.into_owned().into()),
+        // `NaN`, infinities and what is as good as one are missing values.
+        _ => serde_json::from_str(value.raw_text()).unwrap_or(Value::Null),
+    }
 }
 
 /// A string, or a list of strings as notebooks store long ones.
@@ -361,7 +435,9 @@ fn value_size(value: &Value) -> usize {
 
 /// The richer thing a bundle holds that is not drawn, in words, its size, and whether it would have to be run.
 fn undrawn(data: &Map<String, Value>) -> Option<(String, usize, bool)> {
-    data.iter().find_map(|(mime, value)| {
+    // The name of a tool says more than that its script is one.
+    let (scripts, named): (Vec<_>, Vec<_>) = data.iter().partition(|(mime, _)| *mime == "application/javascript");
+    named.into_iter().chain(scripts).find_map(|(mime, value)| {
         let size = value_size(value);
         let refused = |what: &str| Some((what.to_owned(), size, true));
         let unread = |what: &str| Some((what.to_owned(), size, false));

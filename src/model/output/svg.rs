@@ -18,7 +18,7 @@ use super::{
     },
     image::{Pixels, size_of as raster_size},
 };
-use crate::base::{Error, Result, error::Context, text};
+use crate::base::{Error, Result, error::Context, job, text};
 
 pub const MIME: &str = "image/svg+xml";
 /// Sources longer than this are drawn only when a person asks for it.
@@ -140,12 +140,9 @@ pub fn draw(source: &str, fit: Fit) -> Result<Pixels> {
         return Err(Error::user(format!("The vector picture is too large to be drawn ({size})"))
             .hint("Save it and open it in another program"));
     }
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("andon-svg".into()).stack_size(STACK);
-        let drawing = thread.spawn_scoped(scope, || draw_here(source, fit));
-        let drawing = drawing.config(|| "The vector picture could not be drawn".to_owned())?;
-        drawing.join().unwrap_or_else(|_| Err(Error::user("The vector picture could not be drawn")))
-    })
+    // The readers recurse.
+    job::with_stack("andon-svg", STACK, || draw_here(source, fit))
+        .unwrap_or_else(|| Err(Error::user("The vector picture could not be drawn")))
 }
 
 fn draw_here(source: &str, fit: Fit) -> Result<Pixels> {

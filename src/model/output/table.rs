@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::html::Look;
 use crate::{
-    base::text::thousands,
+    base::text::{escape_html, shorten, thousands},
     model::{
         kernel::Bundle,
         table::{Cell, Column, Kind, Page},
@@ -16,6 +16,12 @@ use crate::{
 const MAX_CELLS: usize = 500_000;
 /// The widest span that is believed.
 const MAX_SPAN: usize = 1_000;
+/// Columns beyond this are counted, not kept.
+const MAX_COLUMNS: usize = 2_000;
+/// Letters of the name of a column.
+const MAX_NAME: usize = 200;
+/// Places of the grid that cells are spread over; rows beyond are counted, not kept.
+const MAX_PLACES: usize = 2 * MAX_CELLS;
 
 /// A table as an output shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +36,8 @@ pub struct Table {
     pub note: Option<String>,
     /// Rows that were too many to keep.
     pub dropped_rows: usize,
+    /// Columns that were too many to keep.
+    pub dropped_columns: usize,
     /// Cells of the body that look different, by row and column.
     pub looks: HashMap<(u32, u32), Look>,
     /// A cell reaches over several rows.
@@ -61,12 +69,10 @@ impl Table {
                 Some(Cell::UInt(n)) => (0, *n as f64, String::new()),
                 Some(Cell::Float(n)) if !n.is_nan() => (0, *n, String::new()),
                 Some(Cell::Bool(b)) => (0, f64::from(u8::from(*b)), String::new()),
-                Some(Cell::Text(text)) => match text.as_str() {
-                    "" | "NaN" | "nan" | "None" | "null" | "<NA>" | "NaT" => (2, 0.0, String::new()),
-                    _ => match number(text) {
-                        Some(n) => (0, n, String::new()),
-                        None => (1, 0.0, text.to_lowercase()),
-                    },
+                Some(cell) if is_missing(cell) => (2, 0.0, String::new()),
+                Some(Cell::Text(text)) => match number(text) {
+                    Some(n) => (0, n, String::new()),
+                    None => (1, 0.0, text.to_lowercase()),
                 },
                 _ => (2, 0.0, String::new()),
             }
@@ -113,7 +119,10 @@ impl Table {
             return;
         }
         let (Some(names), Some(types)) = (self.head.first(), self.head.get(1)) else { return };
-        let columns = names.iter().zip(types).map(|(name, dtype)| Column::new(name, dtype, kind_of_polars(dtype)));
+        let columns = names
+            .iter()
+            .zip(types)
+            .map(|(name, dtype)| Column::new(shorten(name, MAX_NAME), shorten(dtype, MAX_NAME), kind_of_polars(dtype)));
         self.page.columns = columns.collect();
     }
 }
@@ -136,10 +145,9 @@ fn kind_of_polars(dtype: &str) -> Kind {
 /// A result of Andon's own engine as an output in nbformat's JSON: an HTML table that every front end shows, with the
 /// types of the columns in a second row of the head, and plain text beside it.
 pub fn table_json(page: &Page) -> String {
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let shape = format!("shape: ({}, {})", thousands(page.total_rows), page.columns.len());
     let row = |tag: &str, cells: Vec<String>| {
-        let cells: Vec<String> = cells.iter().map(|c| format!("<{tag}>{}</{tag}>", escape(c))).collect();
+        let cells: Vec<String> = cells.iter().map(|c| format!("<{tag}>{}</{tag}>", escape_html(c))).collect();
         format!("<tr>{}</tr>", cells.concat())
     };
     let names = row("th", page.columns.iter().map(|c| c.name.clone()).collect());
@@ -175,7 +183,7 @@ fn plain_table(page: &Page, rows: &[Vec<String>], shape: &str) -> String {
     let widths: Vec<usize> = page.columns.iter().enumerate().map(|(i, c)| width(i, &c.name)).collect();
     let line = |cells: Vec<&str>| {
         let padded = cells.iter().zip(&widths).zip(page.columns.iter()).map(|((cell, &w), column)| {
-            let cell = crate::base::text::shorten(cell, 40);
+            let cell = shorten(cell, 40);
             if column.kind.is_number() { format!("{cell:>w$}") } else { format!("{cell:<w$}") }
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
@@ -274,7 +282,7 @@ impl Builder {
 
     fn row(&mut self) {
         self.cell_open = false;
-        if self.cells >= MAX_CELLS {
+        if self.cells >= MAX_CELLS || self.rows.len() >= MAX_CELLS {
             self.dropped += 1;
         } else {
             self.rows.push(RawRow { cells: Vec::new(), in_head: self.in_head });
@@ -312,6 +320,22 @@ impl Builder {
         }
     }
 
+    fn take_titles(&mut self) {
+        let wide = self.rows.iter().map(|r| r.cells.iter().map(|c| c.columns).sum::<usize>()).max().unwrap_or(0);
+        let is_title = |row: &RawRow| {
+            row.in_head
+                && matches!(row.cells.as_slice(), [only] if only.columns > 1 && only.columns >= wide && only.rows == 1)
+        };
+        let titles = self.rows.iter().take_while(|r| is_title(r)).count();
+        for row in self.rows.drain(..titles) {
+            let words = row.cells.iter().map(|c| c.text.trim()).collect::<String>();
+            if !self.caption.is_empty() && !words.is_empty() {
+                self.caption.push('\n');
+            }
+            self.caption.push_str(&words);
+        }
+    }
+
     /// The cells' texts, for a table inside a cell.
     pub(super) fn into_text(self) -> String {
         let rows = self.rows.iter().map(|r| {
@@ -321,7 +345,11 @@ impl Builder {
         rows.collect::<Vec<_>>().join("; ")
     }
 
-    pub(super) fn finish(self) -> Option<Table> {
+    /// `titled`: rows of the head that are one cell over all columns are no names but a title.
+    pub(super) fn finish(mut self, titled: bool) -> Option<Table> {
+        if titled {
+            self.take_titles();
+        }
         let caption = Some(self.caption.trim().to_owned()).filter(|c| !c.is_empty());
         let declared = self.rows.iter().take_while(|r| r.in_head).count();
         let bold = self.rows.iter().take_while(|r| !r.cells.is_empty() && r.cells.iter().all(|c| c.head)).count();
@@ -330,7 +358,11 @@ impl Builder {
         let body = self.rows.get(head_rows..).unwrap_or_default();
         let index_columns = body.iter().map(leading_heads).max().unwrap_or(0);
         let grid = spread(&self.rows);
-        let width = grid.iter().map(Vec::len).max().unwrap_or(0);
+        let wide = grid.iter().map(Vec::len).max().unwrap_or(0);
+        let width = wide.min(MAX_COLUMNS);
+        // Rows are filled up to the widest one.
+        let kept = grid.len().min(MAX_PLACES / width.max(1));
+        let dropped = self.dropped + (self.rows.len() - kept);
         // Without a row the names of rows are where the head is empty.
         let nameless = || grid.first().map_or(0, |row| row.iter().take_while(|p| p.text.is_empty()).count());
         let index_columns = if body.is_empty() { nameless() } else { index_columns };
@@ -339,8 +371,8 @@ impl Builder {
         }
         let cell = |row: &Vec<Place>, i: usize| row.get(i).map_or("", |p| p.text.as_str()).to_owned();
         let head: Vec<Vec<String>> =
-            grid.iter().take(head_rows).map(|row| (0..width).map(|i| cell(row, i)).collect()).collect();
-        let rows: Vec<&Vec<Place>> = grid.iter().skip(head_rows).collect();
+            grid.iter().take(head_rows.min(kept)).map(|row| (0..width).map(|i| cell(row, i)).collect()).collect();
+        let rows: Vec<&Vec<Place>> = grid.iter().take(kept).skip(head_rows).collect();
         let columns: Vec<Column> = (0..width)
             .map(|i| {
                 let values = rows.iter().filter_map(|r| r.get(i)).map(|p| p.text.as_str());
@@ -354,7 +386,7 @@ impl Builder {
         });
         let cells: Vec<Vec<Cell>> = cells.collect();
         let looks = rows.iter().enumerate().flat_map(|(row, places)| {
-            let places = places.iter().enumerate().filter(|(_, p)| !p.repeated);
+            let places = places.iter().take(width).enumerate().filter(|(_, p)| !p.repeated);
             places.filter_map(move |(column, p)| Some(((row as u32, column as u32), (**p.look.as_ref()?).clone())))
         });
         let looks = looks.collect();
@@ -368,7 +400,8 @@ impl Builder {
             head,
             caption,
             note: None,
-            dropped_rows: self.dropped,
+            dropped_rows: dropped,
+            dropped_columns: wide - width,
             looks,
             spanned,
         })
@@ -390,12 +423,17 @@ struct Place {
     repeated: bool,
 }
 
-/// Lays cells out on a grid, spans filled in.
+/// Lays cells out on a grid, spans filled in; ends where the grid would become too large.
 fn spread(rows: &[RawRow]) -> Vec<Vec<Place>> {
     let mut grid: Vec<Vec<Place>> = Vec::with_capacity(rows.len());
     // For each column: how many rows below are still taken, and by what.
     let mut taken: Vec<(usize, Place)> = Vec::new();
+    let mut places = 0;
     for row in rows {
+        if places > MAX_PLACES {
+            break;
+        }
+        let hanging = taken.iter().rposition(|(left, _)| *left > 0).map_or(0, |n| n + 1);
         let mut out: Vec<Place> = Vec::new();
         let mut cells = row.cells.iter();
         let mut next = cells.next();
@@ -408,7 +446,7 @@ fn spread(rows: &[RawRow]) -> Vec<Vec<Place>> {
             }
             let Some(cell) = next else {
                 // What hangs over from above may lie further to the right.
-                if taken.iter().skip(column).any(|(left, _)| *left > 0) {
+                if column < hanging {
                     out.push(Place::default());
                     continue;
                 }
@@ -416,7 +454,8 @@ fn spread(rows: &[RawRow]) -> Vec<Vec<Place>> {
             };
             let text = cell.text.trim().to_owned();
             let look = cell.look.as_deref().cloned().map(Arc::new);
-            for i in 0..cell.columns {
+            let columns = cell.columns.min(MAX_PLACES.saturating_sub(places + out.len()).max(1));
+            for i in 0..columns {
                 // The head keeps the text over all columns it spans, since it names each of them.
                 let place = Place { text: text.clone(), look: look.clone(), repeated: i > 0 };
                 if cell.rows > 1 {
@@ -431,6 +470,7 @@ fn spread(rows: &[RawRow]) -> Vec<Vec<Place>> {
             }
             next = cells.next();
         }
+        places += out.len();
         grid.push(out);
     }
     grid
@@ -445,7 +485,7 @@ fn name_of(head: &[Vec<String>], column: usize) -> String {
             parts.push(part);
         }
     }
-    parts.join(" \u{b7} ")
+    shorten(&parts.join(" \u{b7} "), MAX_NAME)
 }
 
 /// Right-aligned when every value reads as a number.
@@ -470,10 +510,44 @@ fn kind_of<'a>(values: impl Iterator<Item = &'a str>) -> Kind {
     }
 }
 
+/// True for what tools write where there is no value.
+pub(super) fn is_missing(cell: &Cell) -> bool {
+    match cell {
+        Cell::Null => true,
+        Cell::Float(n) => n.is_nan(),
+        Cell::Text(text) => matches!(text.as_str(), "" | "NaN" | "nan" | "None" | "null" | "<NA>" | "NaT"),
+        _ => false,
+    }
+}
+
 /// The number a cell shows: `1,234`, `12 %`.
-fn number(text: &str) -> Option<f64> {
+pub(super) fn number(text: &str) -> Option<f64> {
     let plain: String = text.chars().filter(|c| !matches!(c, ',' | '_' | '%' | ' ')).collect();
     plain.replace('\u{2212}', "-").parse().ok()
+}
+
+/// A table of words.
+pub fn of_words(head: Vec<String>, rows: Vec<Vec<String>>) -> Table {
+    let width = head.len().min(MAX_COLUMNS);
+    let column = |(i, name): (usize, &String)| {
+        let kind = kind_of(rows.iter().filter_map(|r| r.get(i)).map(String::as_str));
+        Column::new(shorten(name, MAX_NAME), "", kind)
+    };
+    let columns: Arc<[Column]> = head.iter().take(width).enumerate().map(column).collect();
+    let kept = rows.len().min(MAX_PLACES / width.max(1));
+    let row = |row: &Vec<String>| (0..width).map(|i| Cell::Text(row.get(i).cloned().unwrap_or_default())).collect();
+    let page = Page { columns, first_row: 0, rows: rows.iter().take(kept).map(row).collect(), total_rows: kept as u64 };
+    Table {
+        page,
+        index_columns: 0,
+        caption: None,
+        note: None,
+        dropped_rows: rows.len() - kept,
+        dropped_columns: head.len() - width,
+        looks: HashMap::new(),
+        spanned: false,
+        head: vec![head],
+    }
 }
 
 /// `application/vnd.dataresource+json`: typed fields and records.
@@ -503,7 +577,7 @@ pub(super) fn from_dataresource(value: &Value) -> Option<Table> {
         };
         Column::new(name, dtype, kind)
     };
-    let columns: Arc<[Column]> = fields.iter().map(column).collect();
+    let columns: Arc<[Column]> = fields.iter().take(MAX_COLUMNS).map(column).collect();
     let records = value.get("data")?.as_array()?;
     let limit = MAX_CELLS / columns.len().max(1);
     let row = |record: &Value| -> Vec<Cell> {
@@ -521,6 +595,7 @@ pub(super) fn from_dataresource(value: &Value) -> Option<Table> {
         caption: None,
         note: None,
         dropped_rows,
+        dropped_columns: fields.len().saturating_sub(MAX_COLUMNS),
         looks: HashMap::new(),
         spanned: false,
     })
@@ -570,6 +645,21 @@ mod tests {
         assert_eq!(t.page.columns[1].kind, Kind::Int);
         assert_eq!(t.page.columns[2].kind, Kind::Float);
         assert_eq!(t.to_tsv(), "\tq1 · min\tq1 · max\nN\t1\t2\n\t3\t4.5");
+    }
+
+    #[test]
+    fn a_cell_over_the_whole_head_is_a_title() {
+        let html = |class: &str| {
+            format!(
+                "<table class='{class}'><thead><tr><th colspan=2>Bill</th></tr><tr><th colspan=2>June</th></tr>\
+                 <tr><th>item</th><th>cost</th></tr></thead><tbody><tr><td>a</td><td>$1</td></tr></tbody></table>"
+            )
+        };
+        let t = table(&html("gt_table"));
+        let names: Vec<_> = t.page.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!((t.caption.as_deref(), names), (Some("Bill\nJune"), vec!["item", "cost"]));
+        // Names of pandas in several rows are names.
+        assert_eq!(table(&html("dataframe")).page.columns[0].name, "Bill \u{b7} June \u{b7} item");
     }
 
     #[test]

@@ -162,3 +162,34 @@ fn the_richest_type_that_can_be_drawn_is_taken() {
     let from_list = of(serde_json::json!({ "text/plain": ["a\n", "b"] }));
     assert_eq!(from_list.to_text(), "a\nb");
 }
+
+#[test]
+fn what_strict_readers_refuse_is_shown() {
+    let raw = r#"{"output_type":"display_data","metadata":{},"data":{"application/json":{"a":NaN,"b":-Infinity,"c":1e999,"d":1}}}"#;
+    let Output::Json(value) = Output::from_json(raw) else { panic!() };
+    assert_eq!(*value, serde_json::json!({ "a": null, "b": null, "c": null, "d": 1 }));
+    let deep = |n: usize| {
+        format!(
+            r#"{{"output_type":"display_data","metadata":{{}},"data":{{"application/json":{}1{},"text/plain":"p"}}}}"#,
+            "[".repeat(n),
+            "]".repeat(n)
+        )
+    };
+    assert!(matches!(Output::from_json(&deep(1_000)), Output::Json(_)));
+    let Output::Note(note) = Output::from_json(&deep(100_000)) else { panic!() };
+    assert!(note.what.contains("no valid JSON"), "{}", note.what);
+    let chart = r#"{"output_type":"display_data","metadata":{},"data":{"application/vnd.plotly.v1+json":{"data":[{"y":[1,NaN,3]}]}}}"#;
+    assert!(matches!(Output::from_json(chart), Output::Chart(_)));
+}
+
+#[test]
+fn the_whole_text_of_an_output_is_put_together() {
+    let stream = |name: &str, text: &str| stream_json(name == "stderr", text);
+    let plain = r#"{"output_type":"execute_result","data":{"text/plain":["a\n","b"]},"metadata":{}}"#.to_owned();
+    let all = [stream("stdout", "1\t2\r\n"), stream("stdout", "x\ry\n"), stream("stderr", "e"), plain, "{".to_owned()];
+    let raw: Vec<&str> = all.iter().map(String::as_str).collect();
+    assert_eq!(whole_text(&raw, 0).as_deref(), Some("1\t2\ny\n"));
+    assert_eq!(whole_text(&raw, 2).as_deref(), Some("e"));
+    assert_eq!(whole_text(&raw, 3).as_deref(), Some("a\nb"));
+    assert_eq!((whole_text(&raw, 4), whole_text(&raw, 9)), (None, None));
+}

@@ -4,6 +4,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use unicode_width::UnicodeWidthChar;
+
 /// Lines kept for the screen.
 pub const MAX_LINES: usize = 50_000;
 /// Bytes kept for the screen.
@@ -14,8 +16,17 @@ const HEAD: usize = 1_000;
 const MAX_COLUMNS: usize = 1_000_000;
 /// No terminal is wider, so the cursor never moves further right on its own.
 const MAX_MOVE: usize = 2_000;
+/// A line of more characters is not written over: what comes next stands on a new line.
+const MAX_REWRITTEN: usize = 2_000;
+/// Marks over one letter that take no room; any more of them stand beside each other.
+const MAX_MARKS: u8 = 4;
+/// Bytes that are taken in at once, so that memory stays bounded on the way.
+const SLICE: usize = 64 * 1024;
 /// Longest escape sequence that is waited for.
 const MAX_ESCAPE: usize = 8_192;
+/// Links that are kept, and how many of the last ones are looked at for the same address.
+const MAX_LINKS: usize = 10_000;
+const RECENT_LINKS: usize = 64;
 
 static NEXT_VERSION: AtomicU64 = AtomicU64::new(1);
 
@@ -53,6 +64,10 @@ pub struct Style {
     pub underline: bool,
     pub strike: bool,
     pub inverse: bool,
+    /// Words of a program in a text of people.
+    pub code: bool,
+    /// 1 to 6 in a heading.
+    pub heading: u8,
     /// Number of the link in [`Text::link`] plus one; 0: none.
     pub link: u16,
 }
@@ -64,6 +79,28 @@ pub struct Span {
     pub style: Style,
 }
 
+/// Counts the columns that characters take from left to right.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Columns {
+    /// The next free one.
+    pub at: usize,
+    marks: u8,
+}
+
+impl Columns {
+    /// Puts a character; the columns it takes.
+    pub fn put(&mut self, c: char) -> usize {
+        let wide = match c {
+            '\t' => 8 - self.at % 8,
+            c => c.width().unwrap_or(0),
+        };
+        self.marks = if wide == 0 { self.marks.saturating_add(1) } else { 0 };
+        let wide = if self.marks > MAX_MARKS { 1 } else { wide };
+        self.at += wide;
+        wide
+    }
+}
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Line {
@@ -71,9 +108,44 @@ pub struct Line {
     /// Cover the whole text in order; empty: all in the default style.
     pub spans: Vec<Span>,
     chars: usize,
+    wide: usize,
+    marks: u8,
 }
 
 impl Line {
+    /// Columns it takes.
+    pub fn columns(&self) -> usize {
+        self.wide
+    }
+
+    /// Where rows of so many columns begin, in bytes of the text.
+    pub fn rows(&self, columns: usize) -> Vec<u32> {
+        let mut starts = vec![0];
+        let mut place = Columns::default();
+        for (byte, c) in self.text.char_indices() {
+            let row = place.at / columns.max(1);
+            while starts.len() <= row {
+                starts.push(byte as u32);
+            }
+            place.put(c);
+        }
+        starts
+    }
+
+    /// A part of the line as runs of one style.
+    pub fn part(&self, from: usize, to: usize) -> impl Iterator<Item = (&str, Style)> {
+        let first = self.spans.partition_point(|s| s.end as usize <= from);
+        let plain = self.spans.is_empty().then(|| (self.text.get(from..to).unwrap_or_default(), Style::default()));
+        let mut at = from;
+        let styled = self.spans.get(first..).unwrap_or_default().iter().map_while(move |span| {
+            let end = (span.end as usize).min(to);
+            let run = self.text.get(at..end).filter(|r| !r.is_empty())?;
+            at = end;
+            Some((run, span.style))
+        });
+        plain.into_iter().filter(|(run, _)| !run.is_empty()).chain(styled)
+    }
+
     /// The runs of one style, in order.
     pub fn runs(&self) -> impl Iterator<Item = (&str, Style)> {
         let whole = (self.spans.is_empty() && !self.text.is_empty()).then(|| (self.text.as_str(), Style::default()));
@@ -93,7 +165,12 @@ impl Line {
             self.spans.push(Span { end: self.text.len() as u32, style: Style::default() });
         }
         self.text.push_str(text);
-        self.chars += text.chars().count();
+        let mut place = Columns { at: self.wide, marks: self.marks };
+        for c in text.chars() {
+            place.put(c);
+            self.chars += 1;
+        }
+        (self.wide, self.marks) = (place.at, place.marks);
         let end = self.text.len() as u32;
         match self.spans.last_mut() {
             Some(last) if last.style == style => last.end = end,
@@ -135,6 +212,12 @@ pub struct Text {
     style: Style,
     /// An escape sequence whose end has not come yet.
     pending: String,
+    /// The line that is being written over, by characters; nothing between two calls.
+    rewritten: Option<(usize, Vec<(char, Style)>)>,
+    /// Everything is kept, however much there is.
+    whole: bool,
+    /// Sentences of people rather than what a terminal shows.
+    prose: bool,
 }
 
 impl Text {
@@ -145,6 +228,21 @@ impl Text {
     /// True when it came on stdout or stderr rather than as a result.
     pub fn is_stream(&self) -> bool {
         self.stream
+    }
+    /// The same with nothing left out, for copying and for files: as large as its sources.
+    pub fn whole() -> Self {
+        Self { whole: true, ..Self::default() }
+    }
+    /// True for sentences of people, which need no columns.
+    pub fn is_prose(&self) -> bool {
+        self.prose
+    }
+    pub(super) fn set_prose(&mut self, on: bool) {
+        self.prose = on;
+    }
+    /// Addresses by the numbers of styles, from 1.
+    pub fn links(&self) -> &[String] {
+        &self.links
     }
     /// The text `source` leaves on a terminal.
     pub fn parse(source: &str) -> Self {
@@ -198,14 +296,35 @@ impl Text {
         out
     }
 
+    /// The same with the end of the last line, if it has one.
+    pub fn everything(&self) -> String {
+        let mut all = self.plain();
+        if self.lines.len() > 1 && self.lines().len() < self.lines.len() {
+            all.push('\n');
+        }
+        all
+    }
+
     /// Writes more. Pieces may be cut anywhere between characters.
     pub fn feed(&mut self, piece: &str) {
         self.touch();
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let end = rest.floor_char_boundary(SLICE);
+            let (slice, after) = rest.split_at(if end == 0 { rest.len() } else { end });
+            self.take(slice);
+            self.put_back();
+            self.bound();
+            rest = after;
+        }
+    }
+
+    fn take(&mut self, slice: &str) {
         let joined;
         let mut rest = if self.pending.is_empty() {
-            piece
+            slice
         } else {
-            joined = std::mem::take(&mut self.pending) + piece;
+            joined = std::mem::take(&mut self.pending) + slice;
             joined.as_str()
         };
         while !rest.is_empty() {
@@ -228,7 +347,6 @@ impl Text {
             self.control(control);
             rest = tail.get(1..).unwrap_or_default();
         }
-        self.bound();
     }
 
     /// Writes a run in a style of the caller's, as HTML does.
@@ -244,10 +362,11 @@ impl Text {
     }
     /// Number for a link, to put into a style.
     pub(super) fn add_link(&mut self, address: &str) -> u16 {
-        if let Some(at) = self.links.iter().position(|l| l == address) {
-            return at as u16 + 1;
+        let recent = self.links.len().saturating_sub(RECENT_LINKS);
+        if let Some(at) = self.links.iter().skip(recent).position(|l| l == address) {
+            return (recent + at) as u16 + 1;
         }
-        if self.links.len() >= 10_000 {
+        if self.links.len() >= MAX_LINKS {
             return 0;
         }
         self.links.push(address.to_owned());
@@ -270,9 +389,29 @@ impl Text {
     fn print(&mut self, run: &str) {
         let (column, style) = (self.column, self.style);
         let count = run.chars().count();
-        let line = self.line();
-        if column == line.chars {
-            let room = MAX_COLUMNS.saturating_sub(line.chars);
+        let most = if self.whole { usize::MAX } else { MAX_COLUMNS };
+        if self.rewritten.as_ref().is_some_and(|(row, _)| *row != self.row) {
+            self.put_back();
+        }
+        self.line();
+        if self.rewritten.is_none() && self.lines.get(self.row).is_some_and(|l| l.chars > MAX_REWRITTEN.max(column)) {
+            self.row = self.lines.len();
+            self.column = 0;
+            return self.print(run);
+        }
+        // The cursor was moved beyond the end of the line.
+        let beyond = column.saturating_sub(self.line().chars);
+        if self.rewritten.is_none() && beyond > 2 * MAX_MOVE {
+            self.column = self.line().chars;
+            return self.print(run);
+        }
+        if self.rewritten.is_none() && beyond > 0 {
+            self.line().push(&" ".repeat(beyond), Style::default());
+            self.bytes += beyond;
+        }
+        if self.rewritten.is_none() && self.lines.get(self.row).is_some_and(|l| l.chars == column) {
+            let line = self.line();
+            let room = most.saturating_sub(line.chars);
             if count > room {
                 let kept: String = run.chars().take(room).collect();
                 line.push(&kept, style);
@@ -287,22 +426,40 @@ impl Text {
             return;
         }
         // Something stands here already: write over it.
-        let before = line.text.len();
-        let mut cells = line.cells();
+        let cells = self.cells();
         if cells.len() < column {
             cells.resize(column, (' ', Style::default()));
         }
         for (i, c) in run.chars().enumerate() {
-            if let Some(cell) = cells.get_mut(column + i) {
-                *cell = (c, style);
-            } else if cells.len() < MAX_COLUMNS {
-                cells.push((c, style));
+            match cells.get_mut(column + i) {
+                Some(cell) => *cell = (c, style),
+                None => cells.push((c, style)),
             }
         }
-        *line = Line::from_cells(&cells);
-        let after = line.text.len();
-        self.bytes = self.bytes + after - before.min(self.bytes + after);
+        let long = cells.len() > MAX_REWRITTEN;
         self.column += count;
+        if long {
+            self.put_back();
+        }
+    }
+
+    /// The line of the cursor by characters, to be written over.
+    fn cells(&mut self) -> &mut Vec<(char, Style)> {
+        if self.rewritten.as_ref().is_some_and(|(row, _)| *row != self.row) {
+            self.put_back();
+        }
+        let row = self.row;
+        let cells = if self.rewritten.is_none() { self.line().cells() } else { Vec::new() };
+        &mut self.rewritten.get_or_insert((row, cells)).1
+    }
+
+    /// Ends the writing over.
+    fn put_back(&mut self) {
+        let Some((row, cells)) = self.rewritten.take() else { return };
+        let Some(line) = self.lines.get_mut(row) else { return };
+        let before = line.text.len();
+        *line = Line::from_cells(&cells);
+        self.bytes = (self.bytes + line.text.len()).saturating_sub(before);
     }
 
     fn control(&mut self, control: u8) {
@@ -314,10 +471,7 @@ impl Text {
             }
             b'\r' => self.column = 0,
             0x08 => self.column = self.column.saturating_sub(1),
-            b'\t' => {
-                let spaces = 8 - self.column % 8;
-                self.print(&"        "[..spaces]);
-            }
+            b'\t' => self.print("\t"),
             _ => {}
         }
     }
@@ -328,7 +482,7 @@ impl Text {
         match bytes.get(1) {
             None => None,
             Some(b'[') => {
-                let end = bytes.iter().skip(2).position(|b| (0x40..=0x7e).contains(b)).map(|i| i + 2);
+                let end = bytes.iter().take(MAX_ESCAPE).skip(2).position(|b| (0x40..=0x7e).contains(b)).map(|i| i + 2);
                 match end {
                     Some(end) => {
                         let parameters = text.get(2..end).unwrap_or_default();
@@ -339,13 +493,22 @@ impl Text {
                     None => None,
                 }
             }
-            Some(b']') => {
-                let bell = bytes.iter().position(|b| *b == 7).map(|i| (i, i + 1));
-                let st = memchr::memmem::find(bytes.get(2..).unwrap_or_default(), b"\x1b\\").map(|i| (i + 2, i + 4));
-                match bell.into_iter().chain(st).min() {
-                    Some((end, used)) => {
-                        self.osc(text.get(2..end).unwrap_or_default());
-                        Some(used)
+            // Commands to the system, and pictures of other terminals: all but links are passed over.
+            Some(kind @ (b']' | b'P' | b'_' | b'^' | b'X')) => {
+                let reach = bytes.get(2..bytes.len().min(MAX_ESCAPE)).unwrap_or_default();
+                // Another sequence ends this one, too; `ESC \` is made to do it.
+                let end = memchr::memchr2(7, 0x1b, reach).map(|i| i + 2);
+                match end {
+                    Some(end) if bytes.get(end) == Some(&0x1b) && bytes.get(end + 1).is_none() => None,
+                    Some(end) => {
+                        if *kind == b']' {
+                            self.osc(text.get(2..end).unwrap_or_default());
+                        }
+                        Some(match (bytes.get(end), bytes.get(end + 1)) {
+                            (Some(0x1b), Some(b'\\')) => end + 2,
+                            (Some(0x1b), _) => end,
+                            _ => end + 1,
+                        })
                     }
                     None if bytes.len() > MAX_ESCAPE => Some(2),
                     None => None,
@@ -380,9 +543,13 @@ impl Text {
             b'J' => match first.unwrap_or(0) {
                 0 => {
                     self.erase_line(0);
-                    self.lines.truncate(self.row + 1);
+                    self.put_back();
+                    let gone = self.lines.drain((self.row + 1).min(self.lines.len())..);
+                    let bytes: usize = gone.map(|l| l.text.len()).sum();
+                    self.bytes = self.bytes.saturating_sub(bytes);
                 }
                 2 | 3 => {
+                    self.rewritten = None;
                     self.lines.clear();
                     (self.row, self.column, self.bytes, self.dropped) = (0, 0, 0, 0);
                 }
@@ -400,18 +567,24 @@ impl Text {
 
     fn erase_line(&mut self, mode: usize) {
         let column = self.column;
-        let line = self.line();
-        let mut cells = line.cells();
+        // A long line is only cut, which costs nothing however often it is asked for.
+        let long = self.rewritten.is_none() && self.line().chars > MAX_REWRITTEN;
+        if long && (mode == 1 || column >= self.line().chars) {
+            return;
+        }
+        let cells = self.cells();
         match mode {
             0 => cells.truncate(column),
             1 => cells.iter_mut().take(column + 1).for_each(|c| *c = (' ', Style::default())),
             _ => cells.clear(),
         }
-        *line = Line::from_cells(&cells);
     }
 
     /// Drops lines after the first thousand when there are too many.
     fn bound(&mut self) {
+        if self.whole {
+            return;
+        }
         let slack = MAX_LINES / 10;
         let many = self.lines.len() > MAX_LINES + slack;
         let heavy = self.bytes > MAX_BYTES + MAX_BYTES / 10 && self.lines.len() > HEAD + 100;
@@ -534,7 +707,7 @@ mod tests {
         assert_eq!(plain("long line\rab\n"), "abng line");
         assert_eq!(plain("12\x083"), "13");
         assert_eq!(plain("a\r\nb\n"), "a\nb");
-        assert_eq!(plain("a\tb"), "a       b");
+        assert_eq!(plain("a\tb"), "a\tb", "what is copied is what was printed");
     }
 
     #[test]
@@ -592,6 +765,74 @@ mod tests {
         let mut one = Text::stream(false);
         one.feed(&"y".repeat(MAX_COLUMNS + 5));
         assert_eq!(one.cut(), 5);
+    }
+
+    #[test]
+    fn columns_are_counted_as_they_are_seen() {
+        let columns = |source: &str| Text::parse(source).lines()[0].columns();
+        assert_eq!(columns("a\tb"), 9);
+        assert_eq!(columns("漢字"), 4);
+        assert_eq!(columns("e\u{301}x"), 2);
+        // A tower of marks is spread out, so that no row holds more than a row's worth of them.
+        assert_eq!(columns(&format!("e{}", "\u{301}".repeat(1_000))), 1 + 1_000 - usize::from(MAX_MARKS));
+        let text = Text::parse("abcdefghij\u{1b}[31mklm\u{1b}[0mno");
+        let line = &text.lines()[0];
+        assert_eq!(line.rows(4), [0, 4, 8, 12]);
+        let runs: Vec<&str> = line.part(8, 14).map(|(run, _)| run).collect();
+        assert_eq!(runs, ["ij", "klm", "n"]);
+        assert_eq!(Text::parse("abcdef").lines()[0].part(2, 4).collect::<Vec<_>>(), [("cd", Style::default())]);
+    }
+
+    #[test]
+    fn hostile_sequences_cost_little_and_run_nothing() {
+        let begun = std::time::Instant::now();
+        let long = "x".repeat(100_000);
+        let storms = [
+            format!("{long}{}", "\u{8}y".repeat(30_000)),
+            format!("{long}\r{}", "ab\r".repeat(20_000)),
+            format!("{long}\n{long}{}", "\u{1b}[Aq\u{1b}[Bw".repeat(2_000)),
+            format!("{}\r{}", "z".repeat(1_900), "\u{1b}[1K\u{1b}[5Cz".repeat(2_000)),
+            "\u{1b}]".repeat(100_000),
+            "\u{1b}]8;;".repeat(50_000),
+            format!("\u{1b}[{}", "9;".repeat(200_000)),
+            "\u{1b}[".repeat(200_000),
+            "\u{1b}P1;2q#0".repeat(50_000),
+            "\u{1b}[999999999B\u{1b}[999999999C!\u{1b}[999999999A\u{1b}[J".repeat(2_000),
+            "\u{301}".repeat(200_000),
+            "\u{202e}\u{2066}abc".repeat(50_000),
+            "\n".repeat(500_000),
+            (0..20_000).map(|n| format!("\u{1b}]8;;https://e.org/{n}\u{7}a")).collect(),
+        ];
+        for storm in &storms {
+            let text = Text::parse(storm);
+            assert!(text.lines().len() <= MAX_LINES + MAX_LINES / 10 + 1);
+            assert!(text.rewritten.is_none());
+        }
+        // Unoptimised, and beside other tests.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(100), "{:?}", begun.elapsed());
+        let text =
+            Text::parse("\u{1b}]8;;javascript:alert(1)\u{7}click\u{1b}]8;;\u{7}\u{1b}]8;;file:///etc/passwd\u{7}x");
+        assert_eq!((text.plain().as_str(), text.link(1)), ("clickx", None), "only the web is linked");
+        assert_eq!(plain("\u{1b}_Gf=32;AAAA\u{1b}\\a\u{1b}Pq#0\u{1b}\\b"), "ab", "pictures of terminals are no text");
+    }
+
+    #[test]
+    fn a_long_line_is_not_written_over_but_goes_on_below() {
+        let long = "x".repeat(MAX_REWRITTEN + 1);
+        assert_eq!(plain(&format!("{long}\rshort")), format!("{long}\nshort"));
+        assert_eq!(plain(&format!("{}\rab", "x".repeat(5))), "abxxx");
+    }
+
+    #[test]
+    fn the_whole_text_is_to_be_had() {
+        let source: String = (0..80_000).map(|n| format!("line {n}\twith a tab\r\n")).collect();
+        let mut whole = Text::whole();
+        whole.feed(&source);
+        assert_eq!(whole.everything(), source.replace("\r\n", "\n"));
+        assert!(Text::parse(&source).gap().is_some());
+        let mut one = Text::whole();
+        one.feed(&"y".repeat(MAX_COLUMNS + 5));
+        assert_eq!((one.cut(), one.plain().len()), (0, MAX_COLUMNS + 5));
     }
 
     proptest! {

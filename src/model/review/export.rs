@@ -2,7 +2,7 @@
 use serde_json::{Value, json};
 
 use super::{Approval, Place, Thread};
-use crate::base::time;
+use crate::base::{text::escape_html, time};
 
 /// A thread with where it is now.
 pub struct Placed<'a> {
@@ -128,19 +128,19 @@ pub fn html(all: &[Placed<'_>], approvals: &[Approval]) -> String {
     for Placed { thread, place } in all {
         if thread.path != path {
             path = &thread.path;
-            out.push_str(&format!("<h2>{}</h2>\n", escape(path)));
+            out.push_str(&format!("<h2>{}</h2>\n", escape_html(path)));
         }
         let state = if thread.resolved { "resolved" } else { "open" };
-        let title = escape(&place_words(thread, *place));
+        let title = escape_html(&place_words(thread, *place));
         out.push_str(&format!("<section class=\"{state}\"><h3>{title} \u{b7} {state}</h3>\n"));
         if !thread.cell.source.is_empty() {
-            out.push_str(&format!("<pre>{}</pre>\n", escape(&thread.cell.source)));
+            out.push_str(&format!("<pre>{}</pre>\n", escape_html(&thread.cell.source)));
         }
         for comment in &thread.comments {
-            let (by, at) = (escape(&comment.by), time::day_hhmm(comment.at));
-            out.push_str(&format!("<p class=\"by\">{by}, {at}</p>\n<p>{}</p>\n", escape(&comment.text)));
+            let (by, at) = (escape_html(&comment.by), time::day_hhmm(comment.at));
+            out.push_str(&format!("<p class=\"by\">{by}, {at}</p>\n<p>{}</p>\n", escape_html(&comment.text)));
             if let Some(source) = &comment.suggestion {
-                out.push_str(&format!("<pre>{}</pre>\n", escape(source)));
+                out.push_str(&format!("<pre>{}</pre>\n", escape_html(source)));
             }
         }
         out.push_str("</section>\n");
@@ -149,27 +149,11 @@ pub fn html(all: &[Placed<'_>], approvals: &[Approval]) -> String {
         out.push_str("<h2>Approved</h2>\n<ul>\n");
         for a in approvals {
             let at = time::day_hhmm(a.at);
-            out.push_str(&format!("<li>{} by {}, {at}</li>\n", escape(&what(a)), escape(&a.by)));
+            out.push_str(&format!("<li>{} by {}, {at}</li>\n", escape_html(&what(a)), escape_html(&a.by)));
         }
         out.push_str("</ul>\n");
     }
     out.push_str("</body></html>\n");
-    out
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
     out
 }
 

@@ -1,10 +1,12 @@
 //! The details of a card: text in Markdown, checklist, what it is bound to, why it is blocked, comments.
 use egui::{Align, Key, Layout, ScrollArea, TextEdit, Ui, vec2};
-use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
 use super::{PageCx, States, age, card::mark};
 use crate::{
-    app::board::{Command, live},
+    app::{
+        board::{Command, live},
+        workspace,
+    },
     base::{ids::CardId, time},
     model::board::{
         Card, Link, LinkKind,
@@ -12,7 +14,11 @@ use crate::{
     },
     ui::{
         theme::{CONTROL, SMALL},
-        widgets::{Btn, hair_x, icon_button, link, mark as mark_widget, segmented, tag, text_field},
+        widgets::{
+            Btn, hair_x, icon_button, link, mark as mark_widget,
+            output::{Prose, prose_ui},
+            segmented, tag, text_field,
+        },
     },
 };
 
@@ -25,7 +31,7 @@ pub struct View {
     /// What the ledger said when the drafts were taken.
     base: (String, String),
     editing: bool,
-    markdown: CommonMarkCache,
+    prose: Prose,
     label: String,
     person: String,
     blocked: String,
@@ -375,7 +381,8 @@ fn body_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, card: &Card) {
     } else if view.body.trim().is_empty() {
         ui.label(theme.faint("Nothing written yet"));
     } else {
-        CommonMarkViewer::new().show(ui, &mut view.markdown, &view.body);
+        let links = prose_ui(ui, theme, &view.body, &mut view.prose);
+        links.into_iter().for_each(|address| cx.send(workspace::Command::Follow(address)));
     }
 }
 
@@ -468,7 +475,8 @@ fn comments_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, card: &Card) {
             ui.label(theme.label(comment.by.as_str()));
             ui.label(theme.faint(time::when(comment.at, cx.now)));
         });
-        ui.add(egui::Label::new(theme.body(comment.text.as_str())).wrap().selectable(true));
+        let links = prose_ui(ui, theme, &comment.text, &mut view.prose);
+        links.into_iter().for_each(|address| cx.send(workspace::Command::Follow(address)));
     }
     let width = ui.available_width();
     let field = text_field(ui, theme, &mut view.comment, "New comment", "Write a comment", width);

@@ -433,6 +433,8 @@ fn send_acts(cx: &mut PageCx<'_>, acts: Vec<Act>) {
             | Act::Follow(_)
             | Act::Need(_)
             | Act::Browse(_)
+            | Act::CopyText(_)
+            | Act::OpenText(_)
             | Act::Widget { .. }
             | Act::WidgetEvent { .. } => {}
         }

@@ -76,11 +76,17 @@ fn list_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, viewpor
             continue;
         }
         let rect = Rect::from_min_size(pos2(origin.x, origin.y + y), vec2(ui.max_rect().width(), known));
-        let builder = UiBuilder::new().max_rect(rect).id_salt((doc.id, c.key.0)).layout(Layout::top_down(Align::Min));
+        // By its own name and not by how many are drawn before it, so that what is selected in it stays selected.
+        let name = ui.scope_id().with((doc.id, c.key.0));
+        let builder = UiBuilder::new().max_rect(rect).scope_id(name).layout(Layout::top_down(Align::Min));
         let mut child = ui.new_child(builder);
         cell::cell_ui(&mut child, cx, doc, index, c, view);
         let height = child.min_rect().height().max(24.0).ceil();
         view.places.cells.push((index, c.key, Rect::from_min_size(rect.min, vec2(rect.width(), height))));
+        let grown = std::mem::take(&mut view.grown);
+        if grown != 0.0 && y + known >= viewport.top() {
+            correction += grown;
+        }
         if (height - known).abs() > 0.5 {
             view.heights.insert((doc.id, c.key), height);
             if y + known < viewport.top() {

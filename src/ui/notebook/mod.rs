@@ -58,6 +58,8 @@ pub struct View {
     width: f32,
     /// Where the list is to be scrolled with the next frame, so that growing cells above move nothing.
     offset: Option<f32>,
+    /// How much has grown inside of a cell, above what is seen.
+    grown: f32,
     /// The request to bring a cell into view that was done last.
     revealed: HashMap<DocId, u64>,
     /// Frames for which the selected cell is still brought into view, while heights settle.

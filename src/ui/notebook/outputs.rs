@@ -12,6 +12,7 @@ use crate::{
         notebook::{
             Command, Doc, RunEnd, beside,
             doc::{CellRun, SqlTable},
+            full_text,
             kernels::{self, Making},
             widgets,
         },
@@ -171,8 +172,24 @@ struct Entry {
     files: u64,
 }
 
-/// Outputs of more bytes than this are read on a thread.
+/// Outputs of more bytes than this are read on a thread; of those that take long to read, fewer.
 const LARGE: usize = 512 * 1024;
+const INTRICATE: usize = 64 * 1024;
+
+fn is_heavy(cell: &Cell) -> bool {
+    let (mut all, mut intricate) = (0, 0);
+    for output in cell.outputs() {
+        all += output.len();
+        if all > LARGE {
+            return true;
+        }
+        // Pictures are only kept.
+        if output.len() > 1_000 && memchr::memmem::find(&output, b"\"image/").is_none() {
+            intricate += output.len();
+        }
+    }
+    intricate > INTRICATE
+}
 
 type Placed = Vec<(usize, Output)>;
 type Work = (Place, Arc<Cell>, output::Widgets, egui::Context);
@@ -227,15 +244,15 @@ impl Entry {
             if Arc::ptr_eq(old, cell) {
                 return;
             }
-            let same = old.outputs().len() == cell.outputs().len()
-                && old.outputs().zip(cell.outputs()).all(|(a, b)| a[..] == b[..]);
+            let same =
+                old.outputs().len() == cell.outputs().len() && old.outputs().zip(cell.outputs()).all(|(a, b)| a == b);
             if same {
                 self.of = Some(cell.clone());
                 return;
             }
         }
         self.of = Some(cell.clone());
-        if cell.outputs().map(|o| o.len()).sum::<usize>() > LARGE {
+        if is_heavy(cell) {
             let reader = reader.get_or_insert_with(Reader::start);
             self.reading = true;
             if reader.tasks.try_send((place, cell.clone(), widgets.clone(), ctx.clone())).is_err() {
@@ -296,6 +313,7 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     let from = find.map(|_| marks::begin(ui));
     texts.update(doc);
     entry.view.set_macros(&texts.macros);
+    entry.view.set_at_home();
     Frame::NONE.inner_margin(Margin { left: 8, right: 8, top: 4, bottom: 4 }).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 6.0;
@@ -313,18 +331,29 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
                 Some(run) => run.live.views(),
                 None => {
                     entry.read((place, cell), widgets_of(widgets, doc), (reader, ui.ctx()));
-                    if entry.reading {
-                        ui.label(cx.theme.small("Reading the outputs\u{2026}"));
-                    } else {
-                        entry.charts(cx, doc, cell);
+                    // What the run has shown stays until its outputs have been read.
+                    let shown = run.filter(|r| entry.reading && !r.live.views().is_empty());
+                    match shown {
+                        Some(run) => run.live.views(),
+                        None if entry.reading => {
+                            ui.label(cx.theme.small("Reading the outputs\u{2026}"));
+                            &[]
+                        }
+                        None => {
+                            entry.charts(cx, doc, cell);
+                            entry.outputs.as_slice()
+                        }
                     }
-                    entry.outputs.as_slice()
                 }
             };
             let listening = Some(&doc.widgets).filter(|w| !w.is_empty());
             let acts = outputs_with(ui, cx.theme, outputs, &mut entry.view, pictures, listening);
+            view.grown += entry.view.take_grown();
+            // While it runs, outputs are in the places they are drawn in.
+            let running: Vec<usize> = if live { (0..outputs.len()).collect() } else { Vec::new() };
+            let places = if live { &running } else { &entry.places };
             for act in acts {
-                carry_out(cx, doc, (cell, &entry.places), act);
+                carry_out(cx, doc, (cell, places), act);
             }
         }
         if let Some(run) = run {
@@ -346,13 +375,28 @@ pub fn outputs_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Arc<Cell>,
     });
 }
 
-/// What a browser is given of an output: its own page, or one with its chart.
-fn browser_page(data: &serde_json::Map<String, serde_json::Value>) -> Option<String> {
-    chart::page(data).or_else(|| match data.get("text/html")? {
-        serde_json::Value::String(html) => Some(html.clone()),
+/// What a browser is given of an output: a page with its chart, or all HTML and scripts of the cell, since one output loads
+/// what the next one fills.
+fn browser_page(cell: &Cell, at: usize) -> Option<String> {
+    let joined = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Array(lines) => Some(lines.iter().filter_map(|l| l.as_str()).collect()),
         _ => None,
-    })
+    };
+    if let Some(page) = bundle(cell, at).and_then(|data| chart::page(&data)) {
+        return Some(page);
+    }
+    let mut page = String::new();
+    for at in 0..cell.outputs().len() {
+        let Some(data) = bundle(cell, at) else { continue };
+        if let Some(html) = data.get("text/html").and_then(joined) {
+            page.push_str(&html);
+        } else if let Some(script) = data.get("application/javascript").and_then(joined) {
+            page.push_str(&format!("<script>{}</script>", script.replace("</script", "<\\/script")));
+        }
+        page.push('\n');
+    }
+    (!page.trim().is_empty()).then(|| format!("<!doctype html><meta charset=\"utf-8\">\n{page}"))
 }
 
 fn carry_out(cx: &mut PageCx<'_>, doc: &Doc, (cell, places): (&Cell, &[usize]), act: Act) {
@@ -364,12 +408,17 @@ fn carry_out(cx: &mut PageCx<'_>, doc: &Doc, (cell, places): (&Cell, &[usize]), 
             cx.send(Command::Widget(widgets::Command::Event { key: cell.key, id, content }));
         }
         Act::Browse(at) => {
-            let Some(page) = places.get(at).and_then(|at| bundle(cell, *at)).and_then(|data| browser_page(&data))
-            else {
-                return;
-            };
+            let Some(page) = places.get(at).and_then(|at| browser_page(cell, *at)) else { return };
             let base64 = STANDARD.encode(page).into();
             cx.send(workspace::Command::KeepFile { name: "output.html".to_owned(), base64, open: true });
+        }
+        Act::CopyText(at) | Act::OpenText(at) => {
+            let Some(at) = places.get(at).copied() else { return };
+            let (doc, key) = (doc.id, cell.key);
+            cx.send(Command::FullText(match act {
+                Act::CopyText(_) => full_text::Command::Copy { doc, key, at },
+                _ => full_text::Command::Open { doc, key, at },
+            }));
         }
         Act::Follow(address) => cx.send(Command::Beside(beside::Command::Follow(address))),
         Act::Need(path) => cx.send(Command::Beside(beside::Command::Picture { doc: doc.id, path })),
@@ -531,4 +580,29 @@ fn input_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &CellRun, answer: &mut String
             cx.send(Command::Answer(std::mem::take(answer)));
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::notebook::{Notebook, OutputJson};
+
+    #[test]
+    fn a_browser_gets_what_belongs_together() {
+        let mut book = Notebook::new_empty();
+        let key = book.insert(0, CellKind::Code, "show()").unwrap();
+        let output = |data: serde_json::Value| {
+            let all = serde_json::json!({ "output_type": "display_data", "metadata": {}, "data": data });
+            OutputJson::from(all.to_string())
+        };
+        let outputs = [
+            output(serde_json::json!({ "application/javascript": "load('</script>')" })),
+            output(serde_json::json!({ "text/html": ["<div id='a'>", "</div>"] })),
+            output(serde_json::json!({ "application/javascript": "fill('a')", "text/plain": "x" })),
+        ];
+        book.set_outputs(key, &outputs, None).unwrap();
+        let page = browser_page(book.cell(key).unwrap(), 2).unwrap();
+        assert!(page.contains("<div id='a'></div>") && page.contains("<script>fill('a')</script>"), "{page}");
+        assert!(page.contains(r"load('<\/script>')"));
+    }
 }

@@ -27,7 +27,7 @@ use crate::{
         git,
         keymap::review,
         review::{Command, Mode, Shown, threads},
-        settings,
+        settings, workspace,
     },
     base::time,
     model::git::Rev,
@@ -174,6 +174,9 @@ fn nothing_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
 }
 
 fn keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
+    for address in std::mem::take(&mut view.voices.links) {
+        cx.send(workspace::Command::Follow(address));
+    }
     if ui.ctx().egui_wants_keyboard_input() || cx.state.shell.palette.is_some() || cx.state.shell.dialog.is_some() {
         return;
     }

@@ -5,7 +5,6 @@ use egui::{
     Align, Align2, Frame, Key, Layout, Margin, Modifiers, Rect, RichText, Sense, Stroke, TextEdit, Ui, UiBuilder,
     WidgetInfo, pos2, vec2,
 };
-use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
 use crate::{
     app::review::{
@@ -25,7 +24,11 @@ use crate::{
     ui::{
         PageCx,
         theme::{CONTROL, SMALL, Theme, icon},
-        widgets::{Btn, Row, tag},
+        widgets::{
+            Btn, Row,
+            output::{Prose, prose_ui},
+            tag,
+        },
     },
 };
 
@@ -37,7 +40,9 @@ const LINE: f32 = 18.0;
 /// What only the drawing of threads needs to remember.
 #[derive(Default)]
 pub(super) struct Voices {
-    markdown: CommonMarkCache,
+    prose: Prose,
+    /// Links that were clicked.
+    pub(super) links: Vec<String>,
     /// Suggestions against what they would change.
     diffs: HashMap<String, Arc<TextDiff>>,
     /// The draft that was last given the focus, and which time.
@@ -223,7 +228,8 @@ impl Desk<'_, '_> {
                     }
                 });
                 if !comment.text.is_empty() {
-                    CommonMarkViewer::new().show(ui, &mut self.voices.markdown, &comment.text);
+                    let Voices { prose, links, .. } = &mut *self.voices;
+                    links.extend(prose_ui(ui, theme, &comment.text, prose));
                 }
             });
             if last {

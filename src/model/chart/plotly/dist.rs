@@ -417,5 +417,6 @@ pub(super) fn candles(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, 
         series.data.add(name, Values::Numbers(values[..n].into()));
     }
     plot.wishes[ay].room = true;
+    plot.wishes[ax].room = true;
     Some((panel, series))
 }

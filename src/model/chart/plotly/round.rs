@@ -407,8 +407,10 @@ fn indicator(plot: &mut Plot<'_>, trace: &Trace<'_>) -> Option<(usize, Series)> 
             wedges.push(wedge(at - 0.004, at + 0.004, 0.68, 1.02, Ink::Text));
         }
         series.marks.push(Mark::Wedges(wedges));
-        labels.push(Label { size: 11.0, ink: Ink::Muted, ..Label::new([0.0, 0.0], show_number(lo)) });
-        labels.push(Label { size: 11.0, ink: Ink::Muted, ..Label::new([1.0, 0.0], show_number(hi)) });
+        // Below the ends of the half circle.
+        for (x, value) in [(0.075, lo), (0.925, hi)] {
+            labels.push(Label { size: 11.0, ink: Ink::Muted, down: -1, ..Label::new([x, 0.49], show_number(value)) });
+        }
         plot.figure.panels[panel].frame = Frame::Round;
     }
     if mode.contains("number") {

@@ -7,6 +7,8 @@ use super::style::colour;
 
 /// Rules beyond this are passed over.
 const MOST: usize = 100_000;
+/// Bytes of declarations that are kept; a list of selectors keeps them once for each.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Rules that have to be looked at for every cell.
 const MOST_WIDE: usize = 200;
 
@@ -95,6 +97,7 @@ pub(super) struct Sheet {
     tips: HashMap<String, String>,
     /// The last part of a selector with what has to stand around it, and the declarations.
     wide: Vec<(Vec<String>, String)>,
+    bytes: usize,
 }
 
 /// What a selector can ask of an element.
@@ -152,9 +155,10 @@ impl Sheet {
     }
 
     fn rule(&mut self, selector: &str, body: &str) {
-        if self.by_id.len() + self.tips.len() > MOST {
+        if self.by_id.len() + self.tips.len() > MOST || self.bytes + body.len() > MOST_BYTES {
             return;
         }
+        self.bytes += body.len();
         let add = |map: &mut HashMap<String, String>, id: &str, body: &str| {
             let all = map.entry(id.to_owned()).or_default();
             all.push_str(body);

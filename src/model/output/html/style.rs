@@ -37,6 +37,19 @@ pub fn colour(text: &str) -> Option<Ink> {
         let mut next = || numbers.next().map(|n| n.clamp(0.0, 255.0) as u8);
         return Some(Ink::Rgb(next()?, next()?, next()?));
     }
+    if let Some(inside) = text.strip_prefix("hsl").and_then(|t| t.split_once('(')).map(|(_, t)| t) {
+        let mut numbers = inside
+            .split([',', ' ', ')', '/'])
+            .filter_map(|n| n.trim().trim_end_matches(['%']).trim_end_matches("deg").parse::<f32>().ok());
+        let (hue, saturation, light) = (numbers.next()?, numbers.next()? / 100.0, numbers.next()? / 100.0);
+        let (saturation, light) = (saturation.clamp(0.0, 1.0), light.clamp(0.0, 1.0));
+        let part = |n: f32| {
+            let k = (n + hue.rem_euclid(360.0) / 30.0) % 12.0;
+            let value = light - saturation * light.min(1.0 - light) * (k - 3.0).min(9.0 - k).clamp(-1.0, 1.0);
+            (value * 255.0).round() as u8
+        };
+        return Some(Ink::Rgb(part(0.0), part(8.0), part(4.0)));
+    }
     const NAMED: &[(&str, u32)] = &[
         ("black", 0x00_0000),
         ("white", 0xff_ffff),

@@ -76,7 +76,10 @@ pub(super) fn places(painter: &Painter, sheet: &Sheet<'_>, view: &ChartView, who
         for at in [panel.x, panel.y] {
             let Some(axis) = figure.axes.get(at) else { continue };
             let length = if axis.is_x() { (x1 - x0) * whole.width() * 0.85 } else { (y1 - y0) * whole.height() * 0.8 };
-            let thick = thickness(painter, sheet, axis, view.range(figure, at), length);
+            // How long the axis becomes is known only afterwards, and other lengths have other labels.
+            let range = view.range(figure, at);
+            let thick = [1.0, 0.9, 1.15].map(|share| thickness(painter, sheet, axis, range, length * share));
+            let thick = thick.into_iter().fold(0.0, f32::max);
             match axis.side {
                 Side::Left if x0 < 0.03 => room.left = room.left.max(thick),
                 Side::Right if x1 > 0.9 => room.right = room.right.max(thick),

@@ -3,7 +3,7 @@ use egui::{
     Color32, CornerRadius, LayerId, Order, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, epaint::RectShape, pos2, vec2,
 };
 
-use super::{ChartView, Map, Sheet, circle};
+use super::{ChartView, Map, Sheet, circle, paint::is_many};
 use crate::{
     base::text::shorten,
     model::chart::{Frame, Ink, Inks, Mark, Panel, Series, Target},
@@ -13,6 +13,8 @@ use crate::{
 /// How near a point must be.
 const NEAR: f32 = 24.0;
 const LINES: usize = 14;
+/// Rectangles beyond this many are not told apart.
+const MOST: usize = 200_000;
 
 /// What was found.
 pub(super) struct Tip {
@@ -24,16 +26,29 @@ pub(super) struct Tip {
 }
 
 /// The nearest mark of a panel.
-pub(super) fn find(sheet: &Sheet<'_>, view: &ChartView, panel: &Panel, place: Rect, pointer: Pos2) -> Option<Tip> {
+pub(super) fn find(
+    sheet: &Sheet<'_>,
+    view: &ChartView,
+    (at, panel): (usize, &Panel),
+    place: Rect,
+    pointer: Pos2,
+) -> Option<Tip> {
     let map = Map::new(sheet.figure, view, panel, place);
     let mut best: Option<(f32, &Series, usize, Option<Pos2>)> = None;
-    for series in panel.series.iter().rev() {
+    for (index, series) in panel.series.iter().enumerate().rev() {
         if view.is_hidden(sheet.figure, series.legend) || series.data.columns.is_empty() {
             continue;
         }
         let found = match &series.target {
             Target::None => None,
-            Target::Points(at) => nearest(at, &map, pointer),
+            // Of very many only those in the neighbourhood are looked at.
+            Target::Points(points) if is_many(points) => {
+                let painted = view.cache.get(&at).filter(|_| !view.pending.contains_key(&at));
+                let near = painted.into_iter().flat_map(|p| p.near(index, pointer - place.min.to_vec2()));
+                nearest(near.filter_map(|i| Some((i, points.get(i)?))), &map, pointer)
+            }
+            Target::Points(points) => nearest(points.iter().enumerate(), &map, pointer),
+            Target::Rects(rects) if rects.len() > MOST => None,
             Target::Rects(rects) => {
                 let hit = |r: &[f64; 4]| map.rect(*r).is_some_and(|r| r.expand(1.0).contains(pointer));
                 rects.iter().rposition(hit).map(|row| (1.0, row, None))
@@ -70,9 +85,13 @@ fn inks(series: &Series) -> Option<Inks> {
     })
 }
 
-fn nearest(points: &[[f64; 2]], map: &Map<'_>, pointer: Pos2) -> Option<(f32, usize, Option<Pos2>)> {
+fn nearest<'a>(
+    points: impl Iterator<Item = (usize, &'a [f64; 2])>,
+    map: &Map<'_>,
+    pointer: Pos2,
+) -> Option<(f32, usize, Option<Pos2>)> {
     let mut best: Option<(f32, usize, Pos2)> = None;
-    for (i, p) in points.iter().enumerate() {
+    for (i, p) in points {
         let at = map.at(*p);
         let distance = at.distance(pointer);
         if distance <= NEAR && best.is_none_or(|(d, ..)| distance < d) && map.place.expand(1.0).contains(at) {

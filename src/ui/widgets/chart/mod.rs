@@ -42,6 +42,8 @@ pub struct ChartView {
     hidden: HashSet<usize>,
     drag: Option<(usize, Pos2)>,
     cache: HashMap<usize, paint::Painted>,
+    /// Panels of very many marks are made into shapes on a thread.
+    pending: HashMap<usize, paint::Pending>,
     /// The figure the state belongs to.
     of: Option<Arc<Figure>>,
     name: String,
@@ -142,7 +144,9 @@ impl<'a> Sheet<'a> {
 }
 
 /// Draws the chart with its foot.
-pub fn chart_ui(ui: &mut Ui, theme: &Theme, figure: &Arc<Figure>, view: &mut ChartView) -> Vec<Ask> {
+///
+/// `browser`: whoever draws it can show it in a browser.
+pub fn chart_ui(ui: &mut Ui, theme: &Theme, figure: &Arc<Figure>, view: &mut ChartView, browser: bool) -> Vec<Ask> {
     if view.of.as_ref().is_none_or(|of| !Arc::ptr_eq(of, figure)) {
         *view = ChartView { name: chart::label(figure), open: !figure.is_drawn(), ..ChartView::default() };
         view.of = Some(figure.clone());
@@ -161,17 +165,17 @@ pub fn chart_ui(ui: &mut Ui, theme: &Theme, figure: &Arc<Figure>, view: &mut Cha
         let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click());
         let name = view.name.clone();
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
-        response.context_menu(|ui| menu(ui, figure, view, &mut asks));
+        response.context_menu(|ui| menu(ui, figure, view, browser, &mut asks));
         capture(ui, view, rect, &mut asks);
         if ui.is_rect_visible(rect) {
             draw(ui, theme, figure, view, rect);
         }
     }
-    foot(ui, theme, figure, view, &mut asks);
+    foot(ui, theme, figure, view, browser, &mut asks);
     asks
 }
 
-fn menu(ui: &mut Ui, figure: &Figure, view: &mut ChartView, asks: &mut Vec<Ask>) {
+fn menu(ui: &mut Ui, figure: &Figure, view: &mut ChartView, browser: bool, asks: &mut Vec<Ask>) {
     if ui.button("Copy data").clicked() {
         asks.push(Ask::Copy(chart::tsv(figure)));
         ui.close();
@@ -190,15 +194,13 @@ fn menu(ui: &mut Ui, figure: &Figure, view: &mut ChartView, asks: &mut Vec<Ask>)
             ui.close();
         }
     }
-    let browser = ui.button("Open in browser");
-    if browser
-        .on_hover_text("A page with this chart opens in your browser; it loads its library from the network")
-        .clicked()
-    {
+    if browser && ui.button("Open in browser").on_hover_text(BROWSER).clicked() {
         asks.push(Ask::Browse);
         ui.close();
     }
 }
+
+const BROWSER: &str = "A page with this chart opens in your browser; it loads its library from the network";
 
 /// Takes the picture of the chart out of one of the window.
 fn capture(ui: &Ui, view: &mut ChartView, rect: Rect, asks: &mut Vec<Ask>) {
@@ -230,18 +232,27 @@ fn capture(ui: &Ui, view: &mut ChartView, rect: Rect, asks: &mut Vec<Ask>) {
 }
 
 /// What is not drawn, and what can be done.
-fn foot(ui: &mut Ui, theme: &Theme, figure: &Figure, view: &mut ChartView, asks: &mut Vec<Ask>) {
+fn foot(ui: &mut Ui, theme: &Theme, figure: &Figure, view: &mut ChartView, browser: bool, asks: &mut Vec<Ask>) {
     for note in &figure.notes {
         ui.horizontal_wrapped(|ui| {
             ui.label(theme.icon("info", 14.0));
             ui.label(theme.small(format!("Not drawn: {}.", chart::inside(note))));
         });
     }
-    if figure.series().all(|s| s.data.rows() == 0) {
+    // What is missing here is seen elsewhere.
+    let browser = browser && !figure.notes.is_empty();
+    let data = figure.series().any(|s| s.data.rows() > 0);
+    if !data && !browser {
         return;
     }
     ui.horizontal(|ui| {
         ui.set_min_height(22.0);
+        if browser && link(ui, theme, "Open in browser").on_hover_text(BROWSER).clicked() {
+            asks.push(Ask::Browse);
+        }
+        if !data {
+            return;
+        }
         if link(ui, theme, if view.open { "Hide data" } else { "Show data" }).clicked() {
             view.open = !view.open;
         }
@@ -321,7 +332,7 @@ fn react(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize, panel: &Pa
         zoom(ui, sheet, view, at, &response, places, place);
     }
     if let Some(pointer) = pointer.filter(|_| view.drag.is_none()) {
-        let found = same(figure, places, place).filter_map(|(_, p)| hover::find(sheet, view, p, place, pointer));
+        let found = same(figure, places, place).filter_map(|(i, p)| hover::find(sheet, view, (i, p), place, pointer));
         if let Some(tip) = found.min_by(|a, b| a.distance.total_cmp(&b.distance)) {
             hover::show(ui, sheet, &tip, place, pointer);
         }

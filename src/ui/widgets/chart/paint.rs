@@ -1,5 +1,5 @@
 //! Marks as shapes: built once for a size and a range, kept, and moved with the page.
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use egui::{
     Align2, Color32, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, TextureHandle, Ui, epaint::TextShape, pos2,
@@ -9,7 +9,7 @@ use egui::{
 use super::{ChartView, Map, Sheet, circle, raster};
 use crate::{
     base::text::shorten,
-    model::chart::{At, Dash, Form, Frame, Inks, Label, Many, Mark, Panel, Pen, Wedge},
+    model::chart::{At, Dash, Figure, Form, Frame, Inks, Label, Many, Mark, Panel, Pen, Target, Wedge},
     ui::theme::SMALL,
 };
 
@@ -19,6 +19,18 @@ const MANY: usize = 1_500;
 const CELLS: usize = 6_000;
 /// Points of one line that are kept after thinning.
 const LINE: usize = 40_000;
+/// Rectangles, lines and gaps in a line beyond this many are drawn as one picture, or only so many of them.
+const SHAPES: usize = 20_000;
+const GAPS: usize = 4_000;
+/// Words that are laid out at most.
+const WORDS: usize = 5_000;
+/// Dashes of one line; a longer one is drawn without gaps.
+const DASHES: f32 = 20_000.0;
+/// Marks of a panel that are made into shapes on a thread.
+const HEAVY: usize = 60_000;
+/// Side of the squares that points are found by, and points that are looked at in one.
+const SQUARE: f32 = 24.0;
+const MOST_IN_SQUARE: usize = 2_000;
 
 /// What a panel's shapes were made for.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +50,94 @@ pub(super) struct Painted {
     shapes: Vec<Shape>,
     /// Pictures the shapes use.
     _textures: Vec<TextureHandle>,
+    /// Where the points of series with very many lie.
+    near: HashMap<usize, Near>,
+}
+
+impl Painted {
+    /// Points of a series that may be near a place of the panel.
+    pub(super) fn near(&self, series: usize, at: Pos2) -> impl Iterator<Item = usize> + '_ {
+        let near = self.near.get(&series);
+        let (x, y) = ((at.x / SQUARE).floor() as i32, (at.y / SQUARE).floor() as i32);
+        let squares = (-1..=1).flat_map(move |dy| (-1..=1).map(move |dx| (x + dx, y + dy)));
+        squares.filter_map(move |square| near?.0.get(&square)).flatten().map(|i| *i as usize)
+    }
+}
+
+/// Points by the squares of the panel they lie in.
+#[derive(Default)]
+struct Near(HashMap<(i32, i32), Vec<u32>>);
+
+/// A panel that is being made into shapes.
+pub(super) struct Pending {
+    key: Key,
+    done: Arc<egui::mutex::Mutex<Option<Painted>>>,
+}
+
+/// About how many marks a panel has.
+fn weight(panel: &Panel) -> usize {
+    let of = |mark: &Mark| match mark {
+        Mark::Line { points, .. } => points.len(),
+        Mark::Area { along, .. } => along.len(),
+        Mark::Points { at, .. } => at.len(),
+        Mark::Rects { rects, .. } => rects.len(),
+        Mark::Grid { z, .. } => z.len(),
+        Mark::Segments { lines, .. } => lines.len(),
+        Mark::Texts(_) => 0,
+        Mark::Wedges(wedges) => wedges.len() * 20,
+    };
+    panel.series.iter().flat_map(|s| &s.marks).map(of).sum()
+}
+
+/// True when the points of a series are looked up by place.
+pub(super) fn is_many(points: &[At]) -> bool {
+    points.len() > HEAVY
+}
+
+/// Makes the shapes of a panel.
+fn make(ctx: &egui::Context, sheet: &Sheet<'_>, map: Map<'_>, panel: &Panel, key: Key) -> Painted {
+    let mut make = Make { ctx: ctx.clone(), sheet, shapes: Vec::new(), textures: Vec::new(), map };
+    let mut near = HashMap::new();
+    for (i, (series, hidden)) in panel.series.iter().zip(&key.hidden).enumerate() {
+        if *hidden {
+            continue;
+        }
+        series.marks.iter().for_each(|m| make.mark(m));
+        if let Target::Points(at) = &series.target
+            && is_many(at)
+        {
+            let mut squares = Near::default();
+            for (i, p) in at.iter().enumerate() {
+                let at = map.at(*p);
+                if at.x.is_finite() && at.y.is_finite() && map.place.expand(1.0).contains(at) {
+                    let square = squares.0.entry(((at.x / SQUARE) as i32, (at.y / SQUARE) as i32)).or_default();
+                    if square.len() < MOST_IN_SQUARE {
+                        square.push(i as u32);
+                    }
+                }
+            }
+            near.insert(i, squares);
+        }
+    }
+    let Make { shapes, textures, .. } = make;
+    Painted { key, shapes, _textures: textures, near }
+}
+
+/// Has the shapes of a heavy panel made on a thread.
+fn start(ui: &Ui, sheet: &Sheet<'_>, figure: Arc<Figure>, (at, map): (usize, &Map<'_>), key: &Key) -> Option<Pending> {
+    let done = Arc::new(egui::mutex::Mutex::new(None));
+    let (slot, ctx, theme) = (done.clone(), ui.ctx().clone(), sheet.theme.clone());
+    let (x, y, place, own) = (map.x, map.y, map.place, key.clone());
+    let work = move || {
+        let sheet = Sheet::new(&figure, &theme);
+        let map = Map { figure: &figure, x, y, place };
+        if let Some(panel) = figure.panels.get(at) {
+            *slot.lock() = Some(make(&ctx, &sheet, map, panel, own));
+        }
+        ctx.request_repaint();
+    };
+    let thread = std::thread::Builder::new().name("andon-chart".into()).spawn(work);
+    thread.ok().map(|_| Pending { key: key.clone(), done })
 }
 
 /// Draws the marks of one panel.
@@ -63,20 +163,26 @@ pub(super) fn panel(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize,
     };
     if view.cache.get(&at).is_none_or(|c| c.key != key) {
         let origin = Rect::from_min_size(Pos2::ZERO, place.size());
-        let mut make = Make {
-            ui,
-            sheet,
-            shapes: Vec::new(),
-            textures: Vec::new(),
-            map: Map::new(sheet.figure, view, panel, origin),
-        };
-        for (series, hidden) in panel.series.iter().zip(&hidden) {
-            if !hidden {
-                series.marks.iter().for_each(|m| make.mark(m));
+        let map = Map::new(sheet.figure, view, panel, origin);
+        match view.of.clone().filter(|_| weight(panel) > HEAVY) {
+            Some(figure) => {
+                let made = view.pending.get(&at).and_then(|p| p.done.lock().take());
+                if let Some(made) = made {
+                    view.pending.remove(&at);
+                    view.cache.insert(at, made);
+                }
+                // One at a time: the newest wish follows the one that is being made.
+                let stale = view.cache.get(&at).is_none_or(|c| c.key != key);
+                if stale && !view.pending.contains_key(&at) {
+                    let pending = start(ui, sheet, figure, (at, &map), &key);
+                    view.pending.extend(pending.map(|p| (at, p)));
+                }
+            }
+            None => {
+                let made = make(ui.ctx(), sheet, map, panel, key.clone());
+                view.cache.insert(at, made);
             }
         }
-        let Make { shapes, textures, .. } = make;
-        view.cache.insert(at, Painted { key, shapes, _textures: textures });
     }
     if let Some(painted) = view.cache.get(&at) {
         for shape in &painted.shapes {
@@ -84,6 +190,13 @@ pub(super) fn panel(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize,
             shape.translate(place.min.to_vec2());
             painter.add(shape);
         }
+    }
+    if let Some(pending) = view.pending.get(&at) {
+        let words = if pending.key == key { "Drawing\u{2026}" } else { "Waiting to be drawn\u{2026}" };
+        let spot = place.center_top() + vec2(0.0, 12.0);
+        let written = painter.text(spot, Align2::CENTER_TOP, words, sheet.theme.font(SMALL), sheet.muted);
+        let response = ui.interact(written, ui.scope_id().with(("drawing", at)), egui::Sense::hover());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, words));
     }
     // Words are laid out anew: their glyphs may move in the atlas.
     let map = Map::new(sheet.figure, view, panel, place);
@@ -100,15 +213,23 @@ pub(super) fn panel(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize,
 fn mark_words(painter: &Painter, sheet: &Sheet<'_>, view: &ChartView, panel: &Panel, map: &Map<'_>, mark: &Mark) {
     match mark {
         Mark::Texts(labels) => {
-            for label in labels {
-                let at = map.at(label.at);
+            let (middle, radius) = circle(map.place);
+            for label in labels.iter().take(WORDS) {
+                // Where there is a circle, words belong to the square around it.
+                let at = match panel.frame {
+                    Frame::Round => {
+                        let [x, y] = label.at.map(|v| v as f32 * 2.0 - 1.0);
+                        middle + vec2(x, -y) * radius
+                    }
+                    _ => map.at(label.at),
+                };
                 if map.place.expand(40.0).contains(at) {
                     words(painter, sheet, label, at);
                 }
             }
         }
         Mark::Rects { rects, inks, labels, .. } if !labels.is_empty() => {
-            for (i, (rect, label)) in rects.iter().zip(labels).enumerate() {
+            for (i, (rect, label)) in rects.iter().zip(labels).enumerate().take(WORDS) {
                 if let Some(rect) = map.rect(*rect)
                     && !label.is_empty()
                 {
@@ -119,7 +240,7 @@ fn mark_words(painter: &Painter, sheet: &Sheet<'_>, view: &ChartView, panel: &Pa
         Mark::Grid { x, y, z, scale, labels } if !labels.is_empty() => {
             let columns = x.len().saturating_sub(1).max(1);
             let Some(scale) = sheet.figure.scales.get(*scale) else { return };
-            for (i, label) in labels.iter().enumerate().filter(|(_, l)| !l.is_empty()) {
+            for (i, label) in labels.iter().enumerate().filter(|(_, l)| !l.is_empty()).take(WORDS) {
                 let (c, r) = (i % columns, i / columns);
                 if let (Some(x), Some(y)) = (x.get(c..c + 2), y.get(r..r + 2))
                     && let Some(rect) = map.rect([x[0], y[0], x[1], y[1]])
@@ -215,7 +336,7 @@ pub(super) fn words(painter: &Painter, sheet: &Sheet<'_>, label: &Label, at: Pos
 }
 
 struct Make<'a> {
-    ui: &'a Ui,
+    ctx: egui::Context,
     sheet: &'a Sheet<'a>,
     shapes: Vec<Shape>,
     textures: Vec<TextureHandle>,
@@ -236,7 +357,8 @@ impl Make<'_> {
             Mark::Rects { rects, inks, alpha, edge, .. } => self.rects(rects, inks, *alpha, *edge),
             Mark::Grid { x, y, z, scale, .. } => self.grid(x, y, z, *scale),
             Mark::Segments { lines, inks, width, dash, alpha } => {
-                for (i, [x0, y0, x1, y1]) in lines.iter().enumerate() {
+                // Of very many the eye does not miss some.
+                for (i, [x0, y0, x1, y1]) in lines.iter().enumerate().step_by(lines.len().div_ceil(SHAPES).max(1)) {
                     let ends = [self.map.at([*x0, *y0]), self.map.at([*x1, *y1])];
                     if ends.iter().all(|p| p.x.is_finite() && p.y.is_finite()) && self.near(&ends) {
                         let color = self.sheet.theme.fade(self.sheet.ink(inks.at(i)), *alpha);
@@ -266,7 +388,9 @@ impl Make<'_> {
 
     fn line(&mut self, points: &[At], pen: Pen, alpha: f32) {
         let color = self.sheet.theme.fade(self.sheet.ink(pen.ink), alpha);
-        for piece in thin(points, &self.map) {
+        let pieces = thin(points, &self.map);
+        let step = pieces.len().div_ceil(GAPS).max(1);
+        for piece in pieces.into_iter().step_by(step) {
             match piece.as_slice() {
                 [] => {}
                 [only] => self.shapes.push(Shape::circle_filled(*only, (pen.width / 2.0).max(1.0), color)),
@@ -313,7 +437,7 @@ impl Make<'_> {
         let color = |i: usize| self.sheet.theme.fade(self.sheet.ink(inks.at(i)), alpha);
         let size = |i: usize| sizes.at(i).unwrap_or(6.0);
         if seen.len() > MANY {
-            let ppp = self.ui.ctx().pixels_per_point();
+            let ppp = self.ctx.pixels_per_point();
             let dots = seen.iter().map(|(i, p)| raster::Dot {
                 at: *p,
                 size: size(*i),
@@ -322,12 +446,7 @@ impl Make<'_> {
                 hollow,
             });
             let image = raster::dots(dots, self.map.place, ppp);
-            let texture = self.ui.ctx().load_texture("chart-points", image, egui::TextureOptions::NEAREST);
-            let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            // The picture has whole pixels, the panel may end within one.
-            let area = Rect::from_min_size(self.map.place.min, texture.size_vec2() / ppp);
-            self.shapes.push(Shape::image(texture.id(), area, whole, self.sheet.theme.untinted()));
-            self.textures.push(texture);
+            self.picture("chart-points", image);
             return;
         }
         let shapes =
@@ -336,11 +455,30 @@ impl Make<'_> {
         self.shapes.extend(shapes);
     }
 
+    /// Puts a picture of the panel in the place of shapes.
+    fn picture(&mut self, name: &str, image: egui::ColorImage) {
+        let texture = self.ctx.load_texture(name, image, egui::TextureOptions::NEAREST);
+        let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        // The picture has whole pixels, the panel may end within one.
+        let area = Rect::from_min_size(self.map.place.min, texture.size_vec2() / self.ctx.pixels_per_point());
+        self.shapes.push(Shape::image(texture.id(), area, whole, self.sheet.theme.untinted()));
+        self.textures.push(texture);
+    }
+
     fn rects(&mut self, rects: &[[f64; 4]], inks: &Inks, alpha: f32, edge: Option<Pen>) {
-        let ppp = self.ui.ctx().pixels_per_point();
+        let ppp = self.ctx.pixels_per_point();
         let snap = |v: f32| (v * ppp).round() / ppp;
         let limit = self.map.place.expand(4.0);
         let mut mesh = Mesh::default();
+        if rects.len() > SHAPES {
+            let seen = rects.iter().enumerate().filter_map(|(i, rect)| {
+                let rect = self.map.rect(*rect).filter(|r| r.intersects(limit))?;
+                Some((rect, self.sheet.theme.fade(self.sheet.ink(inks.at(i)), alpha)))
+            });
+            let image = raster::rects(seen, self.map.place, ppp);
+            self.picture("chart-bars", image);
+            return;
+        }
         for (i, rect) in rects.iter().enumerate() {
             let Some(r) = self.map.rect(*rect) else { continue };
             if !r.intersects(limit) {
@@ -374,18 +512,12 @@ impl Make<'_> {
         let py: Vec<f32> = y.iter().map(|v| self.map.y(*v)).collect();
         let color = |v: f64| scale.color(v).map_or(Color32::TRANSPARENT, crate::ui::theme::rgba);
         if columns * rows > CELLS {
-            let image = raster::cells(&px, &py, self.map.place, self.ui.ctx().pixels_per_point(), |c, r| {
-                color(z[r * columns + c])
-            });
-            let ppp = self.ui.ctx().pixels_per_point();
-            let texture = self.ui.ctx().load_texture("chart-cells", image, egui::TextureOptions::NEAREST);
-            let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            let area = Rect::from_min_size(self.map.place.min, texture.size_vec2() / ppp);
-            self.shapes.push(Shape::image(texture.id(), area, whole, self.sheet.theme.untinted()));
-            self.textures.push(texture);
+            let image =
+                raster::cells(&px, &py, self.map.place, self.ctx.pixels_per_point(), |c, r| color(z[r * columns + c]));
+            self.picture("chart-cells", image);
             return;
         }
-        let ppp = self.ui.ctx().pixels_per_point();
+        let ppp = self.ctx.pixels_per_point();
         let snap = |v: f32| (v * ppp).round() / ppp;
         let mut mesh = Mesh::default();
         for r in 0..rows {
@@ -511,6 +643,10 @@ impl Column {
 pub(super) fn stroke(points: Vec<Pos2>, pen: Pen, color: Color32) -> Vec<Shape> {
     let stroke = Stroke::new(pen.width.clamp(0.25, 40.0), color);
     let w = pen.width.max(1.0);
+    let length: f32 = points.windows(2).map(|p| p[0].distance(p[1])).sum();
+    if length > DASHES * w {
+        return vec![Shape::line(points, stroke)];
+    }
     match pen.dash {
         Dash::Dot => Shape::dashed_line(&points, stroke, w * 1.5, w * 2.0),
         Dash::Dash => Shape::dashed_line(&points, stroke, w * 3.5, w * 2.5),
@@ -594,7 +730,7 @@ fn table(painter: &Painter, sheet: &Sheet<'_>, panel: &Panel, place: Rect) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::chart::{Axis, Figure, Side, Source};
+    use crate::model::chart::{Axis, Side, Source};
 
     #[test]
     fn a_dense_line_keeps_its_extremes_and_gaps() {

@@ -72,6 +72,37 @@ pub(super) fn dots(all: impl Iterator<Item = Dot>, place: Rect, ppp: f32) -> Col
     ColorImage::new([w, h], pixels)
 }
 
+/// Fills rectangles over each other.
+pub(super) fn rects(all: impl Iterator<Item = (Rect, Color32)>, place: Rect, ppp: f32) -> ColorImage {
+    let [w, h] = size(place, ppp);
+    let mut pixels = vec![Color32::TRANSPARENT; w * h];
+    // Bars of one column of pixels after each other change only what they add to it.
+    let mut last: Vec<(u32, u32, Color32)> = vec![(0, 0, Color32::TRANSPARENT); w];
+    for (rect, color) in all {
+        let side = |from: f32, to: f32, origin: f32, n: usize| {
+            let first = (((from - origin) * ppp).round().max(0.0) as usize).min(n);
+            // What is not nothing stays visible.
+            let end = (((to - origin) * ppp).round().max(0.0) as usize).max(first + 1).min(n);
+            first..end
+        };
+        let (columns, rows) =
+            (side(rect.left(), rect.right(), place.left(), w), side(rect.top(), rect.bottom(), place.top(), h));
+        for x in columns {
+            let whole = (rows.start as u32, rows.end as u32, color);
+            let slot = &mut last[x];
+            if color.is_opaque() && slot.2 == color && slot.0 <= whole.0 && slot.1 >= whole.1 {
+                continue;
+            }
+            *slot = whole;
+            for y in rows.clone() {
+                let pixel = &mut pixels[y * w + x];
+                *pixel = if color.is_opaque() { color } else { blend(*pixel, color, 1.0) };
+            }
+        }
+    }
+    ColorImage::new([w, h], pixels)
+}
+
 /// One premultiplied colour over another.
 fn blend(under: Color32, over: Color32, share: f32) -> Color32 {
     let (u, o) = (under.to_array(), over.to_array());
@@ -125,6 +156,17 @@ mod tests {
         assert_eq!(image.size, [200, 100]);
         assert_eq!(image.pixels[50 * 200 + 20], Color32::RED);
         assert_eq!(image.pixels[50 * 200 + 100], Color32::TRANSPARENT);
+    }
+
+    #[test]
+    fn bars_narrower_than_a_pixel_are_seen() {
+        let place = Rect::from_min_size(Pos2::ZERO, vec2(10.0, 10.0));
+        let bar = |x: f32, top: f32| (Rect::from_min_max(pos2(x, top), pos2(x + 0.01, 10.0)), Color32::RED);
+        let image = rects([bar(2.0, 5.0), bar(2.1, 8.0), bar(2.2, 1.0)].into_iter(), place, 1.0);
+        assert_eq!(
+            (image.pixels[12], image.pixels[92], image.pixels[2]),
+            (Color32::RED, Color32::RED, Color32::TRANSPARENT)
+        );
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn one(painter: &Painter, theme: &Theme, grid: &DataGrid<'_>, index: usize, plac
         room -= 16.0;
     }
     let format = TextFormat { font_id: theme.medium(12.0), color: theme.text, ..TextFormat::default() };
-    let mut job = LayoutJob::single_section(column.name.clone(), format);
+    let mut job = LayoutJob::single_section(column.name.chars().take(200).collect(), format);
     job.wrap = TextWrapping::truncate_at_width(room.max(8.0));
     let galley = painter.layout_job(job);
     let name_width = galley.size().x;

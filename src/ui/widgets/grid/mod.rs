@@ -147,6 +147,10 @@ pub struct DataGrid<'a> {
     row_height: f32,
     sortable: bool,
     looks: Option<Looks<'a>>,
+    /// Columns at the left that name the rows.
+    index: usize,
+    numbered: bool,
+    headless: bool,
 }
 
 /// How cells look that are not as others.
@@ -177,6 +181,10 @@ pub(super) struct Layout {
 }
 
 pub(super) const BAR: f32 = 10.0;
+/// Letters of a cell that a column is made wide enough for.
+const LETTERS: usize = 40;
+/// Columns beyond this many are not measured.
+const MEASURED: usize = 200;
 
 impl Layout {
     /// Top of a row on the screen.
@@ -236,6 +244,9 @@ impl<'a> DataGrid<'a> {
             row_height: 24.0,
             sortable: true,
             looks: None,
+            index: 0,
+            numbered: true,
+            headless: false,
         }
     }
     /// Profiles for the head, by column; `None` while not known.
@@ -269,7 +280,29 @@ impl<'a> DataGrid<'a> {
         self
     }
 
+    /// So many columns name the rows, and look like it.
+    #[must_use]
+    pub fn indexed(mut self, columns: usize) -> Self {
+        self.index = columns;
+        self
+    }
+    /// No numbers beside the rows.
+    #[must_use]
+    pub fn unnumbered(mut self) -> Self {
+        self.numbered = false;
+        self
+    }
+    /// No head, for columns without names.
+    #[must_use]
+    pub fn headless(mut self) -> Self {
+        self.headless = true;
+        self
+    }
+
     fn head_height(&self) -> f32 {
+        if self.headless {
+            return 0.0;
+        }
         match self.head {
             Head::Full => 78.0,
             Head::Compact if self.profiles.iter().any(Option::is_some) => 48.0,
@@ -289,6 +322,9 @@ impl<'a> DataGrid<'a> {
     }
 
     fn numbers_width(&self) -> f32 {
+        if !self.numbered {
+            return 0.0;
+        }
         let digits = thousands(self.rows.total().max(1)).len() as f32;
         (digits * 6.8 + 20.0).clamp(44.0, 120.0)
     }
@@ -309,7 +345,9 @@ impl<'a> DataGrid<'a> {
         let painter = ui.painter_at(rect);
         painter.rect_filled(rect, 0.0, theme.bg);
         paint::body(&painter, theme, &self, &layout, view);
-        head::head(ui, theme, &self, &layout, view, &mut shown);
+        if !self.headless {
+            head::head(ui, theme, &self, &layout, view, &mut shown);
+        }
         scroll::bars(ui, theme, &layout, view);
         self.pointed(&response, &layout, view, &mut shown);
         if response.has_focus() {
@@ -391,7 +429,17 @@ impl<'a> DataGrid<'a> {
 
     /// Wide enough for the name and the first rows, within reason.
     fn first_width(&self, ui: &Ui, theme: &Theme, index: usize, column: &Column) -> f32 {
-        let measure = |text: String, font| ui.painter().layout_no_wrap(text, font, theme.text).size().x;
+        // Of very many columns only the letters are counted.
+        if self.columns.len() > MEASURED {
+            let letters = |text: &str| text.chars().take(LETTERS).count();
+            let cells = (0..self.rows.total().min(4)).filter_map(|row| self.rows.cell(row, index));
+            let cells = cells.map(|c| letters(&c.show(column.grouped()))).max().unwrap_or(0);
+            return (cells.max(letters(&column.name) + 3) as f32 * 7.0 + 18.0).clamp(56.0, 320.0).ceil();
+        }
+        let measure = |text: String, font| {
+            let text = crate::base::text::shorten(&text, 2 * LETTERS);
+            ui.painter().layout_no_wrap(text, font, theme.text).size().x
+        };
         let name = measure(column.name.clone(), theme.medium(12.0)) + if self.sortable { 34.0 } else { 20.0 };
         let dtype = match self.head {
             Head::Full => measure(format!("{} \u{b7} 00.0 % null", column.dtype), theme.font(11.5)) + 16.0,
@@ -404,7 +452,7 @@ impl<'a> DataGrid<'a> {
         };
         let grouped = column.grouped();
         let cells = (0..self.rows.total().min(30)).filter_map(|row| self.rows.cell(row, index)).map(|cell| {
-            let text = crate::base::text::shorten(&cell.show(grouped), 40);
+            let text = crate::base::text::shorten(&cell.show(grouped), LETTERS);
             measure(text, theme.font(12.0)) + 18.0
         });
         let cells = cells.fold(0.0, f32::max);

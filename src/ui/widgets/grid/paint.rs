@@ -46,6 +46,9 @@ pub(super) fn body(painter: &Painter, theme: &Theme, grid: &DataGrid<'_>, layout
             let rect = Rect::from_min_max(pos2(left, y), pos2(right, y + layout.row_height));
             match grid.rows.cell(row, column) {
                 Some(cell) => {
+                    if column < grid.index && !selected {
+                        cells.rect_filled(rect, 0.0, theme.panel);
+                    }
                     let look = grid.looks.and_then(|looks| looks(row, column)).filter(|_| !selected);
                     one(&cells, theme, grid, column, (cell, look), rect);
                 }
@@ -53,6 +56,9 @@ pub(super) fn body(painter: &Painter, theme: &Theme, grid: &DataGrid<'_>, layout
             }
         }
         cells.hline(layout.body.left()..=end, y + layout.row_height - 0.5, theme.hairline());
+        if !grid.numbered {
+            continue;
+        }
         let at = pos2(layout.numbers.right() - PAD, y + layout.row_height * 0.5);
         let ink = if selected { theme.text } else { theme.faint };
         numbers.text(at, Align2::RIGHT_CENTER, thousands(row + 1), theme.font(11.0), ink);
@@ -100,6 +106,7 @@ fn one(
     (cell, look): (&Cell, Option<&Look>),
     rect: Rect,
 ) {
+    let index = column < grid.index;
     let column = &grid.columns[column];
     let ink = match cell {
         Cell::Null => theme.faint,
@@ -107,7 +114,8 @@ fn one(
     };
     let right = column.kind.is_number() || column.kind == Kind::Duration;
     let shown = cell.show(column.grouped());
-    let plain = TextFormat { font_id: theme.font(12.0), color: ink, ..TextFormat::default() };
+    let font_id = if index { theme.medium(12.0) } else { theme.font(12.0) };
+    let plain = TextFormat { font_id, color: if index { theme.muted } else { ink }, ..TextFormat::default() };
     match look {
         None => text(painter, &shown, plain, rect, right),
         Some(look) => {

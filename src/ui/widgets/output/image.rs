@@ -14,8 +14,8 @@ use super::{Act, text::words};
 use crate::{
     base::{Result, text::bytes},
     model::{
-        math::{self, Math},
-        output::{Frames, Image, Pixels},
+        math::{self, Formula, Math},
+        output::{Frames, Image, Later, Pixels},
     },
     ui::{
         theme::{MONO, Theme, icon},
@@ -54,11 +54,14 @@ enum Work {
     Picture { image: Arc<Image>, side: u32, width: Option<u32> },
     Formula { math: Math, em: f32, ink: [u8; 3] },
     Copy(Arc<Image>),
+    Read(Later),
+    Typeset(Math),
 }
 
 enum Made {
     Textures(u64, Result<(Vec<ColorImage>, Vec<Duration>)>),
     Copy(Result<ColorImage>),
+    Read(usize),
 }
 
 /// A thread and what it has before it.
@@ -72,10 +75,15 @@ struct Lane {
 #[derive(Default)]
 pub struct Pictures {
     entries: HashMap<u64, Entry>,
-    /// Pictures of pixels, and what is drawn from its description: a slow one of these holds up no other.
-    lanes: [Option<Lane>; 2],
+    /// Pictures of pixels, what is drawn from its description, outputs to read, formulas to typeset: a slow one of these
+    /// holds up no other.
+    lanes: [Option<Lane>; 4],
     /// The newest texture of a picture that is drawn at several sizes.
     latest: HashMap<u64, u64>,
+    /// Why pictures cannot be drawn, by their content.
+    failed: HashMap<u64, String>,
+    /// Outputs that are being read, and formulas that are being typeset.
+    reading: HashSet<usize>,
     /// Large ones that a person asked for.
     asked: HashSet<u64>,
     frame: u64,
@@ -96,7 +104,8 @@ fn key_of(parts: impl Hash) -> u64 {
 impl Pictures {
     /// True while something is being decoded: a picture of the window would show a grey place.
     pub fn busy(&self) -> bool {
-        self.entries.values().any(|e| matches!(e.state, State::Waiting))
+        let made = self.entries.values().any(|e| matches!(e.state, State::Waiting));
+        made || self.lanes.iter().flatten().any(|l| l.waiting > 0)
     }
     /// Forgets all of them, as when a document is closed.
     pub fn clear(&mut self) {
@@ -117,7 +126,7 @@ impl Pictures {
     }
 
     /// Takes what the threads have made; once a frame.
-    fn collect(&mut self, ctx: &egui::Context) {
+    pub(super) fn collect(&mut self, ctx: &egui::Context) {
         let frame = ctx.cumulative_frame_nr();
         if self.frame == frame && frame > 0 {
             return;
@@ -132,6 +141,7 @@ impl Pictures {
                 match made {
                     Made::Copy(Ok(image)) => ctx.copy_image(image),
                     Made::Copy(Err(e)) => tracing::warn!("{e}"),
+                    Made::Read(name) => drop(self.reading.remove(&name)),
                     Made::Textures(key, result) => {
                         let Some(entry) = self.entries.get_mut(&key) else { continue };
                         entry.state = match result {
@@ -175,24 +185,46 @@ impl Pictures {
 
     /// Asks for a texture; false when the thread has enough before it.
     fn ask(&mut self, ctx: &egui::Context, key: u64, work: Work, idle_only: bool) -> bool {
-        let slow = match &work {
-            Work::Picture { image, .. } | Work::Copy(image) => image.is_vector(),
-            Work::Formula { .. } => true,
+        let lane = match &work {
+            Work::Picture { image, .. } | Work::Copy(image) => usize::from(image.is_vector()),
+            Work::Formula { .. } => 1,
+            Work::Read(_) => 2,
+            Work::Typeset(_) => 3,
         };
-        let lane = self.lanes[usize::from(slow)].get_or_insert_with(spawn);
+        let lane = self.lanes[lane].get_or_insert_with(spawn);
         // A thread that is asked too much says so by being busy; it wakes the window when it is done.
         if lane.waiting >= if idle_only { 1 } else { WAITING } {
             return false;
         }
-        let copy = matches!(work, Work::Copy(_));
+        let drawn = matches!(work, Work::Picture { .. } | Work::Formula { .. });
         if lane.tasks.try_send((key, work, ctx.clone())).is_err() {
             return false;
         }
         lane.waiting += 1;
-        if !copy {
+        if drawn {
             self.entries.insert(key, Entry { state: State::Waiting, seen: self.frame, clock: 0.0 });
         }
         true
+    }
+
+    /// Reads a large output; the window wakes when it is there.
+    pub(super) fn read(&mut self, ctx: &egui::Context, later: &Later) {
+        self.collect(ctx);
+        if !self.reading.contains(&later.name()) && self.ask(ctx, 0, Work::Read(later.clone()), false) {
+            self.reading.insert(later.name());
+        }
+    }
+
+    /// The layout of a formula; none while a long one is made.
+    pub(super) fn typeset<'a>(&mut self, ctx: &egui::Context, math: &'a Math) -> Option<Result<&'a Formula, &'a str>> {
+        if math.is_ready() || math.is_short() {
+            return Some(math.formula());
+        }
+        self.collect(ctx);
+        if !self.reading.contains(&math.name()) && self.ask(ctx, 0, Work::Typeset(math.clone()), false) {
+            self.reading.insert(math.name());
+        }
+        None
     }
 
     /// The texture of a formula with so many pixels to an em, and a margin of [`math::MARGIN`] em around it.
@@ -239,6 +271,14 @@ fn spawn() -> Lane {
                     Made::Textures(key, Ok(image.unwrap_or_default()))
                 }
                 Work::Copy(image) => Made::Copy(image.decode().map(|p| coloured(&p))),
+                Work::Read(later) => {
+                    later.read();
+                    Made::Read(later.name())
+                }
+                Work::Typeset(math) => {
+                    let _ = math.formula();
+                    Made::Read(math.name())
+                }
             };
             if tx.send(result).is_err() {
                 return;
@@ -260,11 +300,28 @@ fn textures(frames: Frames) -> (Vec<ColorImage>, Vec<Duration>) {
     frames.all.into_iter().map(|(pixels, delay)| (coloured(&pixels), delay)).unzip()
 }
 
+/// The height a picture takes in so much width.
+pub(super) fn guess(image: &Image, width: f32) -> f32 {
+    let (w, h) = image.natural_size().unwrap_or((320.0, 60.0));
+    if image.is_heavy() { 22.0 } else { h * (width / w.max(1.0)).min(1.0) }
+}
+
 /// Draws a picture at its size, made smaller to fit the width.
 pub(super) fn image_ui(ui: &mut Ui, theme: &Theme, image: &Image, pictures: &mut Pictures, acts: &mut Vec<Act>) {
     pictures.collect(ui.ctx());
     if image.is_heavy() && !pictures.asked.contains(&image.hash) {
         heavy_ui(ui, theme, image, pictures, acts);
+        return;
+    }
+    if let Some(why) = pictures.failed.get(&image.hash) {
+        // However small the picture was to be, the reason can be read.
+        ui.horizontal_wrapped(|ui| {
+            ui.label(theme.icon("image", 14.0));
+            ui.label(words(theme, why));
+            if !image.is_empty() && link(ui, theme, "Save\u{2026}").clicked() {
+                acts.push(save(image, false));
+            }
+        });
         return;
     }
     let (w, h) = image.natural_size().unwrap_or((320.0, 60.0));
@@ -415,6 +472,8 @@ pub(crate) fn paint(
                 State::Failed(why) => {
                     let why = why.clone();
                     failed_ui(ui, theme, image, rect, &why, acts);
+                    pictures.failed.insert(image.hash, why);
+                    ui.ctx().request_repaint();
                 }
             }
         }

@@ -1,5 +1,5 @@
 //! Draws a text in Markdown: every paragraph is one layout, with room left in it for formulas and pictures.
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use egui::{
     Align, Color32, FontId, Frame, Galley, Label, Margin, Pos2, Rect, ScrollArea, Sense, Stroke, TextFormat, Ui,
@@ -8,8 +8,9 @@ use egui::{
 
 use super::{Act, Draw, ItemView, Pictures, disclosure, image, menu};
 use crate::{
+    base::fsx,
     model::{
-        markdown::{Alert, Block, Document, From, Grid, Inline, Item, Picture, Side, Style, words_of},
+        markdown::{self, Alert, Block, Context, Document, From, Grid, Inline, Item, Picture, Side, Style, words_of},
         math::{self, Math},
         output::{Image, Ink},
     },
@@ -64,6 +65,32 @@ fn heading(level: u8) -> Face {
     Face { size, line, heavy: true, faint: false }
 }
 
+/// Entries of a list beyond which only those that are seen are laid out.
+const LONG: usize = 60;
+/// Numbers that the parts of one block have.
+const PARTS: usize = 1 << 24;
+
+/// The height a block is likely to take.
+fn guess(block: &Block, width: f32) -> f32 {
+    let words = |words: &[Inline], face: Face| {
+        let letters: usize = words.iter().map(|w| if let Inline::Text(t, _) = w { t.len() } else { 8 }).sum();
+        (letters as f32 * face.size * 0.5 / width.max(40.0)).ceil().max(1.0) * face.line
+    };
+    match block {
+        Block::Heading { level, words: all, .. } => words(all, heading(*level)) + 4.0,
+        Block::Paragraph { words: all, .. } => words(all, TEXT),
+        Block::Code { text, .. } => text.lines().count() as f32 * 18.0 + 12.0,
+        Block::Quote { blocks, .. } | Block::Footnote { blocks, .. } => blocks.iter().map(|b| guess(b, width)).sum(),
+        Block::List { items, .. } => items.iter().flat_map(|i| &i.blocks).map(|b| guess(b, width)).sum(),
+        Block::Table(grid) => (grid.rows.len() + 1) as f32 * 28.0,
+        Block::Rule => 9.0,
+        Block::Page(page) => page.iter().map(|b| super::guess_block(b, width)).sum(),
+        Block::Fold { open, blocks, .. } => {
+            22.0 + if *open { blocks.iter().map(|b| guess(b, width)).sum() } else { 0.0 }
+        }
+    }
+}
+
 /// Something that takes room in a line.
 struct Room<'a> {
     /// Where its two letters begin.
@@ -99,8 +126,18 @@ impl Draw<'_> {
         ui.scope(|ui| {
             ui.set_max_width(width);
             ui.spacing_mut().item_spacing = vec2(6.0, 7.0);
-            let mut next = 0;
-            Text { draw: self, doc, setting }.blocks(ui, &doc.blocks, item, &mut next, TEXT);
+            // The parts of each block have numbers of their own, whether the blocks before it are drawn or not.
+            let mut stack = std::mem::take(&mut item.stack);
+            let guess = |i: usize, width: f32| doc.blocks.get(i).map_or(0.0, |b| guess(b, width));
+            stack.show(ui, (doc.blocks.len(), 7.0), guess, |ui, i| {
+                let Some(block) = doc.blocks.get(i) else { return };
+                if i > 0 && matches!(block, Block::Heading { .. }) {
+                    ui.add_space(if matches!(block, Block::Heading { level: ..=2, .. }) { 6.0 } else { 3.0 });
+                }
+                let mut next = i * PARTS;
+                Text { draw: self, doc, setting }.block(ui, block, item, &mut next, TEXT);
+            });
+            item.stack = stack;
         });
     }
 }
@@ -197,25 +234,56 @@ impl<'a> Text<'_, 'a, '_> {
     ) {
         let gap = if tight { 2.0 } else { 7.0 };
         ui.scope(|ui| {
-            for (i, entry) in items.iter().enumerate() {
-                ui.spacing_mut().item_spacing.y = gap;
-                let mark = match (entry.checked, first) {
-                    (Some(_), _) => String::new(),
-                    (None, Some(n)) => format!("{}.", n.saturating_add(i as u64)),
-                    (None, None) => "\u{2022}".to_owned(),
-                };
-                let top = ui.cursor().min;
-                let room = if mark.len() > 3 { 24.0 + 7.0 * (mark.len() - 3) as f32 } else { 24.0 };
-                self.marked(ui, &mark, room, |text, ui| text.blocks(ui, &entry.blocks, view, next, face));
-                if let Some(done) = entry.checked {
-                    let theme = self.theme();
-                    let at = pos2(top.x + 12.0, top.y + 10.0);
-                    let symbol = crate::ui::theme::icon(if done { "square-check" } else { "square" });
-                    let ink = if done { theme.accent } else { theme.muted };
-                    ui.painter().text(at, egui::Align2::CENTER_CENTER, symbol, theme.icon_font(14.0), ink);
+            ui.spacing_mut().item_spacing.y = gap;
+            if items.len() <= LONG {
+                for (i, entry) in items.iter().enumerate() {
+                    self.entry(ui, (entry, i, first), view, next, face);
                 }
+                return;
             }
+            // Of a long list only what is seen is laid out, so that its entries need numbers of their own.
+            *next += 1;
+            let here = *next;
+            let mut stack = std::mem::take(&mut view.parts.entry(here).or_default().stack);
+            let guess = |i: usize, width: f32| -> f32 {
+                items.get(i).map_or(0.0, |e| e.blocks.iter().map(|b| guess(b, width)).sum())
+            };
+            stack.show(ui, (items.len(), gap), guess, |ui, i| {
+                ui.spacing_mut().item_spacing.y = gap;
+                let mut own = here + 1 + i * 64;
+                if let Some(entry) = items.get(i) {
+                    self.entry(ui, (entry, i, first), view, &mut own, face);
+                }
+            });
+            view.parts.entry(here).or_default().stack = stack;
+            *next = here + 1 + items.len() * 64;
         });
+    }
+
+    /// One entry of a list.
+    fn entry(
+        &mut self,
+        ui: &mut Ui,
+        (entry, i, first): (&'a Item, usize, Option<u64>),
+        view: &mut ItemView,
+        next: &mut usize,
+        face: Face,
+    ) {
+        let mark = match (entry.checked, first) {
+            (Some(_), _) => String::new(),
+            (None, Some(n)) => format!("{}.", n.saturating_add(i as u64)),
+            (None, None) => "\u{2022}".to_owned(),
+        };
+        let top = ui.cursor().min;
+        let room = if mark.len() > 3 { 24.0 + 7.0 * (mark.len() - 3) as f32 } else { 24.0 };
+        self.marked(ui, &mark, room, |text, ui| text.blocks(ui, &entry.blocks, view, next, face));
+        if let Some(done) = entry.checked {
+            let theme = self.theme();
+            let at = pos2(top.x + 12.0, top.y + 10.0);
+            let symbol = crate::ui::theme::icon(if done { "square-check" } else { "square" });
+            let ink = if done { theme.accent } else { theme.muted };
+            ui.painter().text(at, egui::Align2::CENTER_CENTER, symbol, theme.icon_font(14.0), ink);
+        }
     }
 
     fn quote(
@@ -381,9 +449,13 @@ impl<'a> Text<'_, 'a, '_> {
     fn display(&mut self, ui: &mut Ui, math: &'a Math, face: Face) {
         let theme = self.theme();
         let em = face.size * EM;
-        let formula = match math.formula() {
-            Ok(formula) => formula,
-            Err(why) => {
+        let formula = match self.draw.pictures.typeset(ui.ctx(), math) {
+            Some(Ok(formula)) => formula,
+            None => {
+                ui.label(theme.small("Typesetting a long formula\u{2026}"));
+                return;
+            }
+            Some(Err(why)) => {
                 let words = egui::RichText::new(math.source.trim()).font(theme.mono(MONO)).color(theme.text);
                 let text = self.setting.selectable;
                 let response = ui.add(Label::new(words).wrap().selectable(text));
@@ -449,17 +521,21 @@ impl<'a> Text<'_, 'a, '_> {
                     job.append("\n", 0.0, format(&theme, Style::default(), face));
                     at += 1;
                 }
-                Inline::Math(math) => match math.formula() {
+                Inline::Math(math) => match self.draw.pictures.typeset(ui.ctx(), math) {
                     // It only defined something.
-                    Ok(formula) if formula.width < 0.01 => {}
-                    Ok(formula) => {
+                    Some(Ok(formula)) if formula.width < 0.01 => {}
+                    None => {
+                        job.append("\u{2026}", 0.0, format(&theme, Style::default(), face));
+                        at += 1;
+                    }
+                    Some(Ok(formula)) => {
                         let em = face.size * EM;
                         let fit = (width / (formula.width * em).max(1.0)).clamp(SMALLEST, 1.0);
                         let em = em * fit;
                         let (above, below) = (formula.height * em, formula.depth * em);
                         rooms.push(Room { at, width: formula.width * em, above, below, what: What::Formula(math, em) });
                     }
-                    Err(why) => {
+                    Some(Err(why)) => {
                         let style = Style { code: true, ..Style::default() };
                         job.append(&math.source, 0.0, format(&theme, style, face));
                         at += math.source.chars().count();
@@ -775,7 +851,44 @@ pub fn markdown_ui(
 ) -> Vec<Act> {
     let mut acts = Vec::new();
     let item = view.items.entry(usize::MAX).or_default();
-    let mut draw = Draw { theme, pictures, acts: &mut acts, macros: &view.macros, live: None, listening: false };
+    let mut draw =
+        Draw { theme, pictures, acts: &mut acts, macros: &view.macros, live: None, listening: false, at_home: false };
     draw.document(ui, doc, item, setting);
     acts
+}
+
+/// Texts that people wrote in Markdown outside of notebooks: comments, cards. Nothing in them is fetched, and pictures are
+/// drawn only when they stand in the text itself.
+#[derive(Default)]
+pub struct Prose {
+    read: HashMap<u64, (Document, super::OutputsView)>,
+    pictures: Pictures,
+}
+
+impl std::fmt::Debug for Prose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prose").field("texts", &self.read.len()).finish_non_exhaustive()
+    }
+}
+
+/// Texts that are remembered.
+const TEXTS: usize = 400;
+
+/// Draws such a text; gives the addresses of links that were clicked.
+pub fn prose_ui(ui: &mut Ui, theme: &Theme, text: &str, prose: &mut Prose) -> Vec<String> {
+    if prose.read.len() > TEXTS {
+        prose.read.clear();
+    }
+    prose.pictures.collect(ui.ctx());
+    let name = fsx::hash(text.as_bytes());
+    let read = || (markdown::read(text, &Context::default()), super::OutputsView::default());
+    let (document, view) = prose.read.entry(name).or_insert_with(read);
+    let acts = ui.push_id(("prose", name), |ui| {
+        markdown_ui(ui, theme, document, view, &mut prose.pictures, &Setting::default())
+    });
+    let address = |act| match act {
+        Act::Open(address) | Act::Follow(address) => Some(address),
+        _ => None,
+    };
+    acts.inner.into_iter().filter_map(address).collect()
 }

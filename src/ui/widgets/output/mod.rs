@@ -10,6 +10,7 @@ mod gap;
 mod image;
 mod json;
 mod markdown;
+mod stack;
 mod text;
 mod widget;
 
@@ -20,10 +21,11 @@ use serde_json::{Map, Value};
 
 pub use self::{
     image::{Pictures, thumb_ui},
-    markdown::{Files, Setting, markdown_ui},
+    markdown::{Files, Prose, Setting, markdown_ui, prose_ui},
 };
 use self::{
     json::JsonView,
+    stack::Stack,
     text::{TextView, words},
 };
 use super::{
@@ -32,7 +34,7 @@ use super::{
     link,
 };
 use crate::{
-    base::text::{bytes, count, thousands},
+    base::text::{bytes, count, shorten, thousands},
     model::{
         chart::Figure,
         markdown::{self as text_model, Document},
@@ -40,14 +42,19 @@ use crate::{
         output::{
             Failure, Note, Output, Table, Widget, Widgets,
             html::{Block, Fold, Media},
+            profiles,
         },
-        table::{Cell, Page},
+        table::{Cell, ColumnProfile, Page},
     },
     ui::theme::{CONTROL, MONO, SMALL, Theme, icon},
 };
 
 /// Rows of a table that are shown without scrolling.
 const TABLE_ROWS: u64 = 12;
+/// Lines of sentences that are set as such; more of them are a log.
+const PROSE: usize = 400;
+/// Space between outputs.
+const GAP: f32 = 6.0;
 
 /// What a person asked for on an output.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +63,9 @@ pub enum Act {
     Copy(String),
     /// Open this address in a browser.
     Open(String),
+    /// Put the whole text of the output at this place on the clipboard, or open it as a text.
+    CopyText(usize),
+    OpenText(usize),
     /// Go to this line of the cell, counted from 1.
     GoToLine(usize),
     /// Go to where a link inside the notebook or the workspace leads: `#heading`, `other.ipynb`.
@@ -63,13 +73,23 @@ pub enum Act {
     /// Read this picture beside the notebook, by the path a text gives.
     Need(String),
     /// A person changed a widget of the kernel.
-    Widget { id: String, change: Map<String, Value> },
+    Widget {
+        id: String,
+        change: Map<String, Value>,
+    },
     /// A person did something with a widget that is no value: a click.
-    WidgetEvent { id: String, content: Value },
+    WidgetEvent {
+        id: String,
+        content: Value,
+    },
     /// Show the output at this place in a browser, scripts and all.
     Browse(usize),
     /// Keep these bytes, in base64, as a file: where the person says, or (`open`) only to be opened by the system.
-    File { name: String, base64: Arc<str>, open: bool },
+    File {
+        name: String,
+        base64: Arc<str>,
+        open: bool,
+    },
 }
 
 /// One cell's state of its outputs.
@@ -78,8 +98,13 @@ pub struct OutputsView {
     items: HashMap<usize, ItemView>,
     aim: Option<Aim>,
     aimed: Option<(Rect, bool)>,
+    stack: Stack,
+    /// What outputs above the view have grown by since somebody asked.
+    grown: f32,
     /// What the notebook defines for its formulas.
     macros: Macros,
+    /// They stand in a notebook, which has the whole of what is shown in part.
+    at_home: bool,
 }
 
 impl std::fmt::Debug for OutputsView {
@@ -116,6 +141,15 @@ impl OutputsView {
     /// Forgets everything, as when the cell runs again.
     pub fn reset(&mut self) {
         self.items.clear();
+        self.stack = Stack::default();
+    }
+    /// How much outputs above the view have grown: what is read must not move because of it.
+    pub fn take_grown(&mut self) -> f32 {
+        std::mem::take(&mut self.grown)
+    }
+    /// They stand in a notebook, which can be asked for the whole of an output and to show it elsewhere.
+    pub fn set_at_home(&mut self) {
+        self.at_home = true;
     }
     /// Formulas know what the notebook defines.
     pub fn set_macros(&mut self, macros: &Macros) {
@@ -143,7 +177,10 @@ struct ItemView {
     widget: Option<(u64, Arc<Widget>)>,
     json: JsonView,
     chart: Option<Box<ChartView>>,
+    /// Sentences of a page.
+    prose: Option<(u64, Arc<Document>)>,
     blocks: Vec<ItemView>,
+    stack: Stack,
     /// Parts of a widget that keep a state.
     parts: HashMap<usize, ItemView>,
     inner: Option<Box<ItemView>>,
@@ -171,18 +208,25 @@ pub fn outputs_with(
 ) -> Vec<Act> {
     let mut acts = Vec::new();
     ui.spacing_mut().item_spacing.y = 6.0;
-    for (i, output) in outputs.iter().enumerate() {
-        let item = view.items.entry(i).or_default();
-        let aim = view.aim.filter(|a| a.output == i);
+    pictures.collect(ui.ctx());
+    let OutputsView { items, stack, grown, macros, at_home, aim, aimed } = view;
+    let at_home = *at_home;
+    let guess = |i: usize, width: f32| outputs.get(i).map_or(0.0, |o| guess(o, width));
+    // What somebody looks for is drawn wherever it is, so that it can be gone to.
+    let must = aim.map(|a| a.output);
+    *grown += stack.show_with(ui, (outputs.len(), GAP), must, guess, |ui, i| {
+        let Some(output) = outputs.get(i) else { return };
+        let item = items.entry(i).or_default();
+        let aim = aim.filter(|a| a.output == i);
         if let Some(aim) = aim {
             item.aim(output, aim);
         }
-        let mut draw = Draw { theme, macros: &view.macros, pictures, acts: &mut acts, live, listening: false };
-        let drawn = ui.push_id(("output", i), |ui| draw.output(ui, output, item, i));
+        let mut draw = Draw { theme, macros, pictures, acts: &mut acts, live, listening: false, at_home };
+        draw.output(ui, output, item, i);
         if aim.is_some() {
-            view.aimed = item.aimed().map(|rect| (rect, true)).or(Some((drawn.response.rect, false)));
+            *aimed = item.aimed().map(|rect| (rect, true)).or(Some((ui.min_rect(), false)));
         }
-    }
+    });
     acts
 }
 
@@ -220,6 +264,42 @@ impl ItemView {
     }
 }
 
+/// The height an output is likely to take.
+fn guess(output: &Output, width: f32) -> f32 {
+    match output {
+        Output::Text(text) => text::guess(text, width),
+        Output::Table(table) => guess_table(table),
+        Output::Page(blocks) => blocks.iter().map(|b| guess_block(b, width) + GAP).sum(),
+        Output::Image(image) => image::guess(image, width),
+        Output::Markdown(source) | Output::Latex(source) => guess_words(source, width),
+        Output::Json(_) => 120.0,
+        Output::Chart(figure) => figure.height.unwrap_or(340.0) + 28.0,
+        Output::Error(_) => 28.0,
+        Output::Widget(_) | Output::Gap(_) => 40.0,
+        Output::Note(note) => 24.0 + note.fallback.as_deref().map_or(0.0, |o| guess(o, width)),
+        Output::Later(later) => later.ready().map_or(18.0, |o| guess(o, width)),
+    }
+}
+
+fn guess_table(table: &Table) -> f32 {
+    (table.page.total_rows.clamp(1, TABLE_ROWS) + 1) as f32 * 24.0 + 28.0
+}
+
+fn guess_block(block: &Block, width: f32) -> f32 {
+    match block {
+        Block::Text(text) => text::guess(text, width),
+        Block::Table(table) => guess_table(table),
+        Block::Image(image) => image::guess(image, width),
+        Block::Fold(fold) if fold.open => 22.0 + fold.blocks.iter().map(|b| guess_block(b, width)).sum::<f32>(),
+        Block::Fold(_) | Block::Media(_) => 22.0,
+    }
+}
+
+fn guess_words(text: &str, width: f32) -> f32 {
+    let columns = (width / 6.5).max(20.0);
+    text.lines().take(2_000).map(|l| (l.len() as f32 / columns).ceil().max(1.0) * 20.0).sum()
+}
+
 struct Draw<'a> {
     theme: &'a Theme,
     macros: &'a Macros,
@@ -229,6 +309,7 @@ struct Draw<'a> {
     live: Option<&'a Widgets>,
     /// What is drawn now listens.
     listening: bool,
+    at_home: bool,
 }
 
 impl Draw<'_> {
@@ -241,7 +322,7 @@ impl Draw<'_> {
                     (true, false) => "Output stream",
                     _ => "Text output",
                 };
-                text::text_ui(ui, theme, text, &mut item.text, name, self.acts);
+                text::text_ui(ui, theme, text, &mut item.text, (name, self.at_home.then_some(index)), self.acts);
             }
             Output::Table(table) => self.table(ui, table, item, index),
             Output::Page(blocks) => self.page(ui, blocks, item),
@@ -253,10 +334,17 @@ impl Draw<'_> {
             }
             Output::Json(value) => json::json_ui(ui, theme, value, &mut item.json, self.acts),
             Output::Chart(figure) => self.chart(ui, figure, item, index),
-            Output::Error(failure) => self.error(ui, failure, item),
+            Output::Error(failure) => self.error(ui, failure, item, index),
             Output::Widget(widget) => self.widget(ui, widget, item),
             Output::Gap(gap) => gap::gap_ui(ui, theme, gap),
             Output::Note(note) => self.note(ui, note, item, index),
+            Output::Later(later) => match later.ready() {
+                Some(output) => self.output(ui, output, item, index),
+                None => {
+                    self.pictures.read(ui.ctx(), later);
+                    ui.label(theme.small("Reading a large output\u{2026}"));
+                }
+            },
         }
     }
 
@@ -277,17 +365,28 @@ impl Draw<'_> {
 
     fn page(&mut self, ui: &mut Ui, blocks: &[Block], item: &mut ItemView) {
         item.blocks.resize_with(blocks.len(), ItemView::default);
-        for (i, (block, item)) in blocks.iter().zip(&mut item.blocks).enumerate() {
-            ui.push_id(("block", i), |ui| match block {
+        let (all, gap) = (&mut item.blocks, ui.spacing().item_spacing.y);
+        let guess = |i: usize, width: f32| blocks.get(i).map_or(0.0, |b| guess_block(b, width));
+        item.stack.show(ui, (blocks.len(), gap), guess, |ui, i| {
+            let (Some(block), Some(item)) = (blocks.get(i), all.get_mut(i)) else { return };
+            match block {
+                Block::Text(text) if text.is_prose() && text.lines().len() <= PROSE => {
+                    let read = match &item.prose {
+                        Some((version, read)) if *version == text.version() => read.clone(),
+                        _ => Arc::new(text_model::of_text(text)),
+                    };
+                    item.prose = Some((text.version(), read.clone()));
+                    self.document(ui, &read, item, &Setting::default());
+                }
                 Block::Text(text) => {
-                    text::text_ui(ui, self.theme, text, &mut item.text, "HTML output", self.acts);
+                    text::text_ui(ui, self.theme, text, &mut item.text, ("HTML output", None), self.acts);
                 }
                 Block::Table(table) => self.table(ui, table, item, i),
                 Block::Image(image) => image::image_ui(ui, self.theme, image, self.pictures, self.acts),
                 Block::Fold(fold) => self.fold(ui, fold, item),
                 Block::Media(media) => self.media(ui, media),
-            });
-        }
+            }
+        });
     }
 
     /// A section that opens and closes; `item.open` says that a person turned it.
@@ -318,7 +417,7 @@ impl Draw<'_> {
     /// A chart, with its data as a table below when that is asked for.
     fn chart(&mut self, ui: &mut Ui, figure: &Arc<Figure>, item: &mut ItemView, index: usize) {
         let view = item.chart.get_or_insert_default();
-        for ask in chart_ui(ui, self.theme, figure, view) {
+        for ask in chart_ui(ui, self.theme, figure, view, self.at_home) {
             self.acts.push(match ask {
                 Ask::Copy(text) => Act::Copy(text),
                 Ask::Save(png) => Act::File { name: "chart.png".to_owned(), base64: png, open: false },
@@ -341,7 +440,7 @@ impl Draw<'_> {
             if note.bytes > 0 {
                 ui.label(theme.faint(bytes(note.bytes as u64)));
             }
-            if note.refused {
+            if note.refused && self.at_home {
                 let response = link(ui, theme, "Open in browser");
                 if response
                     .on_hover_text("A page with this output opens in your browser, where its scripts run")
@@ -358,12 +457,12 @@ impl Draw<'_> {
     }
 
     /// A bar with the last line; Enter or a click unfolds the traceback.
-    fn error(&mut self, ui: &mut Ui, failure: &Failure, item: &mut ItemView) {
+    fn error(&mut self, ui: &mut Ui, failure: &Failure, item: &mut ItemView, index: usize) {
         let theme = self.theme;
         let lines = failure.traceback.total_lines();
         let width = ui.available_width();
         let (bar, response) = ui.allocate_exact_size(vec2(width, 28.0), Sense::click());
-        let summary = failure.summary();
+        let summary = shorten(&failure.summary(), 400);
         response.widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, item.open, &summary));
         let radius =
             CornerRadius { nw: 4, ne: 4, sw: if item.open { 0 } else { 4 }, se: if item.open { 0 } else { 4 } };
@@ -392,6 +491,9 @@ impl Draw<'_> {
             ui.label(theme.icon(if item.open { "chevron-down" } else { "chevron-right" }, 14.0));
             let color = theme.readable(theme.fail, theme.fail_t);
             let words = egui::RichText::new(&summary).font(theme.mono(CONTROL)).color(color);
+            // What went wrong is worth more than how long its trace is.
+            let wide = ui.painter().layout_no_wrap(summary.clone(), theme.mono(CONTROL), color).size().x;
+            let lines = if wide + 120.0 > ui.available_width() { 0 } else { lines };
             let room = ui.available_width() - if lines > 1 { 120.0 } else { 0.0 };
             ui.scope(|ui| {
                 ui.set_max_width(room.max(80.0));
@@ -410,7 +512,14 @@ impl Draw<'_> {
             ui.add_space(-6.0);
             Frame::NONE.fill(theme.sunken).inner_margin(Margin::symmetric(10, 6)).show(ui, |ui| {
                 ui.set_width(ui.available_width());
-                text::text_ui(ui, theme, &failure.traceback, &mut item.text, "Traceback", self.acts);
+                text::text_ui(
+                    ui,
+                    theme,
+                    &failure.traceback,
+                    &mut item.text,
+                    ("Traceback", self.at_home.then_some(index)),
+                    self.acts,
+                );
             });
         }
     }
@@ -436,6 +545,16 @@ impl Draw<'_> {
             }
             if !table.is_plain() {
                 grid = grid.unsorted();
+            }
+            if table.index_columns > 0 || !table.is_plain() {
+                grid = grid.indexed(table.index_columns).unnumbered();
+            }
+            if columns.iter().all(|c| c.name.is_empty() && c.dtype.is_empty()) {
+                grid = grid.headless();
+            }
+            if item.order.profiling {
+                let made = item.order.profiles.get_or_insert_with(|| profiles(table));
+                grid = grid.profiles(made);
             }
             let width = ui.available_width();
             let height = grid.height_for(&item.grid, rows.total().clamp(1, TABLE_ROWS), width);
@@ -470,6 +589,10 @@ impl Draw<'_> {
                 let words = format!("{} more rows are not shown", thousands(table.dropped_rows as u64));
                 ui.label(theme.small(words));
             }
+            if table.dropped_columns > 0 {
+                let words = format!("{} more columns are not shown", thousands(table.dropped_columns as u64));
+                ui.label(theme.small(words));
+            }
             if let Some(found) = order.rows.as_ref().filter(|_| !order.filter.is_empty()) {
                 ui.label(theme.small(format!("{} found", thousands(found.len() as u64))));
             }
@@ -478,7 +601,13 @@ impl Draw<'_> {
                 if link(ui, theme, "Copy").clicked() {
                     self.acts.push(Act::Copy(table.to_tsv()));
                 }
-                if rows > TABLE_ROWS && table.is_plain() {
+                if rows > 2 && table.is_plain() {
+                    let words = if order.profiling { "Hide profile" } else { "Profile" };
+                    if link(ui, theme, words).clicked() {
+                        order.profiling = !order.profiling;
+                    }
+                }
+                if rows > 2 && table.is_plain() {
                     if order.filtering {
                         super::text_field(ui, theme, &mut order.filter, "Filter rows", "Filter rows", 160.0);
                     }
@@ -502,6 +631,9 @@ struct Order {
     by: Sorted,
     filter: String,
     filtering: bool,
+    /// The head shows what each column holds.
+    profiling: bool,
+    profiles: Option<Vec<Option<ColumnProfile>>>,
     /// What `rows` was made for.
     made: Option<(Sorted, String, usize)>,
     rows: Option<Vec<u32>>,
@@ -521,6 +653,9 @@ impl Order {
         let now = (self.by, self.filter.clone(), table.page.rows.len());
         if self.made.as_ref() == Some(&now) {
             return;
+        }
+        if self.made.as_ref().is_some_and(|m| m.2 != now.2) {
+            self.profiles = None;
         }
         let all = || (0..table.page.rows.len() as u32).collect::<Vec<u32>>();
         let sorted = self.by.map(|(column, down)| table.order_by(column, down));

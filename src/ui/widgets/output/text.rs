@@ -1,13 +1,15 @@
 //! Terminal text: only the visible rows are laid out, however long it is.
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
-use egui::{Color32, FontId, Label, Pos2, Rect, Sense, Stroke, TextFormat, Ui, UiBuilder, pos2, text::LayoutJob, vec2};
-use unicode_width::UnicodeWidthChar;
+use egui::{
+    Color32, FontId, Frame, Label, Margin, Pos2, Rect, ScrollArea, Sense, Stroke, TextFormat, Ui, UiBuilder, pos2,
+    text::LayoutJob, vec2,
+};
 
 use super::{Act, menu};
 use crate::{
     base::text::thousands,
-    model::output::{Ink, Line, Style, Text},
+    model::output::{Ink, Line, Style, Text, text::Columns},
     ui::{
         theme::{CONTROL, MONO, Theme},
         widgets::link,
@@ -21,6 +23,10 @@ const FOLD_ABOVE: usize = 40;
 /// Rows of a folded text before and after the fold.
 const HEAD: usize = 12;
 const TAIL: usize = 18;
+/// Rows of an unfolded text that are seen at once; it scrolls in its own box.
+const BOX: usize = 30;
+/// Rows of a line beyond which it is remembered where they begin.
+const LONG: usize = 4;
 
 /// Where rows are cut, kept while the text and the width stay.
 #[derive(Debug, Clone, Default)]
@@ -29,10 +35,16 @@ pub(super) struct TextView {
     /// A line that is to be seen, and where it was drawn.
     pub aim: Option<usize>,
     pub aimed: Option<Rect>,
+    /// The row that the box was scrolled to last.
+    gone_to: Option<usize>,
+    /// It has been drawn open.
+    shown: bool,
     version: u64,
     columns: usize,
     /// First row of each line, and the end.
     starts: Vec<u32>,
+    /// Where the rows of long lines begin in their text.
+    breaks: HashMap<usize, Vec<u32>>,
 }
 
 impl TextView {
@@ -42,11 +54,12 @@ impl TextView {
         }
         self.version = text.version();
         self.columns = columns;
+        self.breaks.clear();
         self.starts.clear();
         let mut at = 0u32;
         for line in text.lines() {
             self.starts.push(at);
-            at += rows_of(line, columns);
+            at = at.saturating_add(rows_of(line, columns));
         }
         self.starts.push(at);
     }
@@ -58,28 +71,62 @@ impl TextView {
         let line = self.starts.partition_point(|s| *s as usize <= row).saturating_sub(1);
         (line, row - self.starts.get(line).copied().unwrap_or(0) as usize)
     }
+    /// Bytes of the line that stand in its row `part`.
+    fn bytes(&mut self, index: usize, line: &Line, part: usize) -> Range<usize> {
+        let columns = self.columns;
+        if line.columns() <= columns {
+            return if part == 0 { 0..line.text.len() } else { 0..0 };
+        }
+        let cut = |rows: &[u32]| {
+            let from = rows.get(part).map_or(line.text.len(), |b| *b as usize);
+            from..rows.get(part + 1).map_or(line.text.len(), |b| *b as usize)
+        };
+        if line.columns() <= columns * LONG {
+            return cut(&line.rows(columns));
+        }
+        cut(self.breaks.entry(index).or_insert_with(|| line.rows(columns)))
+    }
 }
 
 fn rows_of(line: &Line, columns: usize) -> u32 {
-    // Most lines are ASCII and short: then bytes are columns.
-    if line.text.len() <= columns {
-        return 1;
-    }
-    let width: usize = line.text.chars().map(|c| c.width().unwrap_or(0)).sum();
-    u32::try_from(width.div_ceil(columns).max(1)).unwrap_or(u32::MAX)
+    u32::try_from(line.columns().div_ceil(columns).max(1)).unwrap_or(u32::MAX)
 }
 
-/// Draws a text; folded when it is long.
-pub(super) fn text_ui(ui: &mut Ui, theme: &Theme, text: &Text, view: &mut TextView, name: &str, acts: &mut Vec<Act>) {
+/// The height a text is likely to take in so much width.
+pub(super) fn guess(text: &Text, width: f32) -> f32 {
+    if text.is_empty() {
+        return 0.0;
+    }
+    let columns = ((width / 7.5) as usize).max(8);
+    let mut rows = 0;
+    for line in text.lines() {
+        rows += rows_of(line, columns) as usize;
+        if rows > FOLD_ABOVE {
+            return (HEAD + TAIL) as f32 * ROW + 30.0;
+        }
+    }
+    rows as f32 * ROW
+}
+
+/// Draws a text; folded when it is long. `whole` is the place of an output whose text can be had as a whole.
+pub(super) fn text_ui(
+    ui: &mut Ui,
+    theme: &Theme,
+    text: &Text,
+    view: &mut TextView,
+    (name, whole): (&str, Option<usize>),
+    acts: &mut Vec<Act>,
+) {
     if text.is_empty() {
         return;
     }
     let font = theme.mono(MONO);
     let advance = ui.fonts_mut(|f| f.glyph_width(&font, 'm')).max(1.0);
     let inset = if text.stderr { 8.0 } else { 0.0 };
-    let width = ui.available_width();
-    let columns = (((width - inset - 4.0) / advance).floor() as usize).max(8);
-    view.update(text, columns);
+    let columns_in = |width: f32| (((width - inset - 4.0) / advance).floor() as usize).max(8);
+    // In a box there is a bar and an edge beside it.
+    let boxed = view.open;
+    view.update(text, columns_in(ui.available_width() - if boxed { 24.0 } else { 0.0 }));
     let rows = view.rows();
     let top = ui.cursor().top();
     let aim = view.aim.and_then(|line| view.starts.get(line)).map(|row| *row as usize).filter(|row| *row < rows);
@@ -93,15 +140,37 @@ pub(super) fn text_ui(ui: &mut Ui, theme: &Theme, text: &Text, view: &mut TextVi
         })
     };
     view.aimed = None;
-    if rows <= FOLD_ABOVE || view.open {
-        let rect = rows_ui(ui, theme, text, view, &font, 0..rows, inset, name, acts);
+    let rows_ui = |ui: &mut Ui, view: &mut TextView, range: Range<usize>, acts: &mut Vec<Act>| {
+        Rows { theme, text, font: &font, advance, inset, name, whole }.show(ui, view, range, acts)
+    };
+    if rows <= FOLD_ABOVE {
+        let rect = rows_ui(ui, view, 0..rows, acts);
         view.aimed = seen(rect, 0..rows);
-        notes(ui, theme, text);
-        if rows > FOLD_ABOVE && link(ui, theme, "Show less").clicked() {
-            view.open = false;
-        }
+        notes(ui, theme, text, whole, acts);
+    } else if view.open {
+        Frame::NONE.stroke(theme.hairline()).corner_radius(6).inner_margin(Margin::symmetric(4, 3)).show(ui, |ui| {
+            let area = ScrollArea::vertical().id_salt("box").max_height(BOX as f32 * ROW).auto_shrink([false, true]);
+            // It begins with its first line; at its end it follows what is printed.
+            let begin = !std::mem::replace(&mut view.shown, true);
+            let mut area =
+                if begin { area.vertical_scroll_offset(0.0) } else { area.stick_to_bottom(text.is_stream()) };
+            if let Some(row) = aim.filter(|row| view.gone_to != Some(*row)) {
+                area = area.vertical_scroll_offset((row as f32 - 3.0).max(0.0) * ROW);
+                ui.ctx().request_repaint();
+            }
+            view.gone_to = aim;
+            let shown = area.show(ui, |ui| rows_ui(ui, view, 0..rows, acts));
+            view.aimed = seen(shown.inner, 0..rows).filter(|rect| shown.inner_rect.intersects(*rect));
+        });
+        notes(ui, theme, text, None, acts);
+        ui.horizontal(|ui| {
+            if link(ui, theme, "Show less").clicked() {
+                (view.open, view.shown) = (false, false);
+            }
+            open_link(ui, theme, whole, acts);
+        });
     } else {
-        let rect = rows_ui(ui, theme, text, view, &font, 0..HEAD, inset, name, acts);
+        let rect = rows_ui(ui, view, 0..HEAD, acts);
         view.aimed = seen(rect, 0..HEAD);
         ui.horizontal(|ui| {
             ui.add_space(inset);
@@ -110,10 +179,11 @@ pub(super) fn text_ui(ui: &mut Ui, theme: &Theme, text: &Text, view: &mut TextVi
             if link(ui, theme, &format!("Show all {}", thousands(rows as u64))).clicked() {
                 view.open = true;
             }
+            open_link(ui, theme, whole, acts);
         });
-        let rect = rows_ui(ui, theme, text, view, &font, rows - TAIL..rows, inset, name, acts);
+        let rect = rows_ui(ui, view, rows - TAIL..rows, acts);
         view.aimed = view.aimed.or(seen(rect, rows - TAIL..rows));
-        notes(ui, theme, text);
+        notes(ui, theme, text, None, acts);
     }
     if text.stderr {
         let line =
@@ -122,131 +192,127 @@ pub(super) fn text_ui(ui: &mut Ui, theme: &Theme, text: &Text, view: &mut TextVi
     }
 }
 
-fn notes(ui: &mut Ui, theme: &Theme, text: &Text) {
+fn open_link(ui: &mut Ui, theme: &Theme, whole: Option<usize>, acts: &mut Vec<Act>) {
+    let Some(at) = whole else { return };
+    if link(ui, theme, "Open as a text")
+        .on_hover_text("All of it in a tab of its own, where it can be searched")
+        .clicked()
+    {
+        acts.push(Act::OpenText(at));
+    }
+}
+
+fn notes(ui: &mut Ui, theme: &Theme, text: &Text, whole: Option<usize>, acts: &mut Vec<Act>) {
+    let mut short = false;
     if let Some((dropped, _)) = text.gap() {
         let kept = "the first thousand and the last lines are kept";
-        ui.label(theme.small(format!("{} lines in the middle are left out: {kept}", thousands(dropped))));
+        ui.label(theme.small(format!("{} lines in the middle are left out here: {kept}", thousands(dropped))));
+        short = true;
     }
     if text.cut() > 0 {
-        ui.label(theme.small(format!("{} characters at the ends of long lines are left out", thousands(text.cut()))));
+        let words = format!("{} characters at the ends of long lines are left out here", thousands(text.cut()));
+        ui.label(theme.small(words));
+        short = true;
+    }
+    if short {
+        open_link(ui, theme, whole, acts);
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "one call site draws the two halves of a folded text")]
-fn rows_ui(
-    ui: &mut Ui,
-    theme: &Theme,
-    text: &Text,
-    view: &TextView,
-    font: &FontId,
-    range: Range<usize>,
+/// Rows of a text to be drawn.
+struct Rows<'a> {
+    theme: &'a Theme,
+    text: &'a Text,
+    font: &'a FontId,
+    advance: f32,
     inset: f32,
-    name: &str,
-    acts: &mut Vec<Act>,
-) -> Rect {
-    let size = vec2(ui.available_width(), ROW * range.len() as f32);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Group, true, name));
-    menu(&response, theme, acts, || text.plain());
-    let clip = ui.clip_rect();
-    if !clip.intersects(rect) {
-        return rect;
-    }
-    let first = ((clip.top() - rect.top()) / ROW).floor().max(0.0) as usize;
-    let count = ((clip.height() / ROW).ceil() as usize) + 2;
-    let visible = (range.start + first).min(range.end)..(range.start + first + count).min(range.end);
-    for row in visible {
-        let (index, part) = view.line_at(row);
-        let Some(line) = text.lines().get(index) else { continue };
-        let at = pos2(rect.left() + inset, rect.top() + (row - range.start) as f32 * ROW);
-        row_ui(ui, theme, text, line, part, view.columns, font, at, row, acts);
-    }
-    rect
+    name: &'a str,
+    whole: Option<usize>,
 }
 
-#[allow(clippy::too_many_arguments, reason = "the innermost step of a loop")]
-fn row_ui(
-    ui: &mut Ui,
-    theme: &Theme,
-    text: &Text,
-    line: &Line,
-    part: usize,
-    columns: usize,
-    font: &FontId,
-    at: Pos2,
-    row: usize,
-    acts: &mut Vec<Act>,
-) {
-    let (job, links) = layout(theme, line, part, columns, font);
-    if job.text.is_empty() {
-        return;
-    }
-    let rect = Rect::from_min_size(at, vec2(ui.max_rect().right() - at.x, ROW));
-    ui.scope_builder(UiBuilder::new().id_salt(("row", row)).max_rect(rect), |ui| {
-        let label = ui.add(Label::new(job).selectable(true).extend());
-        // Runs with a link lie over the label, so that the rest of the line stays selectable.
-        for (columns, number) in links {
-            let Some(address) = text.link(number) else { continue };
-            let advance = ui.fonts_mut(|f| f.glyph_width(font, 'm'));
-            let from = label.rect.left() + columns.start as f32 * advance;
-            let area = Rect::from_min_size(pos2(from, rect.top()), vec2(columns.len() as f32 * advance, ROW));
-            let response = ui.interact(area, ui.make_persistent_id(("link", columns.start)), Sense::click());
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Link, true, address));
-            if response.on_hover_cursor(egui::CursorIcon::PointingHand).on_hover_text(address).clicked() {
-                acts.push(Act::Open(address.to_owned()));
+impl Rows<'_> {
+    fn show(&self, ui: &mut Ui, view: &mut TextView, range: Range<usize>, acts: &mut Vec<Act>) -> Rect {
+        let size = vec2(ui.available_width(), ROW * range.len() as f32);
+        let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Group, true, self.name));
+        // What is not all here is copied from where it is.
+        let part = self.text.gap().is_some() || self.text.cut() > 0;
+        match self.whole.filter(|_| part) {
+            Some(at) => {
+                response.context_menu(|ui| {
+                    if ui.button("Copy output").clicked() {
+                        acts.push(Act::CopyText(at));
+                        ui.close();
+                    }
+                });
             }
+            None => menu(&response, self.theme, acts, || self.text.plain()),
         }
-    });
+        let clip = ui.clip_rect();
+        if !clip.intersects(rect) {
+            return rect;
+        }
+        let first = ((clip.top() - rect.top()) / ROW).floor().max(0.0) as usize;
+        let count = ((clip.height() / ROW).ceil() as usize) + 2;
+        let visible = (range.start + first).min(range.end)..(range.start + first + count).min(range.end);
+        for row in visible {
+            let (index, part) = view.line_at(row);
+            let Some(line) = self.text.lines().get(index) else { continue };
+            let bytes = view.bytes(index, line, part);
+            let at = pos2(rect.left() + self.inset, rect.top() + (row - range.start) as f32 * ROW);
+            self.row(ui, line, bytes, at, row, acts);
+        }
+        rect
+    }
+
+    fn row(&self, ui: &mut Ui, line: &Line, bytes: Range<usize>, at: Pos2, row: usize, acts: &mut Vec<Act>) {
+        let (job, links) = layout(self.theme, line, bytes, self.font);
+        if job.text.is_empty() {
+            return;
+        }
+        let rect = Rect::from_min_size(at, vec2(ui.max_rect().right() - at.x, ROW));
+        // Named by its place in the text, so that what is selected stays so while it scrolls.
+        let name = ui.scope_id().with(("row", row));
+        ui.scope_builder(UiBuilder::new().scope_id(name).max_rect(rect), |ui| {
+            let label = ui.add(Label::new(job).selectable(true).extend());
+            // Runs with a link lie over the label, so that the rest of the line stays selectable.
+            for (columns, number) in links {
+                let Some(address) = self.text.link(number) else { continue };
+                let from = label.rect.left() + columns.start as f32 * self.advance;
+                let area = Rect::from_min_size(pos2(from, rect.top()), vec2(columns.len() as f32 * self.advance, ROW));
+                let response = ui.interact(area, ui.make_persistent_id(("link", columns.start)), Sense::click());
+                response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Link, true, address));
+                if response.on_hover_cursor(egui::CursorIcon::PointingHand).on_hover_text(address).clicked() {
+                    acts.push(Act::Open(address.to_owned()));
+                }
+            }
+        });
+    }
 }
 
-/// Row `part` of a line as a layout job, and where links stand in it.
-fn layout(
-    theme: &Theme,
-    line: &Line,
-    part: usize,
-    columns: usize,
-    font: &FontId,
-) -> (LayoutJob, Vec<(Range<usize>, u16)>) {
-    let (from, to) = (part * columns, (part + 1) * columns);
+/// A part of a line as a layout job, and where links stand in it.
+fn layout(theme: &Theme, line: &Line, bytes: Range<usize>, font: &FontId) -> (LayoutJob, Vec<(Range<usize>, u16)>) {
     let mut job = LayoutJob { break_on_newline: false, ..LayoutJob::default() };
     job.wrap.max_width = f32::INFINITY;
     let mut links: Vec<(Range<usize>, u16)> = Vec::new();
-    let mut column = 0;
-    for (run, style) in line.runs() {
-        let start = column;
-        let width: usize = if run.is_ascii() { run.len() } else { run.chars().map(|c| c.width().unwrap_or(0)).sum() };
-        column += width;
-        if column <= from {
-            continue;
+    let mut place = Columns::default();
+    for (run, style) in line.part(bytes.start, bytes.end) {
+        let begin = place.at;
+        let mut shown = String::with_capacity(run.len());
+        for c in run.chars() {
+            let wide = place.put(c);
+            if c == '\t' {
+                shown.extend(std::iter::repeat_n(' ', wide));
+            } else {
+                shown.push(c);
+            }
         }
-        if start >= to {
-            break;
-        }
-        let piece = if start >= from && column <= to { run } else { cut(run, start, from, to) };
-        let begin = start.max(from) - from;
         if style.link > 0 {
-            links.push((begin..column.min(to) - from, style.link));
+            links.push((begin..place.at, style.link));
         }
-        job.append(piece, 0.0, format(theme, style, font));
+        job.append(&shown, 0.0, format(theme, style, font));
     }
     (job, links)
-}
-
-/// The part of `run` (which begins at column `start`) between two columns.
-fn cut(run: &str, start: usize, from: usize, to: usize) -> &str {
-    let mut column = start;
-    let (mut begin, mut end) = (None, run.len());
-    for (at, c) in run.char_indices() {
-        if column >= from && begin.is_none() {
-            begin = Some(at);
-        }
-        if column >= to {
-            end = at;
-            break;
-        }
-        column += c.width().unwrap_or(0);
-    }
-    run.get(begin.unwrap_or(end)..end).unwrap_or_default()
 }
 
 /// The egui format of a style.
@@ -324,9 +390,29 @@ mod tests {
         assert_eq!(view.line_at(3), (1, 0));
         let theme = Theme::dark();
         let font = theme.mono(MONO);
-        let row = |line: usize, part: usize| layout(&theme, &text.lines()[line], part, 8, &font).0.text;
+        let mut row = |line: usize, part: usize| {
+            let bytes = view.bytes(line, &text.lines()[line], part);
+            layout(&theme, &text.lines()[line], bytes, &font).0.text
+        };
         assert_eq!([row(0, 0), row(0, 1), row(0, 2)], ["abcdefgh", "ijklmnop", "qrs"]);
         assert_eq!([row(2, 0), row(2, 1), row(2, 2)].concat(), "漢字漢字漢字漢字漢字");
+    }
+
+    #[test]
+    fn a_row_of_marks_and_tabs_stays_a_row() {
+        let mut text = Text::stream(false);
+        text.feed(&format!("a\tb\n{}", "e\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}".repeat(2_000)));
+        let mut view = TextView::default();
+        view.update(&text, 40);
+        let (theme, lines) = (Theme::dark(), text.lines());
+        let font = theme.mono(MONO);
+        let bytes = view.bytes(0, &lines[0], 0);
+        assert_eq!(layout(&theme, &lines[0], bytes, &font).0.text, "a       b");
+        let rows = view.rows() - 1;
+        assert_eq!(rows, 150, "two marks of each letter take room of their own");
+        let all: usize = (0..rows).map(|part| view.bytes(1, &lines[1], part).len()).sum();
+        assert_eq!(all, lines[1].text.len(), "no letter is lost");
+        assert!((0..rows).all(|part| view.bytes(1, &lines[1], part).len() < 400));
     }
 
     #[test]

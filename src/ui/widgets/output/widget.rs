@@ -37,7 +37,7 @@ impl Draw<'_> {
                     self.node(ui, root, item, &mut next);
                 });
             }
-            None => super::text::text_ui(ui, theme, &widget.plain, &mut item.text, "Widget", self.acts),
+            None => super::text::text_ui(ui, theme, &widget.plain, &mut item.text, ("Widget", None), self.acts),
         }
         self.listening = false;
         if let Some(note) = widget.note() {
@@ -111,14 +111,20 @@ impl Draw<'_> {
             Control::Progress { value, min, max, style } => {
                 let share = ((value - min) / (max - min).max(f64::MIN_POSITIVE)) as f32;
                 let failed = style == "danger";
-                ui.allocate_ui(vec2(TRACK, 18.0), |ui| {
+                let words = format!("{value} / {max}");
+                let bar = ui.allocate_ui(vec2(TRACK, 18.0), |ui| {
                     ui.centered_and_justified(|ui| progress_bar(ui, theme, Some(share), TRACK));
                 });
-                let words = format!("{value} / {max}");
-                ui.label(if failed { theme.body(words).color(theme.fail) } else { theme.small(words) });
+                // Tools write their own numbers beside it.
+                bar.response.on_hover_text(&words);
+                if failed {
+                    ui.label(theme.body(words).color(theme.fail));
+                }
             }
             Control::Slider { values, min, max, .. } => {
                 let (rect, _) = ui.allocate_exact_size(vec2(TRACK, 18.0), Sense::hover());
+                // Room for the grip at both ends.
+                let rect = rect.shrink2(vec2(7.0, 0.0));
                 let at = |v: f64| {
                     let share = ((v - min) / (max - min).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0) as f32;
                     pos2(rect.left() + share * rect.width(), rect.center().y)
@@ -184,7 +190,9 @@ impl Draw<'_> {
             })),
             Choice::Buttons => drop(ui.horizontal(|ui| {
                 for (i, option) in options.iter().enumerate() {
-                    Btn::new(option).on(is(i)).disabled(Some(STILL)).show(ui, theme);
+                    let fill = if is(i) { theme.sel } else { theme.sunken };
+                    let frame = Frame::NONE.fill(fill).stroke(theme.hairline()).corner_radius(4);
+                    frame.inner_margin(Margin::symmetric(8, 3)).show(ui, |ui| ui.label(theme.body(option.as_str())));
                 }
             })),
             Choice::List => framed(ui, theme, TRACK, |ui| {
