@@ -1,5 +1,6 @@
 //! The sections of the settings page.
 use egui::{Align, Layout, Ui, vec2};
+use egui_extras::{Size, StripBuilder};
 
 use crate::{
     app::{keymap, settings::Command, shell, workspace},
@@ -40,24 +41,33 @@ pub fn table_head(ui: &mut Ui, theme: &Theme, widths: &[f32], names: &[&str]) {
     for (width, name) in widths.iter().zip(names) {
         let at = egui::pos2(x, rect.center().y);
         ui.painter().text(at, egui::Align2::LEFT_CENTER, name, theme.font(crate::ui::theme::SMALL), theme.muted);
-        x += width * rect.width();
+        x += width * rect.width() + GAP;
     }
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, theme.hairline());
 }
 
-/// The cells of a row, each with its share of the width.
+/// Between two columns of a table.
+const GAP: f32 = 12.0;
+
+/// The cells of a row, each with its share of the width; the last one has what is left.
 pub fn table_row(ui: &mut Ui, widths: &[f32], mut cell: impl FnMut(&mut Ui, usize)) {
+    let (inside, last) = (ui.spacing().item_spacing, widths.len().saturating_sub(1));
     let area = ui.max_rect();
-    let mut x = area.left();
-    for (column, width) in widths.iter().enumerate() {
-        let rect =
-            egui::Rect::from_min_size(egui::pos2(x, area.top()), vec2(width * area.width() - 12.0, area.height()));
-        let layout = Layout::left_to_right(Align::Center);
-        let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(layout));
-        child.set_clip_rect(rect.expand(2.0).intersect(ui.clip_rect()));
-        cell(&mut child, column);
-        x += width * area.width();
-    }
+    ui.scope_builder(egui::UiBuilder::new().max_rect(area), |ui| {
+        ui.spacing_mut().item_spacing.x = GAP;
+        let mut row = StripBuilder::new(ui).clip(true).cell_layout(Layout::left_to_right(Align::Center));
+        for (n, width) in widths.iter().enumerate() {
+            row = row.size(if n == last { Size::remainder() } else { Size::relative(*width) });
+        }
+        row.horizontal(|mut row| {
+            for column in 0..widths.len() {
+                row.cell(|ui| {
+                    ui.spacing_mut().item_spacing = inside;
+                    cell(ui, column);
+                });
+            }
+        });
+    });
 }
 
 /// The embedded runner, which is always there.
