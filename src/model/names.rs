@@ -235,6 +235,8 @@ fn python_names(source: &str) -> Names {
     names
 }
 
+/// Statements with the indentation of their line; those behind a `;` each by themselves, but for what a `def` or `class`
+/// has on its own line.
 fn split_lines<'t, 'a>(tokens: &'t [Tok<'a>]) -> Vec<(usize, &'t [Tok<'a>])> {
     let starts: Vec<usize> = (0..tokens.len()).filter(|i| matches!(tokens.get(*i), Some(Tok::Line(_)))).collect();
     let mut out = Vec::new();
@@ -243,7 +245,13 @@ fn split_lines<'t, 'a>(tokens: &'t [Tok<'a>]) -> Vec<(usize, &'t [Tok<'a>])> {
         if let (Some(Tok::Line(indent)), Some(line)) = (tokens.get(*start), tokens.get(start + 1..end))
             && !line.is_empty()
         {
-            out.push((*indent, line));
+            let head = line.iter().find(|t| **t != Tok::Name("async"));
+            if matches!(head, Some(Tok::Name("def" | "class"))) {
+                out.push((*indent, line));
+            } else {
+                let parts = line.split(|t| *t == Tok::Op(";")).filter(|part| !part.is_empty());
+                out.extend(parts.map(|part| (*indent, part)));
+            }
         }
     }
     out
@@ -387,6 +395,13 @@ mod tests {
         assert_eq!(defines, ["pl", "os", "d", "e", "to_minutes", "clean", "x", "y", "n", "k", "total"]);
         assert!(["day", "n", "items", "z", "v", "i"].iter().all(|n| uses.contains(&(*n).to_owned())), "{uses:?}");
         assert!(["pl", "dep_delay", "when", "to_minutes", "hhmm"].iter().all(|n| !uses.contains(&(*n).to_owned())));
+    }
+
+    #[test]
+    fn statements_behind_a_semicolon_are_read_by_themselves() {
+        let (defines, uses) = python("import a as w; b = w.Button(description='Go', icon=x, y=1); c = 2; b");
+        assert_eq!((defines, uses), (vec!["w".to_owned(), "b".into(), "c".into()], vec!["x".to_owned()]));
+        assert_eq!(python("def f(): p = 1; return p\nq = 1").0, ["f", "q"]);
     }
 
     #[test]

@@ -66,6 +66,15 @@ pub(super) fn unnoted(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok(Some(out))
 }
 
+/// A cell's metadata without the note that its outputs belong to an older source, which a run makes untrue; none where
+/// there is no such note.
+pub(super) fn rerun(metadata: &[u8]) -> Option<Vec<u8>> {
+    memchr::memmem::find(metadata, b"\"andon\"")?;
+    let json = Json::parse(metadata).ok()?;
+    let range = note(json.root(), "stale")?;
+    Some([metadata.get(..range.start)?, metadata.get(range.end..)?].concat())
+}
+
 /// What Andon's own member of metadata says, for showing a difference of it: the packed versions say nothing to a person.
 /// `None` for other members.
 pub fn words(key: &str, value: &str) -> Option<String> {

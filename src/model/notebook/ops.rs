@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     base::{Error, Result},
-    model::editor::Done,
+    model::{editor::Done, settle},
 };
 
 /// A cell on the clipboard.
@@ -269,10 +269,14 @@ impl Notebook {
         let key = cell.key;
         let look = Template::of(cell, self.ascii);
         let count = count.map_or_else(|| "null".to_owned(), |n| n.to_string());
-        vec![
+        let mut steps = vec![
             Step::Field { key, field: Field::ExecutionCount, value: Some(Bytes::from(count.into_bytes())) },
             Step::Field { key, field: Field::Outputs, value: Some(Bytes::from(look.outputs(outputs))) },
-        ]
+        ];
+        if let Some(metadata) = settle::rerun(&cell.metadata()) {
+            steps.push(Step::Field { key, field: Field::Metadata, value: Some(Bytes::from(metadata)) });
+        }
+        steps
     }
 
     /// Puts the results of a run into a code cell. Not a step of the history: undoing an edit must not take a result

@@ -304,6 +304,19 @@ fn metadata_changes_touch_nothing_else() {
 }
 
 #[test]
+fn a_run_makes_the_note_of_an_older_source_untrue() {
+    let mut nb = small();
+    let code = *keys(&nb).last().unwrap();
+    let metadata = |nb: &Notebook| String::from_utf8(nb.cell(code).unwrap().metadata().to_vec()).unwrap();
+    nb.set_cell_metadata(code, r#"{"andon": {"stale": "0f"}, "tags": ["a"]}"#).unwrap();
+    nb.set_outputs(code, &[], Some(1)).unwrap();
+    assert!(!metadata(&nb).contains("andon") && metadata(&nb).contains("tags"), "{}", metadata(&nb));
+    nb.set_cell_metadata(code, r#"{"andon": {"conflict": 1, "stale": "0f"}}"#).unwrap();
+    nb.clear_outputs(&[code]).unwrap();
+    assert!(metadata(&nb).contains("conflict") && !metadata(&nb).contains("stale"), "{}", metadata(&nb));
+}
+
+#[test]
 fn choosing_a_kernel_keeps_the_other_metadata() {
     let mut nb = small();
     nb.set_kernelspec("ir", "R", "R").unwrap();

@@ -1,5 +1,5 @@
 //! The editor of cells, files and queries: draws what is seen of an [`Editor`] and turns keys and the pointer into
-//! [`Act`](crate::model::editor::Act)s.
+//! [`Act`]s.
 //!
 //! It owns no text. A caller hands it a copy of the editor its document holds, which is cheap; acts are carried out on
 //! the copy at once, so that a letter is on the screen in the frame it was typed in, and given back for the document.
