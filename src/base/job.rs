@@ -18,6 +18,16 @@ pub fn with_stack<T: Send>(name: &str, bytes: usize, work: impl FnOnce() -> T + 
     })
 }
 
+/// Does two things side by side and gives what both gave. Where the system gives no further thread, one after the other.
+pub fn both<A: Send, B>(first: impl Fn() -> A + Sync, second: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let beside = std::thread::Builder::new().name("andon-beside".to_owned()).spawn_scoped(scope, &first);
+        let second = second();
+        let first = beside.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(&first);
+        (first, second)
+    })
+}
+
 /// A flag that asks work to end. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
@@ -75,5 +85,19 @@ impl JobCtx {
 impl std::fmt::Debug for JobCtx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JobCtx").field("cancel", &self.cancel).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_things_are_done_side_by_side() {
+        let (send, receive) = std::sync::mpsc::channel();
+        let send = std::sync::Mutex::new(send);
+        // The second waits for the first: one after the other would never end.
+        let (a, b) = both(|| send.lock().unwrap().send(1).is_ok(), || receive.recv().ok());
+        assert_eq!((a, b), (true, Some(1)));
     }
 }

@@ -14,7 +14,10 @@ use super::{
     torn,
 };
 use crate::{
-    base::{Error, Result, fsx, job::JobCtx},
+    base::{
+        Error, Result, fsx,
+        job::{JobCtx, both},
+    },
     engine::{git::Repo, workspace::diff_rules},
     model::{
         diff::{FileDiff, FileShape, Rules, compare_files_by, is_notebook},
@@ -302,7 +305,9 @@ fn rules(root: &Path) -> Rules {
 }
 
 fn two_files(here: &Path, a: &str, b: &str) -> Result<Compared> {
-    let (old, new) = (Bytes::from(torn::read(&here.join(a), a)?), Bytes::from(torn::read(&here.join(b), b)?));
+    let read = |path: &str| torn::read(&here.join(path), path);
+    let (old, new) = both(|| read(a), || read(b));
+    let (old, new) = (Bytes::from(old?), Bytes::from(new?));
     let bytes = Some((old.clone(), new.clone()));
     let rules = super::out::workspace_above(here).map_or_else(Rules::default, |root| rules(&root));
     let diff = compare_files_by(b, Some(old), Some(new), &rules);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::{Document, NotebookDiff, Rules, image};
 use crate::{
-    base::{Result, error::Context, fsx::hash, text},
+    base::{Result, error::Context, fsx::hash, job::both, text},
     model::{
         json::Bytes,
         lfs::Pointer,
@@ -208,13 +208,19 @@ pub fn compare_files_by(path: &str, old: Option<Bytes>, new: Option<Bytes>, rule
     }
 }
 
+/// Two notebooks longer than this are read side by side: it takes longer than a thread to begin.
+const BESIDE: usize = 1 << 18;
+
 fn notebook(path: &str, old: Option<Bytes>, new: Option<Bytes>, rules: &Rules) -> Result<NotebookDiff> {
     let parse = |bytes: Option<Bytes>| match bytes {
         // An empty file is a notebook that nobody has begun.
         Some(bytes) if !bytes.iter().all(u8::is_ascii_whitespace) => Document::parse(path, bytes),
         _ => Ok(Document::empty()),
     };
-    Ok(NotebookDiff::by(Arc::new(parse(old)?), Arc::new(parse(new)?), rules))
+    let large = |side: &Option<Bytes>| side.as_ref().is_some_and(|b| b.len() > BESIDE);
+    let (old, new) =
+        if large(&old) && large(&new) { both(|| parse(old.clone()), || parse(new)) } else { (parse(old), parse(new)) };
+    Ok(NotebookDiff::by(Arc::new(old?), Arc::new(new?), rules))
 }
 
 /// UTF-8 without NUL, byte order mark taken off; none for anything else.
