@@ -306,7 +306,7 @@ fn metadata_changes_touch_nothing_else() {
 #[test]
 fn a_run_makes_the_note_of_an_older_source_untrue() {
     let mut nb = small();
-    let code = *keys(&nb).last().unwrap();
+    let code = keys(&nb)[1];
     let metadata = |nb: &Notebook| String::from_utf8(nb.cell(code).unwrap().metadata().to_vec()).unwrap();
     nb.set_cell_metadata(code, r#"{"andon": {"stale": "0f"}, "tags": ["a"]}"#).unwrap();
     nb.set_outputs(code, &[], Some(1)).unwrap();
