@@ -6,7 +6,7 @@ use crate::{
     base::time,
     ui::{
         PageCx,
-        theme::{Mark, Theme},
+        theme::{Mark, SMALL, Theme},
         widgets::{Btn, Row, bars, empty_state, mark, section_head, spark, tag},
     },
 };
@@ -78,7 +78,12 @@ fn row_ui(ui: &mut Ui, cx: &PageCx<'_>, row: &HomeRow, on: bool, send: &mut Vec<
             ui.add_space(13.0);
             ui.spacing_mut().item_spacing.y = 2.0;
             if let Some(at) = row.at {
-                ui.label(theme.small(format!("{} \u{b7} {}", time::when(at, cx.now), time::age(at, cx.now))));
+                let short = time::when(at, cx.now);
+                let long = format!("{short} \u{b7} {}", time::age(at, cx.now));
+                // The age is said where there is room: a second line would push the place out of the row.
+                let wide = ui.painter().layout_no_wrap(long.clone(), theme.font(SMALL), theme.muted).size().x;
+                let text = if wide <= ui.available_width() { long } else { short };
+                ui.add(egui::Label::new(theme.small(text)).truncate());
             }
             ui.add(egui::Label::new(theme.faint(row.place.as_str())).truncate());
         });
