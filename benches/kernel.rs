@@ -23,8 +23,8 @@ use andon::{
         Spool,
     },
     model::{
-        notebook::{CellKind, Notebook, OutputJson},
-        output::Collector,
+        notebook::{CellKind, Notebook},
+        output::{Collector, made_ready},
     },
 };
 
@@ -137,17 +137,32 @@ async def _timed(stream, ident, parent):
         _took.append(_time.perf_counter() - begin)
 _kernel.shell_handlers['execute_request'] = _timed";
 
-/// What a cell costs beyond the kernel's own work on it: our part, two sockets, and the kernel's reading and signing.
-fn overhead(kept: bool) -> (Duration, Duration) {
+/// Milliseconds all threads of a process have computed.
+fn computed(pid: u32) -> f64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let spent = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    tasks.filter_map(spent).sum::<f64>() / 1e6
+}
+
+/// What a cell costs beyond the kernel's own work on it: our part, two sockets, and the kernel's reading and signing; and
+/// milliseconds this process and the owner compute for it.
+fn overhead(kept: bool) -> (Duration, Duration, f64, f64) {
     let desk = Desk::new();
     let session = desk.start(kept);
     run(&session, WATCH, Arc::new(|_| {}));
+    let owner = if kept { desk.owner() } else { 0 };
+    let before = (computed(std::process::id()), computed(owner));
     let mut whole = Vec::new();
     for n in 0..CELLS {
         let at = Instant::now();
         run(&session, &format!("a = {n}"), Arc::new(|_| {}));
         whole.push(at.elapsed());
     }
+    let cpu = |now: f64, before: f64| (now - before) / CELLS as f64;
+    let (window, owner) = (cpu(computed(std::process::id()), before.0), cpu(computed(owner), before.1));
     let text = Arc::new(Mutex::new(String::new()));
     let own = text.clone();
     let sink: Sink = Arc::new(move |event| {
@@ -161,7 +176,16 @@ fn overhead(kept: bool) -> (Duration, Duration) {
     // The first is the cell that began to watch, or it is missing where it was not seen.
     let took = &took[took.len() - CELLS..];
     let rest = whole.iter().zip(took).map(|(whole, own)| whole.saturating_sub(Duration::from_secs_f64(*own))).collect();
-    (median(took.iter().map(|t| Duration::from_secs_f64(*t)).collect()), median(rest))
+    (median(took.iter().map(|t| Duration::from_secs_f64(*t)).collect()), median(rest), window, owner)
+}
+
+fn overheads() {
+    for (who, kept) in [("andon run's driver", false), ("the window's, through owner", true)].repeat(2) {
+        let (kernel, rest, window, owner) = overhead(kept);
+        let ms = |d: Duration| d.as_secs_f64() * 1000.0;
+        println!("  {who:<28} {:.2} ms in the kernel's handler, {:.2} ms all else, a cell", ms(kernel), ms(rest));
+        println!("  {:<28} {window:.2} ms of CPU in this process, {owner:.2} in the owner, a cell", "");
+    }
 }
 
 const NBCLIENT: &str = r#"
@@ -205,11 +229,7 @@ fn cells() {
         say("andon run's driver", seconds(trivial(false)));
         say("the window's, through owner", seconds(trivial(true)));
     }
-    for (who, kept) in [("andon run's driver", false), ("the window's, through owner", true)] {
-        let (kernel, rest) = overhead(kept);
-        let ms = |d: Duration| d.as_secs_f64() * 1000.0;
-        println!("  {who:<28} {:.2} ms in the kernel's handler, {:.2} ms all else, a cell", ms(kernel), ms(rest));
-    }
+    overheads();
     let desk = Desk::new();
     let at = Instant::now();
     let session = desk.start(true);
@@ -268,16 +288,18 @@ fn printed(desk: &Desk, code: &str) -> (Vec<u8>, u64, f64) {
                     let file = kept.unwrap();
                     shown.file = Some(root.join(&file));
                     shown.live.keep_in(file);
-                    shown.short.clear();
+                    shown.short = String::new();
                 } else if shown.file.is_none() {
                     shown.short.push_str(text);
                 }
             }
-            shown.live.apply(&event);
+            shown.live.take(made_ready(event));
         })
     };
     let mut book = Notebook::new_empty();
     let key = book.insert(0, CellKind::Code, code).unwrap();
+    // The most from here on.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
     let before = memory(std::process::id(), "VmRSS:");
     let at = Instant::now();
     let (done, ended) = crossbeam_channel::bounded(1);
@@ -293,9 +315,17 @@ fn printed(desk: &Desk, code: &str) -> (Vec<u8>, u64, f64) {
     ended.recv_timeout(Duration::from_mins(5)).unwrap();
     let seconds = at.elapsed().as_secs_f64();
     let while_running = memory(std::process::id(), "VmHWM:");
-    let outputs: Vec<OutputJson> = shown.lock().unwrap().live.to_nbformat().into_iter().map(OutputJson::from).collect();
-    book.set_outputs(key, &outputs, Some(1)).unwrap();
-    drop(outputs);
+    let as_it_ended = memory(std::process::id(), "VmRSS:");
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    {
+        let mut shown = shown.lock().unwrap();
+        let outputs = shown.live.fresh();
+        let made = book.receiver(key).unwrap().take(&outputs, Some(1)).unwrap();
+        drop(outputs);
+        assert!(book.receive(made).unwrap());
+        let stored: Vec<_> = book.cell(key).unwrap().outputs().collect();
+        shown.live.stored(stored.into_iter());
+    }
     let own = Arc::new(Mutex::new(String::new()));
     let text = own.clone();
     let sink: Sink = Arc::new(move |event| {
@@ -308,16 +338,19 @@ fn printed(desk: &Desk, code: &str) -> (Vec<u8>, u64, f64) {
     println!("  {seconds:.2} s in the window, {} s in the kernel's own code", own.lock().unwrap().trim());
     let (now, most) = (memory(std::process::id(), "VmRSS:"), memory(std::process::id(), "VmHWM:"));
     println!(
-        "  window: {before:.0} MB before, at most {while_running:.0} MB while it ran ({:.0} MB more), {most:.0} MB at \
-         most while it was stored, {now:.0} MB after; owner: {:.0} MB now, {:.0} MB at most",
-        while_running - before,
+        "  window: {before:.0} MB before, at most {while_running:.0} MB while it ran, {as_it_ended:.0} MB at its end, {most:.0} MB \
+         at most while it was stored, {now:.0} MB after; owner: {:.0} MB now, {:.0} MB at most",
         memory(owner, "VmRSS:"),
         memory(owner, "VmHWM:"),
     );
     println!("  the notebook has {:.1} MB of it", book.to_bytes().len() as f64 / 1e6);
     let (took, bytes) = reopened(desk);
     println!("  the next window is told {:.1} MB again in {:.2} s", bytes as f64 / 1e6, took.as_secs_f64());
-    assert!(most - before < 64.0, "the window grew by {:.0} MB", most - before);
+    let growth = while_running.max(most) - before;
+    println!(
+        "  the window grew by {growth:.0} MB at most; 64 MB are asked: {}",
+        if growth < 64.0 { "kept" } else { "NOT KEPT" }
+    );
     session.shutdown();
     let mut shown = shown.lock().unwrap();
     let short = std::mem::take(&mut shown.short).into_bytes();
@@ -383,14 +416,17 @@ fn cycles(count: usize) {
     println!("  {:.0} s; a stop took {:.2?}, {longest:.2?} at most", begin.elapsed().as_secs_f64(), median(stops));
     let left = left.into_inner().unwrap();
     assert!(left.is_empty(), "processes that are left: {left:?}");
-    assert!(longest < Duration::from_secs(4), "a stop took {longest:?}");
-    println!("  no process is left");
+    println!(
+        "  no process is left; 4 s for a stop are asked: {}",
+        if longest.as_secs() < 4 { "kept" } else { "NOT KEPT" }
+    );
 }
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     match words.first().map(String::as_str) {
         Some("cells") => cells(),
+        Some("overhead") => overheads(),
         Some("prints") => prints(),
         Some("flood") => flood(),
         Some("cycles") => cycles(words.get(1).and_then(|n| n.parse().ok()).unwrap_or(1000)),

@@ -170,6 +170,13 @@ impl Host {
         let until = Instant::now() + limit;
         loop {
             self.drain(Duration::from_millis(20));
+            // What is written into a cell as late as now is kept, too.
+            let late = |(_, command): &mut (Instant, Command)| {
+                matches!(command, Command::Notebook(super::notebook::Command::Journal(_)))
+            };
+            for (_, command) in self.timers.extract_if(.., late).collect::<Vec<_>>() {
+                self.send(command);
+            }
             if self.jobs.files_at_rest() && self.rx.is_empty() {
                 return true;
             }

@@ -1,5 +1,5 @@
 //! Kernels as the window sees them: what can be started, how a session is, what a running cell reports.
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -410,6 +410,19 @@ pub enum ExecEvent {
         at: Timestamp,
         outcome: Outcome,
     },
+    /// A large output in the place of the event it came with, made on its way to the window; never sent elsewhere.
+    #[serde(skip)]
+    Made(Made),
+}
+
+/// An output as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    /// In nbformat's JSON.
+    pub value: Arc<Value>,
+    pub display_id: Option<String>,
+    /// It replaces every output with its id.
+    pub update: bool,
 }
 
 /// Bytes of a stream that are folded in at once: between two such pieces a window can draw.

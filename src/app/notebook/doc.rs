@@ -86,6 +86,8 @@ pub struct CellRun {
     pub exec: Option<ExecId>,
     /// Its outputs are in the file.
     pub settled: bool,
+    /// Its outputs are being written into the cell.
+    pub storing: bool,
 }
 
 /// How a run ended.

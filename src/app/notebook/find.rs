@@ -8,11 +8,11 @@ use crate::{
     model::{
         editor::{
             Act, Buffer, Selection, Selections,
-            find::{MOST, Query},
+            find::{Finder, MOST, Query},
         },
         notebook::{Cell, CellKey},
-        output::Widgets,
-        search::{self, Hit, Place},
+        output::{Drawn, Widgets},
+        search::{self, Hit, Place, outputs::Shown},
     },
 };
 
@@ -85,6 +85,8 @@ pub struct Find {
     /// What the finds in outputs belong to.
     shown_of: Option<(Query, u64)>,
     shown_asked: u64,
+    /// What the running cell had shown when outputs were searched.
+    live: Option<(CellKey, u64, u64)>,
 }
 
 impl Find {
@@ -159,6 +161,7 @@ fn signature(doc: &Doc, find: &Find) -> u64 {
         (cell.key, cell.execution_count).hash(&mut all);
         cell.outputs().for_each(|o| o.len().hash(&mut all));
     }
+    running(doc, find).hash(&mut all);
     all.finish()
 }
 
@@ -257,7 +260,24 @@ pub(super) fn follow(doc: &mut Doc) -> Vec<Effect> {
     let (revision, selected) = (doc.revision(), doc.selected);
     let Some(find) = &doc.find else { return Vec::new() };
     let same = find.revision == revision && (find.all || find.of == Some(selected));
-    if same { Vec::new() } else { search(doc) }
+    if !same {
+        return search(doc);
+    }
+    // What a cell puts out is looked through again and again, one search after the other.
+    if !find.outputs || find.looking || find.live == running(doc, find) || find.query.text.is_empty() {
+        return Vec::new();
+    }
+    let Some(mut find) = doc.find.take() else { return Vec::new() };
+    let effect = search_outputs(doc, &mut find);
+    doc.find = Some(find);
+    effect.into_iter().collect()
+}
+
+/// The cell that runs and shows something, its run, and how much of it has come.
+fn running(doc: &Doc, find: &Find) -> Option<(CellKey, u64, u64)> {
+    let now = doc.running.as_ref().filter(|r| find.all || r.key == doc.selected)?;
+    let run = doc.runs.get(&now.key).filter(|r| r.number == now.number && r.ms.is_none())?;
+    (!run.live.views().is_empty()).then(|| (now.key, now.number, run.live.revision()))
 }
 
 fn search(doc: &mut Doc) -> Vec<Effect> {
@@ -299,6 +319,7 @@ fn search_outputs(doc: &Doc, find: &mut Find) -> Option<Effect> {
         find.looking = false;
         return None;
     }
+    find.live = running(doc, find);
     let now = (find.query.clone(), signature(doc, find));
     if find.shown_of.as_ref() == Some(&now) {
         return None;
@@ -309,8 +330,11 @@ fn search_outputs(doc: &Doc, find: &mut Find) -> Option<Effect> {
     find.shown_of = Some(now);
     find.shown_asked += 1;
     find.looking = true;
-    let cells = wanted(doc, find).filter(|c| c.has_outputs()).cloned().collect();
-    let task = Task::FindShown { doc: doc.id, number: find.shown_asked, cells, query: find.query.clone() };
+    // A cell that runs shows what it has put out so far in place of what is stored.
+    let live = find.live.map(|(key, ..)| key);
+    let cells = wanted(doc, find).filter(|c| c.has_outputs() && Some(c.key) != live).cloned().collect();
+    let live = live.and_then(|key| Some((key, doc.runs.get(&key)?.live.searched())));
+    let task = Task::FindShown { doc: doc.id, number: find.shown_asked, cells, live, query: find.query.clone() };
     Some(Job::cpu(format!("notebook.find.outputs:{}", doc.id), task).start())
 }
 
@@ -324,35 +348,47 @@ pub(super) fn run(texts: &[(CellKey, Buffer)], query: &Query) -> Result<Vec<Foun
     Ok(texts.iter().flat_map(found).take(MOST).collect())
 }
 
-/// Searches what the outputs of cells show.
-fn run_shown(cells: &[Arc<Cell>], query: &Query, cx: &JobCtx) -> Result<Vec<Found>> {
+/// The outputs of a running cell.
+pub type Live = (CellKey, Vec<Drawn>);
+
+/// Searches what the outputs of cells show, and those of one that runs.
+fn run_shown(cells: &[Arc<Cell>], live: Option<&Live>, query: &Query, cx: &JobCtx) -> Result<Vec<Found>> {
     let Some(finder) = query.compile()? else { return Ok(Vec::new()) };
     let (widgets, mut out) = (Widgets::default(), Vec::new());
     for cell in cells {
         for shown in search::outputs::of(cell, &widgets) {
             cx.check()?;
-            let mut hits = Vec::new();
-            let lines: Vec<&str> =
-                if shown.text.contains('\t') { shown.text.split('\n').collect() } else { Vec::new() };
-            let tab = |hit: &Hit| {
-                let line = lines.get(hit.line).copied().unwrap_or_default();
-                line.chars().take(hit.range.start).filter(|c| *c == '\t').count()
-            };
-            let place = (Place::Output(cell.key, shown.output), 0);
-            search::in_text(&finder, &shown.text, place, MOST - out.len(), &mut hits);
-            out.extend(hits.into_iter().map(|hit| {
-                let (line, hidden) = match shown.left_out {
-                    Some((from, count)) if (from..from + count).contains(&hit.line) => (None, true),
-                    Some((from, count)) if hit.line >= from => (Some(hit.line - count), false),
-                    _ => (Some(hit.line), false),
-                };
-                let words = hidden.then(|| Arc::from(hit.words.as_str()));
-                let output = InOutput { output: shown.output, number: hit.line, line, words, tab: tab(&hit) };
-                Found { key: cell.key, range: hit.range, output: Some(output) }
-            }));
+            in_shown(&finder, cell.key, &shown, &mut out);
+        }
+    }
+    if let Some((key, outputs)) = live {
+        for shown in search::outputs::live(outputs) {
+            cx.check()?;
+            in_shown(&finder, *key, &shown, &mut out);
         }
     }
     Ok(out)
+}
+
+fn in_shown(finder: &Finder, key: CellKey, shown: &Shown, out: &mut Vec<Found>) {
+    let mut hits = Vec::new();
+    let lines: Vec<&str> = if shown.text.contains('\t') { shown.text.split('\n').collect() } else { Vec::new() };
+    let tab = |hit: &Hit| {
+        let line = lines.get(hit.line).copied().unwrap_or_default();
+        line.chars().take(hit.range.start).filter(|c| *c == '\t').count()
+    };
+    let place = (Place::Output(key, shown.output), 0);
+    search::in_text(finder, &shown.text, place, MOST - out.len(), &mut hits);
+    out.extend(hits.into_iter().map(|hit| {
+        let (line, hidden) = match shown.left_out {
+            Some((from, count)) if (from..from + count).contains(&hit.line) => (None, true),
+            Some((from, count)) if hit.line >= from => (Some(hit.line - count), false),
+            _ => (Some(hit.line), false),
+        };
+        let words = hidden.then(|| Arc::from(hit.words.as_str()));
+        let output = InOutput { output: shown.output, number: hit.line, line, words, tab: tab(&hit) };
+        Found { key, range: hit.range, output: Some(output) }
+    }));
 }
 
 /// Carries a search out as a job.
@@ -361,11 +397,14 @@ pub(super) fn task(task: Task, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Find { doc, number, texts, query } => {
             out.send(Event::Found { doc, number, finds: run(&texts, &query)?, shown: false });
         }
-        Task::FindShown { doc, number, cells, query } => {
-            // Whoever is still typing wants another one.
-            std::thread::sleep(Duration::from_millis(120));
-            cx.check()?;
-            out.send(Event::Found { doc, number, finds: run_shown(&cells, &query, cx)?, shown: true });
+        Task::FindShown { doc, number, cells, live, query } => {
+            // Whoever is still typing wants another one, and a cell that prints is not searched all the time.
+            for _ in 0..if live.is_some() { 4 } else { 1 } {
+                std::thread::sleep(Duration::from_millis(120));
+                cx.check()?;
+            }
+            let finds = run_shown(&cells, live.as_ref(), &query, cx)?;
+            out.send(Event::Found { doc, number, finds, shown: true });
         }
         _ => {}
     }
@@ -373,10 +412,10 @@ pub(super) fn task(task: Task, cx: &JobCtx, out: &Out) -> Result<()> {
 }
 
 /// Finds of a job have come.
-pub(super) fn event(doc: &mut Doc, number: u64, finds: Vec<Found>, shown: bool) {
-    let Some(find) = &mut doc.find else { return };
+pub(super) fn event(doc: &mut Doc, number: u64, finds: Vec<Found>, shown: bool) -> Vec<Effect> {
+    let Some(find) = &mut doc.find else { return Vec::new() };
     if number != if shown { find.shown_asked } else { find.asked } {
-        return;
+        return Vec::new();
     }
     if shown {
         find.looking = false;
@@ -385,6 +424,7 @@ pub(super) fn event(doc: &mut Doc, number: u64, finds: Vec<Found>, shown: bool) 
         find.sources = finds;
     }
     arrived(doc);
+    follow(doc)
 }
 
 fn arrived(doc: &mut Doc) {

@@ -69,8 +69,7 @@ pub fn carry_outputs(old: &Notebook, new: &mut Notebook, map: &HashMap<CellKey, 
     for cell in old.cells().iter().filter(|c| c.has_outputs()) {
         let Some(key) = map.get(&cell.key).copied() else { continue };
         if new.cell(key).is_some_and(|c| c.source == cell.source && !c.has_outputs()) {
-            let outputs: Vec<OutputJson> =
-                cell.outputs().map(|o| OutputJson(String::from_utf8_lossy(&o).as_ref().into())).collect();
+            let outputs: Vec<OutputJson> = cell.outputs().map(OutputJson).collect();
             // Nothing to tell when it fails: outputs are shown, not kept.
             _ = new.set_outputs(key, &outputs, cell.execution_count);
         }

@@ -8,7 +8,11 @@ use crate::{
     app::{AppState, Cx, Effect, Env, Job, Out, workspace},
     base::{Error, Result},
     engine::notebook::{TEXT_LIMIT, keep_text},
-    model::{json::Bytes, notebook::CellKey, output::whole_text},
+    model::{
+        json::Bytes,
+        notebook::CellKey,
+        output::{Fresh, whole_text},
+    },
 };
 
 /// Requests.
@@ -23,7 +27,7 @@ pub enum Command {
 /// A text to make.
 #[derive(Debug, Clone)]
 pub struct Task {
-    outputs: Vec<Bytes>,
+    outputs: Vec<Fresh>,
     at: usize,
     /// Where it is kept, from the root; none for the clipboard.
     path: Option<String>,
@@ -47,9 +51,12 @@ pub(super) fn command(state: &mut AppState, command: &Command) -> Vec<Effect> {
     let stem = doc.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".ipynb").to_owned();
     let index = doc.notebook().and_then(|n| n.index_of(key)).unwrap_or(0) + 1;
     let running = doc.runs.get(&key).filter(|r| r.ms.is_none());
-    let outputs: Vec<Bytes> = match running {
-        Some(run) => run.live.to_nbformat().into_iter().map(|o| Bytes::from(o.into_bytes())).collect(),
-        None => doc.notebook().and_then(|n| n.cell(key)).into_iter().flat_map(|c| c.outputs()).collect(),
+    let outputs: Vec<Fresh> = match running {
+        Some(run) => run.live.fresh(),
+        None => {
+            let cell = doc.notebook().and_then(|n| n.cell(key));
+            cell.into_iter().flat_map(|c| c.outputs()).map(Fresh::Json).collect()
+        }
     };
     let open = matches!(command, Command::Open { .. });
     let path = open.then(|| format!(".andon/outputs/{stem}-cell-{index}.txt"));
@@ -74,8 +81,10 @@ pub(super) fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> 
 }
 
 pub(super) fn run(task: &Task, env: &Arc<Env>, out: &Out) -> Result<()> {
-    let raw: Vec<&str> = task.outputs.iter().map(Bytes::text).collect();
-    let Some(text) = whole_text(&raw, task.at) else {
+    // A result that is read is no copy.
+    let written: Vec<Bytes> = task.outputs.iter().skip(task.at).map(Fresh::to_bytes).collect();
+    let raw: Vec<&str> = written.iter().map(Bytes::text).collect();
+    let Some(text) = whole_text(&raw, 0) else {
         return Err(Error::user("The output is not there any more"));
     };
     let event = match &task.path {

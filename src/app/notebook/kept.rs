@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     Doc, DocId, Event, RunEnd, Task,
     doc::{CellRun, Running},
-    edit, run,
+    edit, run, store as cells,
     whole::{Keeper, RunOf},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         kernel::{
             CellTag, ExecEvent, ExecId, KernelSpec, Label, Outcome, Past, Plan, Planned, SessionEvent, SessionState,
         },
-        notebook::{CellKey, CellKind, OutputJson},
+        notebook::{CellKey, CellKind},
         output::Collector,
         table::sql_cell,
     },
@@ -174,6 +174,7 @@ fn adopt(doc: &mut Doc, past: Past, present: bool) {
         input: None,
         exec: Some(past.id),
         settled: past.settled,
+        storing: false,
     };
     match place(doc, &past.tag, &past.code) {
         Some(key) => settle_in(doc, key, &past, run),
@@ -231,11 +232,11 @@ fn end_of(outcome: &Outcome) -> RunEnd {
 /// Writes the outputs of an ended run into its cell, unless they are there already.
 fn store(doc: &mut Doc, key: CellKey, number: u64) {
     let Some(run) = doc.runs.get(&key).filter(|r| r.number == number && r.ms.is_some() && !r.settled) else { return };
-    let outputs: Vec<OutputJson> = run.live.to_nbformat().into_iter().map(OutputJson::from).collect();
-    let count = run.live.execution_count().map(|n| n as i64);
+    let (outputs, count) = (run.live.fresh(), run.live.execution_count().map(|n| n as i64));
     doc.last_count = doc.last_count.max(count.unwrap_or(0));
     if let Some(nb) = doc.notebook_mut() {
-        let _ = nb.set_outputs(key, &outputs, count);
+        // A cell that is no code any more keeps nothing.
+        let _ = nb.receiver(key).and_then(|into| into.take(&outputs, count)).and_then(|made| nb.receive(made));
     }
 }
 
@@ -263,7 +264,7 @@ fn exec(state: &mut AppState, id: DocId, exec: ExecId, event: ExecEvent, cx: &Cx
                 (run.ms, run.end) = (Some(lasted(run.started, *at)), end_of(outcome));
                 past.done = Some((*at, outcome.clone()));
             }
-            run.live.apply(&event);
+            run.live.take(event);
         }
         return Vec::new();
     };
@@ -276,9 +277,9 @@ fn exec(state: &mut AppState, id: DocId, exec: ExecId, event: ExecEvent, cx: &Cx
     {
         run.started = *at;
     }
-    run::exec(&mut state.notebook, (id, key, number), event);
-    let Some((at, outcome)) = done else { return Vec::new() };
-    let Some(doc) = state.notebook.by_id(id) else { return Vec::new() };
+    let mut effects = run::exec(&mut state.notebook, (id, key, number), event);
+    let Some((at, outcome)) = done else { return effects };
+    let Some(doc) = state.notebook.by_id(id) else { return effects };
     let Some(run) = doc.runs.get_mut(&key).filter(|r| r.number == number) else {
         // The cell ran again since, so nobody sees this one.
         if doc.running.as_ref().is_some_and(|r| r.number == number) {
@@ -292,9 +293,10 @@ fn exec(state: &mut AppState, id: DocId, exec: ExecId, event: ExecEvent, cx: &Cx
     }
     // An older run: what waits has nothing to do with it.
     (run.ms, run.end, run.input) = (Some(ms), end_of(&outcome), None);
-    store(doc, key, number);
+    let count = run.live.execution_count().map(|n| n as i64);
+    doc.last_count = doc.last_count.max(count.unwrap_or(0));
+    effects.extend(cells::begin(doc, (key, number), count, None));
     doc.settle();
-    let mut effects = Vec::new();
     edit::touch(doc, &mut effects);
     effects
 }
@@ -410,7 +412,7 @@ pub fn saved(doc: &mut Doc) -> Option<Effect> {
 
 /// Marks a run that has ended as one that is in the file.
 fn settle(run: &mut CellRun) -> Option<ExecId> {
-    let exec = run.exec.filter(|_| run.ms.is_some() && !run.settled)?;
+    let exec = run.exec.filter(|_| run.ms.is_some() && !run.settled && !run.storing)?;
     run.settled = true;
     Some(exec)
 }

@@ -27,6 +27,7 @@ pub mod revert;
 mod run;
 mod save;
 pub mod session;
+mod store;
 mod task;
 pub mod tested;
 mod whole;
@@ -432,6 +433,7 @@ pub enum Event {
     Files(files::Event),
     FullText(full_text::Event),
     Kernels(Box<kernels::Event>),
+    Store(Box<store::Event>),
     Rows {
         doc: DocId,
         key: CellKey,
@@ -647,6 +649,7 @@ pub enum Task {
     Widget(widgets::Task),
     /// Which kernels there are, environments, servers.
     Kernels(Box<kernels::Task>),
+    Store(Box<store::Task>),
     Rows {
         doc: DocId,
         key: CellKey,
@@ -678,6 +681,7 @@ pub enum Task {
         doc: DocId,
         number: u64,
         cells: Vec<Arc<Cell>>,
+        live: Option<find::Live>,
         query: Query,
     },
     CompleteSql {
@@ -811,10 +815,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         Event::Outside(event) => outside::event(state, event, cx),
         Event::Files(event) => files::event(state, event, cx),
         Event::Found { doc, number, finds, shown } => {
-            if let Some(doc) = state.notebook.by_id(doc) {
-                find::event(doc, number, finds, shown);
-            }
-            Vec::new()
+            let doc = state.notebook.by_id(doc);
+            doc.map(|d| find::event(d, number, finds, shown)).unwrap_or_default()
         }
         Event::Widgets { doc, all } => {
             state.notebook.by_id(doc).into_iter().for_each(|d| d.widgets.recall(&all));

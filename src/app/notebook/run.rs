@@ -4,16 +4,16 @@ use std::sync::Arc;
 use super::{
     After, Command, Doc, DocId, Event, Mode, RunEnd, Scope, SqlAnswer, State, Task, ask,
     doc::{CellRun, Kept, Running, SqlTable},
-    edit, kept, notice,
+    edit, kept, notice, store,
     task::KernelWish,
 };
 use crate::{
     app::{AppState, Cx, Effect, Job, Policy, data, git, notify::Notice, workspace},
     base::{Error, Result},
     model::{
-        kernel::{ExecEvent, Outcome, SessionEvent, SessionState},
-        notebook::{Cell, CellKey, CellKind, OutputJson},
-        output::{Collector, Widgets},
+        kernel::{ExecEvent, Made, Outcome, SessionEvent, SessionState},
+        notebook::{Cell, CellKey, CellKind},
+        output::{Collector, Widgets, make},
         params,
         table::sql_cell,
     },
@@ -244,6 +244,7 @@ pub(super) fn start_next(doc: &mut Doc, cx: &Cx, effects: &mut Vec<Effect>) {
         input: None,
         exec: None,
         settled: false,
+        storing: false,
     };
     if let Some(old) = doc.runs.insert(key, run) {
         doc.kept_kernel.replace(&old);
@@ -347,10 +348,8 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Event::Exec { doc, key, number, event } => {
-            exec(&mut state.notebook, (doc, key, number), event);
-            Vec::new()
-        }
+        Event::Exec { doc, key, number, event } => exec(&mut state.notebook, (doc, key, number), event),
+        Event::Store(event) => store::event(state, *event, cx),
         Event::Sql { doc, key, number, result, ms } => sql_done(state, (doc, key, number), result, ms, cx),
         Event::Ended { doc, key, number, result, ms } => ended(state, (doc, key, number), result, ms, cx),
         Event::NoKernel { doc, key, number, error } => {
@@ -395,42 +394,41 @@ fn current(state: &mut State, doc: DocId, key: CellKey, number: u64) -> Option<&
     state.by_id(doc)?.runs.get_mut(&key).filter(|r| r.number == number)
 }
 
-pub(super) fn exec(state: &mut State, (doc, key, number): (DocId, CellKey, u64), event: ExecEvent) {
-    if let ExecEvent::UpdateDisplay { display_id, bundle } = &event {
-        // Displays of other cells can be updated too; what is stored in the file follows.
-        let Some(doc) = state.by_id(doc) else { return };
-        let mut fresh: Vec<(CellKey, Vec<OutputJson>, Option<i64>)> = Vec::new();
-        for (other, run) in &mut doc.runs {
-            if run.live.update_display(display_id, bundle) && run.ms.is_some() {
-                fresh.push((*other, stored(run), run.live.execution_count().map(|n| n as i64)));
-            }
-        }
-        if let Some(nb) = doc.notebook_mut() {
-            for (key, outputs, count) in fresh {
-                // A cell that was deleted or is no code any more keeps nothing.
-                let _ = nb.set_outputs(key, &outputs, count);
-            }
-        }
-        return;
+pub(super) fn exec(state: &mut State, (doc, key, number): (DocId, CellKey, u64), event: ExecEvent) -> Vec<Effect> {
+    let event = match event {
+        ExecEvent::UpdateDisplay { .. } => make(event).map_or_else(|event| event, ExecEvent::Made),
+        event => event,
+    };
+    if let ExecEvent::Made(made @ Made { update: true, .. }) = &event {
+        return state.by_id(doc).map(|doc| updated(doc, made)).unwrap_or_default();
     }
     if let Some(doc) = state.by_id(doc) {
         if let ExecEvent::Comm(comm) = &event {
             doc.widgets.apply(comm);
-            return;
+            return Vec::new();
         }
         if doc.widgets.divert(&event) {
-            return;
+            return Vec::new();
         }
     }
-    let Some(run) = current(state, doc, key, number) else { return };
+    let Some(run) = current(state, doc, key, number) else { return Vec::new() };
     if let ExecEvent::Input { prompt, password } = &event {
         run.input = Some((prompt.clone(), *password));
     }
-    run.live.apply(&event);
+    run.live.take(event);
+    Vec::new()
 }
 
-fn stored(run: &CellRun) -> Vec<OutputJson> {
-    run.live.to_nbformat().into_iter().map(OutputJson::from).collect()
+/// Displays of other cells can be updated, too; what is stored in the file follows.
+fn updated(doc: &mut Doc, made: &Made) -> Vec<Effect> {
+    let Some(id) = &made.display_id else { return Vec::new() };
+    let mut again = Vec::new();
+    for (key, run) in &mut doc.runs {
+        if run.live.update(id, &made.value) && run.ms.is_some() {
+            again.push((*key, run.number, run.live.execution_count().map(|n| n as i64)));
+        }
+    }
+    again.into_iter().filter_map(|(key, number, count)| store::begin(doc, (key, number), count, None)).collect()
 }
 
 /// A result nobody has made yet is made by a cell of the document: the error names it.
@@ -513,21 +511,19 @@ pub(super) fn ended(
             run.live.renumber(last as u64 + 1);
         }
         let count = run.live.execution_count().map(|n| n as i64);
-        let outputs = stored(run);
         if let Some(count) = count {
             (doc.last_count, doc.count_ahead) = (count, false);
         }
-        if let Some(nb) = doc.notebook_mut()
-            && nb.set_outputs(key, &outputs, count).is_ok()
-            && let Some(run) = doc.runs.get_mut(&key)
-        {
-            run.live.shown_elsewhere();
+        let then = (end, ms);
+        if let Some(job) = store::begin(doc, (key, number), count, Some(&then)) {
+            return vec![job];
         }
+        return finish(doc, key, number, then.0, ms, cx);
     }
     finish(doc, key, number, end, ms, cx)
 }
 
-fn finish(doc: &mut Doc, key: CellKey, number: u64, end: RunEnd, ms: u64, cx: &Cx) -> Vec<Effect> {
+pub(super) fn finish(doc: &mut Doc, key: CellKey, number: u64, end: RunEnd, ms: u64, cx: &Cx) -> Vec<Effect> {
     let mut effects = Vec::new();
     let ok = end == RunEnd::Ok;
     if let Some(run) = doc.runs.get_mut(&key).filter(|r| r.number == number) {

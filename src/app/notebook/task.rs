@@ -235,6 +235,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
         Task::Widget(task) => super::widgets::run(task, env, out)?,
         Task::Beside(task) => super::beside::run(task, env, out)?,
         Task::FullText(task) => super::full_text::run(&task, env, out)?,
+        Task::Store(task) => super::store::write(*task, out),
         Task::Rows { doc, key, first, count } => {
             if let Some(frame) = env.notebooks.frame(doc, key) {
                 let page = Arc::new(frame.page(first, count)?);

@@ -19,6 +19,7 @@ mod files;
 mod form;
 mod judged;
 mod kept;
+mod large;
 mod outside;
 mod servers;
 

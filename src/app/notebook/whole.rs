@@ -16,6 +16,7 @@ use crate::{
     model::{
         kernel::{ExecEvent, ExecId},
         notebook::CellKey,
+        output::made_ready,
     },
 };
 
@@ -71,7 +72,8 @@ impl Keeper {
     /// Tells an event as `news`, once what it prints is kept. Called on the kernel's thread, which waits for the disk and
     /// for a window that is behind.
     pub fn tell(&self, event: ExecEvent, out: &Out, news: impl FnOnce(ExecEvent) -> Event) {
-        let ExecEvent::Stream { text, .. } = &event else { return out.send(news(event)) };
+        // What is large is made ready here, so that the window has only to take it.
+        let ExecEvent::Stream { text, .. } = &event else { return out.send(news(made_ready(event))) };
         if let Some(kept) = self.spool.take(text) {
             out.send(Event::Whole { doc: self.doc, run: self.run, kept });
         }

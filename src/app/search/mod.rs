@@ -68,6 +68,8 @@ pub struct State {
     going: Option<(String, Hit)>,
     /// A replacement a job makes in files that are not open.
     writing: Option<replace::Part>,
+    /// What was taken back at once in open documents while a job takes back the rest.
+    taking: Option<replace::Back>,
     /// The last replacement, as long as it can be taken back.
     pub last: Option<replace::Last>,
 }

@@ -32,6 +32,13 @@ pub struct Part {
     refused: Vec<String>,
 }
 
+/// What was taken back in open documents, and what was not.
+#[derive(Debug, Clone, Default)]
+pub struct Back {
+    docs: usize,
+    kept: Vec<String>,
+}
+
 /// A replacement that can be taken back.
 #[derive(Debug, Clone)]
 pub struct Last {
@@ -251,9 +258,8 @@ pub(super) fn take_back(state: &mut AppState, number: u64, _: &Cx) -> Vec<Effect
     if let Some(of) = last.kept.clone() {
         let job = Job::io("search.replace", Task::TakeBack(of)).titled("Taking the replacement back");
         effects.push(job.policy(Policy::Queue).start());
-        if !kept.is_empty() {
-            effects.push(Effect::Notice(Notice::info("Not everything was taken back").body(not_done(&kept))));
-        }
+        // Told together with the files.
+        state.search.taking = Some(Back { docs: files, kept });
     } else {
         effects.push(Effect::Notice(told(files, &kept)));
         effects.extend(look(state, std::time::Duration::ZERO, true));
@@ -273,14 +279,20 @@ fn told(files: usize, refused: &[String]) -> Notice {
 
 /// Files are as they were.
 pub(super) fn taken_back(state: &mut AppState, result: Result<engine::Replaced, Error>) -> Vec<Effect> {
-    let notice = match result {
+    let Back { docs, kept: mut refused } = state.search.taking.take().unwrap_or_default();
+    let mut effects = Vec::new();
+    match result {
         Ok(done) => {
-            let refused: Vec<String> = done.refused.iter().map(|(_, e)| e.to_string()).collect();
-            told(done.files.len(), &refused)
+            refused.extend(done.refused.iter().map(|(_, e)| e.to_string()));
+            effects.push(Effect::Notice(told(docs + done.files.len(), &refused)));
         }
-        Err(e) => Notice::error(&e),
-    };
-    let mut effects = vec![Effect::Notice(notice)];
+        Err(e) => {
+            if docs > 0 || !refused.is_empty() {
+                effects.push(Effect::Notice(told(docs, &refused)));
+            }
+            effects.push(Effect::Notice(Notice::error(&e)));
+        }
+    }
     effects.extend(look(state, std::time::Duration::ZERO, true));
     effects
 }

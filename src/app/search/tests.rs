@@ -145,6 +145,7 @@ fn everything_is_replaced_with_groups_and_taken_back() {
     rig.send(Command::TakeBack(number));
     assert_eq!((rig.read("b.txt").as_str(), rig.read("m.ipynb").as_str()), ("needle_5", BOOK));
     assert!(!rig.doc("n.ipynb").is_dirty() && !rig.doc("a.txt").is_dirty());
+    assert!(rig.notice().starts_with("Taken back in 4 files"), "open ones and others: {}", rig.notice());
     assert_eq!(rig.search().hits(), 8);
     rig.send(Command::TakeBack(number));
     assert!(rig.notice().contains("taken back already"), "{}", rig.notice());
@@ -182,6 +183,22 @@ fn an_edit_after_the_replacement_is_not_taken_back_with_it() {
     let Body::Text(text) = &rig.doc("a.txt").body else { panic!("a text") };
     assert!(text.text().contains("x two") && text.text().contains("mine"), "{}", text.text());
     assert!(rig.notice().contains("was edited since"), "{}", rig.notice());
+}
+
+#[test]
+fn what_was_taken_back_is_counted_and_what_was_not_is_told_with_it() {
+    let mut rig = Rig::new();
+    rig.send(notebook::Command::Open("n.ipynb".into()));
+    rig.send(notebook::Command::Open("a.txt".into()));
+    rig.look("needle_", false);
+    rig.send(Command::By("x".into()));
+    rig.send(Command::ReplaceAllNow);
+    let doc = rig.doc("a.txt").id;
+    rig.send(notebook::Command::EditFile { doc, acts: vec![crate::model::editor::Act::Type("mine ".into())] });
+    let number = rig.search().last.as_ref().unwrap().number;
+    rig.send(Command::TakeBack(number));
+    let told = rig.notice();
+    assert!(told.starts_with("Taken back in 3 files") && told.contains("a.txt was edited since"), "{told}");
 }
 
 #[test]

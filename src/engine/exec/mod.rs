@@ -36,8 +36,8 @@ use super::{
 use crate::{
     base::{Error, Result, fsx, job::JobCtx},
     model::{
-        notebook::{CellKey, CellKind, Notebook, OutputJson},
-        output::{Collector, Output, error_json, table_json},
+        notebook::{CellKey, CellKind, Notebook},
+        output::{Collector, Fresh, Output, error_json, table_json},
         params::{DECLARED, INJECTED, Source},
         run::{Metric, Params, parse_metrics},
         table::{Cell, Page, SqlCell, sql_cell},
@@ -470,7 +470,7 @@ impl Run<'_> {
             Ok(done) => done,
             Err(error) => return Err(self.failed(key, "SqlError", error)),
         };
-        self.store(key, &[table_json(&page)], None)?;
+        self.store(key, &[Fresh::Json(table_json(&page).into())], None)?;
         let wanted = query.name.as_deref() == Some("metrics") || tags.iter().any(|t| t == "metrics");
         if wanted {
             let all = frame.page(0, 1_000).map_err(|e| self.failed(key, "SqlError", e))?;
@@ -526,7 +526,7 @@ impl Run<'_> {
         let now = self.cx.clock.now();
         self.metrics.extend(lines.out_lines().filter_map(|l| parse_metrics(l, now, None)).flatten());
         let count = collector.execution_count().and_then(|n| i64::try_from(n).ok());
-        self.store(key, &collector.to_nbformat(), count)?;
+        self.store(key, &collector.fresh(), count)?;
         match outcome {
             Ok(Outcome::Ok { .. }) => Ok(()),
             Ok(Outcome::Error { ename, .. }) => {
@@ -585,9 +585,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn store(&mut self, key: CellKey, outputs: &[String], count: Option<i64>) -> Result<(), Box<Failed>> {
-        let outputs: Vec<OutputJson> = outputs.iter().map(|o| OutputJson::from(o.as_str())).collect();
-        self.notebook.set_outputs(key, &outputs, count).map_err(|error| Failed::new("Error", error))
+    fn store(&mut self, key: CellKey, outputs: &[Fresh], count: Option<i64>) -> Result<(), Box<Failed>> {
+        let made = self.notebook.receiver(key).and_then(|into| into.take(outputs, count));
+        made.and_then(|made| self.notebook.receive(made)).map(drop).map_err(|error| Failed::new("Error", error))
     }
 
     /// Writes an error into the cell, as a kernel would.
@@ -595,7 +595,7 @@ impl Run<'_> {
         if !error.is_cancelled() {
             let mut lines = vec![format!("{ename}: {error}")];
             lines.extend(error.hint.iter().cloned());
-            let _ = self.store(key, &[error_json(ename, &error.to_string(), &lines)], None);
+            let _ = self.store(key, &[Fresh::Json(error_json(ename, &error.to_string(), &lines).into())], None);
         }
         Box::new(Failed { traceback: error.to_string(), error, ename: ename.to_owned() })
     }

@@ -190,7 +190,7 @@ impl Runs {
 
     pub fn message(&mut self, message: Message) {
         match message.channel {
-            Channel::IoPub => self.iopub(&message),
+            Channel::IoPub => self.iopub(message),
             Channel::Shell => self.shell(&message),
             Channel::Stdin => self.input_request(message),
             Channel::Control | Channel::Refused => {}
@@ -239,7 +239,7 @@ impl Runs {
         });
     }
 
-    fn iopub(&mut self, message: &Message) {
+    fn iopub(&mut self, message: Message) {
         let Some(parent) = &message.parent else { return };
         if message.kind == "status" {
             if message.text("execution_state") == "idle"
@@ -262,17 +262,21 @@ impl Runs {
 }
 
 /// The event an iopub message stands for; none for what a front end does not show.
-fn event(message: &Message) -> Option<ExecEvent> {
+fn event(mut message: Message) -> Option<ExecEvent> {
+    let id = message.content.pointer("/transient/display_id").and_then(Value::as_str).map(str::to_owned);
+    let count = message.content.get("execution_count").and_then(Value::as_u64);
+    let mut whole =
+        || Bundle { data: taken(&mut message.content, "data"), metadata: taken(&mut message.content, "metadata") };
+    match message.kind.as_str() {
+        "display_data" => return Some(ExecEvent::Display { bundle: whole(), display_id: id }),
+        "execute_result" => {
+            return Some(ExecEvent::Result { bundle: whole(), execution_count: count, display_id: id });
+        }
+        "update_display_data" => return Some(ExecEvent::UpdateDisplay { display_id: id?, bundle: whole() }),
+        _ => {}
+    }
     let content = &message.content;
-    let display_id = || content.pointer("/transient/display_id").and_then(Value::as_str).map(str::to_owned);
     Some(match message.kind.as_str() {
-        "display_data" => ExecEvent::Display { bundle: bundle(content), display_id: display_id() },
-        "execute_result" => ExecEvent::Result {
-            bundle: bundle(content),
-            execution_count: content.get("execution_count").and_then(Value::as_u64),
-            display_id: display_id(),
-        },
-        "update_display_data" => ExecEvent::UpdateDisplay { display_id: display_id()?, bundle: bundle(content) },
         "clear_output" => ExecEvent::Clear { wait: content.get("wait").and_then(Value::as_bool).unwrap_or(false) },
         "error" => ExecEvent::Error {
             ename: message.text("ename"),
@@ -292,7 +296,7 @@ fn event(message: &Message) -> Option<ExecEvent> {
             id: message.text("comm_id"),
             target: message.text("target_name"),
             data: object(content, "data"),
-            buffers: message.buffers.clone(),
+            buffers: message.buffers,
         })),
         _ => return None,
     })
@@ -300,6 +304,14 @@ fn event(message: &Message) -> Option<ExecEvent> {
 
 pub(super) fn object(content: &Value, field: &str) -> Map<String, Value> {
     content.get(field).and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+/// A field, which is not there any more.
+fn taken(content: &mut Value, field: &str) -> Map<String, Value> {
+    match content.get_mut(field).map(Value::take) {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
 }
 
 fn bundle(content: &Value) -> Bundle {

@@ -117,7 +117,9 @@ pub fn search(search: &Search, cx: &JobCtx, found: &(dyn Fn(FileHits) + Sync)) -
     let mut jobs: Vec<Job<'_>> = search.open.iter().filter(|o| files.takes(&o.path)).map(Job::Open).collect();
     let held = |path: &str| search.open.iter().any(|o| o.path == path);
     jobs.extend(files.paths.iter().filter(|(_, path)| !held(path)).map(|(file, path)| Job::File(file, path.clone())));
-    jobs.sort_by(|a, b| walk::order(a.path(), b.path()));
+    if !search.open.is_empty() {
+        jobs.sort_by_cached_key(|job| walk::key(job.path()));
+    }
     let work = Work {
         search,
         finder,
@@ -130,9 +132,8 @@ pub fn search(search: &Search, cx: &JobCtx, found: &(dyn Fn(FileHits) + Sync)) -
         found,
         cx,
     };
-    let threads = thread::available_parallelism().map_or(2, usize::from).clamp(1, 4);
     thread::scope(|scope| {
-        for n in 1..threads {
+        for n in 1..threads() {
             let spawned = thread::Builder::new().name(format!("andon-search-{n}")).spawn_scoped(scope, || work.go());
             if let Err(e) = spawned {
                 tracing::warn!("one thread less to search with: {e}");
@@ -144,6 +145,10 @@ pub fn search(search: &Search, cx: &JobCtx, found: &(dyn Fn(FileHits) + Sync)) -
     let mut tally = std::mem::take(&mut lock(&work.order).tally);
     tally.full |= work.enough.load(Ordering::Relaxed);
     Ok(tally)
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(2, usize::from).clamp(1, 4)
 }
 
 /// Words every file with a find holds: cheaper to look for than to read a notebook.
@@ -274,15 +279,9 @@ impl Work<'_> {
     fn file(&self, file: &Path, path: &str) -> Found {
         let book = is_notebook(path);
         let limit = if book { NOTEBOOK_LIMIT } else { TEXT_LIMIT };
-        match fs::metadata(file) {
-            Ok(meta) if meta.len() > limit => return Found::Large(meta.len()),
-            Ok(meta) if !meta.is_file() => return Found::Binary,
-            Ok(_) => {}
-            Err(e) => return Found::Unread(e.to_string()),
-        }
-        let read = match fs::read(file) {
+        let read = match read(file, limit) {
             Ok(read) => read,
-            Err(e) => return Found::Unread(e.to_string()),
+            Err(found) => return found,
         };
         if memchr::memchr(0, &read).is_some() {
             return Found::Binary;
@@ -292,11 +291,13 @@ impl Work<'_> {
             Ok(text) => (text, None),
             Err(e) => (String::from_utf8_lossy(e.as_bytes()).into_owned(), Some(fsx::hash(e.as_bytes()))),
         };
+        // What a person looks for stands in the sources of a notebook as it stands in its file.
+        let shown = book && self.search.ask.outputs;
+        if self.raw.as_ref().is_some_and(|f| !shown && !f.is_in(&text)) {
+            return Found::Nothing;
+        }
         let hash = |text: &str| Some(foreign.unwrap_or_else(|| fsx::hash(text.as_bytes())));
         let found = if book {
-            if self.raw.as_ref().is_some_and(|f| !self.search.ask.outputs && !f.is_in(&text)) {
-                return Found::Nothing;
-            }
             self.notebook(path, text)
         } else {
             let script = if self.search.scripts && foreign.is_none() { Script::read(path, &text) } else { None };
@@ -330,6 +331,19 @@ impl Work<'_> {
             Err(e) => Found::Unread(e.what),
         }
     }
+}
+
+/// The bytes of a file, or what became of it instead.
+fn read(file: &Path, limit: u64) -> std::result::Result<Vec<u8>, Found> {
+    let unread = |e: std::io::Error| Found::Unread(e.to_string());
+    // Nobody waits at the end of a pipe.
+    match fs::metadata(file) {
+        Ok(meta) if meta.len() > limit => return Err(Found::Large(meta.len())),
+        Ok(meta) if !meta.is_file() => return Err(Found::Binary),
+        Ok(_) => {}
+        Err(e) => return Err(unread(e)),
+    }
+    fs::read(file).map_err(unread)
 }
 
 fn with_hash(found: Found, hash: impl FnOnce() -> Option<u64>) -> Found {

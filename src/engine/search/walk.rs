@@ -1,16 +1,16 @@
 //! Which files are searched.
 use std::{
-    cmp::Ordering,
     ffi::OsStr,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use ignore::{
-    WalkBuilder,
+    WalkBuilder, WalkState,
     gitignore::{Gitignore, GitignoreBuilder},
 };
 
-use super::{Search, bad_pattern};
+use super::{Search, bad_pattern, lock};
 use crate::{
     base::{Error, Result, fsx, job::JobCtx},
     engine::workspace::HIDDEN,
@@ -35,25 +35,18 @@ impl Files {
     }
 }
 
-/// Files of a folder come behind its folders, as in the list of files.
-pub(super) fn order(a: &str, b: &str) -> Ordering {
-    let (mut left, mut right) = (a.split('/').peekable(), b.split('/').peekable());
-    loop {
-        let (Some(x), Some(y)) = (left.next(), right.next()) else { return a.len().cmp(&b.len()) };
-        let files = (left.peek().is_none(), right.peek().is_none());
-        if files.0 != files.1 {
-            return files.0.cmp(&files.1);
-        }
-        let by_name = || x.to_lowercase().cmp(&y.to_lowercase()).then_with(|| x.cmp(y));
-        match by_name() {
-            Ordering::Equal => {}
-            other => return other,
-        }
+/// What paths are sorted by: files of a folder come behind its folders, as in the list of files.
+pub(super) fn key(path: &str) -> Vec<(bool, String, String)> {
+    let mut parts = path.split('/').peekable();
+    let mut key = Vec::new();
+    while let Some(part) = parts.next() {
+        key.push((parts.peek().is_none(), part.to_lowercase(), part.to_owned()));
     }
+    key
 }
 
 fn fits(include: Option<&Gitignore>, exclude: &Gitignore, path: &str) -> bool {
-    let is = |of: &Gitignore| of.matched_path_or_any_parents(path, false).is_ignore();
+    let is = |of: &Gitignore| !of.is_empty() && of.matched_path_or_any_parents(path, false).is_ignore();
     include.is_none_or(is) && !is(exclude)
 }
 
@@ -88,7 +81,7 @@ pub(super) fn files(search: &Search, cx: &JobCtx) -> Result<Files> {
         }
         below(start, search, cx, &mut files)?;
     }
-    files.paths.sort_by(|a, b| order(&a.1, &b.1));
+    files.paths.sort_by_cached_key(|(_, name)| key(name));
     files.paths.dedup_by(|a, b| a.1 == b.1);
     Ok(files)
 }
@@ -105,6 +98,9 @@ fn below(start: &Path, search: &Search, cx: &JobCtx, files: &mut Files) -> Resul
         if is_dir && HIDDEN.contains(&file_name) || !is_dir && file_name.starts_with(".andon-") {
             return true;
         }
+        if exclude.is_empty() {
+            return false;
+        }
         let name = name(&root, path);
         !name.is_empty() && exclude.matched_path_or_any_parents(&name, is_dir).is_ignore()
     };
@@ -113,24 +109,37 @@ fn below(start: &Path, search: &Search, cx: &JobCtx, files: &mut Files) -> Resul
         .require_git(false)
         .follow_links(false)
         .filter_entry(move |e| e.depth() == 0 || !skip(e.path(), e.file_type().is_some_and(|t| t.is_dir())))
-        .build();
-    for entry in walk {
-        cx.check()?;
-        match entry {
-            Ok(entry) if entry.file_type().is_some_and(|t| t.is_file()) => {
-                let name = name(&search.root, entry.path());
-                if fits(files.include.as_ref(), &files.exclude, &name) {
-                    files.paths.push((entry.into_path(), name));
+        .threads(super::threads())
+        .build_parallel();
+    let found = Mutex::new((Vec::new(), Vec::new()));
+    let include = files.include.as_ref();
+    walk.run(|| {
+        let found = &found;
+        Box::new(move |entry| {
+            if cx.cancel.is_cancelled() {
+                return WalkState::Quit;
+            }
+            match entry {
+                Ok(entry) if entry.file_type().is_some_and(|t| t.is_file()) => {
+                    let name = name(&search.root, entry.path());
+                    // The folder's own patterns were looked at on the way.
+                    if include.is_none_or(|of| of.matched_path_or_any_parents(&name, false).is_ignore()) {
+                        lock(found).0.push((entry.into_path(), name));
+                    }
                 }
+                Ok(_) => {}
+                Err(e) => lock(found).1.push(e.to_string()),
             }
-            Ok(_) => {}
-            Err(e) if files.tally.unread.len() < super::TOLD => {
-                let text = e.to_string();
-                let (path, why) = text.rsplit_once(": ").unwrap_or(("", &text));
-                files.tally.unread.push((name(&search.root, Path::new(path)), why.to_owned()));
-            }
-            Err(_) => {}
-        }
+            WalkState::Continue
+        })
+    });
+    cx.check()?;
+    let (paths, mut failed) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    files.paths.extend(paths);
+    failed.sort();
+    for text in failed.iter().take(super::TOLD.saturating_sub(files.tally.unread.len())) {
+        let (path, why) = text.rsplit_once(": ").unwrap_or(("", text));
+        files.tally.unread.push((name(&search.root, Path::new(path)), why.to_owned()));
     }
     Ok(())
 }

@@ -64,6 +64,12 @@ impl From<Vec<u8>> for Bytes {
     }
 }
 
+impl From<String> for Bytes {
+    fn from(text: String) -> Self {
+        Self::from(text.into_bytes())
+    }
+}
+
 impl From<&Bytes> for Bytes {
     fn from(bytes: &Bytes) -> Self {
         bytes.clone()

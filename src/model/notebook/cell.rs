@@ -24,7 +24,7 @@ pub enum Field {
 }
 
 impl Field {
-    fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Outputs => "outputs",

@@ -161,20 +161,24 @@ impl Notebook {
         Ok(())
     }
 
-    /// Carries out steps that undo never takes back: what a run produced.
-    pub(super) fn commit_silently(&mut self, steps: Vec<Step>) -> Result<()> {
-        self.apply(Transaction { label: "", steps, focus: None })?;
+    /// Something changed that undo never takes back: what a run produced.
+    pub(super) fn happened(&mut self) {
         self.history.state = self.history.fresh();
-        Ok(())
+    }
+
+    /// Says why it cannot be changed, if so.
+    pub(super) fn can_change(&self) -> Result<()> {
+        match self.read_only() {
+            Some(why) => {
+                Err(Error::user("This notebook cannot be changed").because_of(why).hint("Convert it to format 4 first"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// All or nothing; returns the inverse.
     fn apply(&mut self, transaction: Transaction) -> Result<Transaction> {
-        if let Some(why) = self.read_only() {
-            return Err(Error::user("This notebook cannot be changed")
-                .because_of(why)
-                .hint("Convert it to format 4 first"));
-        }
+        self.can_change()?;
         let kept = (self.cells.clone(), self.gaps.clone(), self.envelope.clone());
         let Transaction { label, steps, focus } = transaction;
         let mut inverse = Vec::with_capacity(steps.len());

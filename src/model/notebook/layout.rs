@@ -1,8 +1,9 @@
 //! How new bytes take the look of what stands around them.
 use super::{
     super::json::{Bytes, Json, Style, Value, encode_str, format_value},
-    Cell, CellKind, OutputJson,
+    Cell, CellKind,
 };
+use crate::model::output::Fresh;
 
 /// The look of one cell, read from a neighbour.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ impl Template {
         Json::parse(cell.raw().clone()).map_or_else(|_| Self::standard(ascii), |json| Self::read(json.root(), ascii))
     }
 
-    fn read(object: Value<'_>, ascii: bool) -> Self {
+    pub(super) fn read(object: Value<'_>, ascii: bool) -> Self {
         let raw = object.raw_text();
         let base = object.span().start;
         let members: Vec<_> = object.members().map(|m| (m.key.span(), m.value.span())).collect();
@@ -118,20 +119,28 @@ impl Template {
     }
 
     /// A list of outputs in this look; texts are split into lines as nbformat does. What is not an object is left out.
-    pub fn outputs(&self, outputs: &[OutputJson]) -> Vec<u8> {
-        let parsed: Vec<_> = outputs.iter().filter_map(|o| Json::parse(o.0.as_bytes()).ok()).collect();
-        let parsed: Vec<_> = parsed.iter().filter(|j| j.root().is_object()).collect();
-        if parsed.is_empty() {
-            return b"[]".to_vec();
+    pub fn outputs(&self, outputs: &[Fresh], out: &mut Vec<u8>) {
+        out.push(b'[');
+        let (mut any, first, between) = (false, self.style.newline(1), self.style.between(1));
+        for output in outputs {
+            let read = match output {
+                Fresh::Json(bytes) => match Json::parse(bytes.clone()) {
+                    Ok(json) if json.root().is_object() => Some(json),
+                    _ => continue,
+                },
+                _ => None,
+            };
+            out.extend_from_slice(if any { between.as_bytes() } else { first.as_bytes() });
+            any = true;
+            match read {
+                Some(json) => self.output(json.root(), out),
+                None => output.write(&self.style, 1, out),
+            }
         }
-        let mut out = vec![b'['];
-        for (i, json) in parsed.iter().enumerate() {
-            out.extend(if i == 0 { self.style.newline(1) } else { self.style.between(1) }.bytes());
-            self.output(json.root(), &mut out);
+        if any {
+            out.extend_from_slice(self.style.newline(0).as_bytes());
         }
-        out.extend(self.style.newline(0).bytes());
         out.push(b']');
-        out
     }
 
     fn output(&self, output: Value<'_>, out: &mut Vec<u8>) {

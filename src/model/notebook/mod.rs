@@ -13,6 +13,7 @@ pub mod edit;
 mod layout;
 mod old;
 mod ops;
+mod receive;
 mod source;
 mod take_in;
 
@@ -22,6 +23,7 @@ pub use cell::{Cell, Field};
 pub use edit::{Applied, Transaction};
 pub use layout::split_lines;
 pub use ops::Clip;
+pub use receive::{Received, Receiver};
 pub use take_in::TakenIn;
 
 use super::{
@@ -58,9 +60,9 @@ impl CellKind {
 
 /// One output as JSON text in nbformat's shape (`{"output_type": ...}`), in any layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputJson(pub Arc<str>);
+pub struct OutputJson(pub Bytes);
 
-impl<T: Into<Arc<str>>> From<T> for OutputJson {
+impl<T: Into<Bytes>> From<T> for OutputJson {
     fn from(text: T) -> Self {
         Self(text.into())
     }

@@ -2,7 +2,10 @@
 use std::sync::Arc;
 
 use super::{
-    super::json::{Bytes, Json, format_value, graft},
+    super::{
+        json::{Bytes, Json, format_value, graft},
+        output::Fresh,
+    },
     Cell, CellKey, CellKind, Field, Notebook, OutputJson,
     edit::{Step, Transaction, Typing},
     layout::{Template, new_gaps},
@@ -265,14 +268,10 @@ impl Notebook {
         self.commit(Transaction { label: "Edit", steps, focus: Some(key) }, None)
     }
 
-    fn output_steps(&self, cell: &Cell, outputs: &[OutputJson], count: Option<i64>) -> Vec<Step> {
+    fn clearing_steps(&self, cell: &Cell) -> Vec<Step> {
         let key = cell.key;
-        let look = Template::of(cell, self.ascii);
-        let count = count.map_or_else(|| "null".to_owned(), |n| n.to_string());
-        let mut steps = vec![
-            Step::Field { key, field: Field::ExecutionCount, value: Some(Bytes::from(count.into_bytes())) },
-            Step::Field { key, field: Field::Outputs, value: Some(Bytes::from(look.outputs(outputs))) },
-        ];
+        let field = |field, value: &[u8]| Step::Field { key, field, value: Some(Bytes::from(value)) };
+        let mut steps = vec![field(Field::ExecutionCount, b"null"), field(Field::Outputs, b"[]")];
         if let Some(metadata) = settle::rerun(&cell.metadata()) {
             steps.push(Step::Field { key, field: Field::Metadata, value: Some(Bytes::from(metadata)) });
         }
@@ -282,12 +281,9 @@ impl Notebook {
     /// Puts the results of a run into a code cell. Not a step of the history: undoing an edit must not take a result
     /// away that came after it.
     pub fn set_outputs(&mut self, key: CellKey, outputs: &[OutputJson], count: Option<i64>) -> Result<()> {
-        let cell = self.get(key)?;
-        if cell.kind != CellKind::Code {
-            return Err(Error::user("Only code cells have outputs"));
-        }
-        let steps = self.output_steps(&cell, outputs, count);
-        self.commit_silently(steps)
+        let outputs: Vec<Fresh> = outputs.iter().map(|o| Fresh::Json(o.0.clone())).collect();
+        let made = self.receiver(key)?.take(&outputs, count)?;
+        self.receive(made).map(drop)
     }
 
     /// Takes the outputs of code cells away; can be undone.
@@ -296,7 +292,7 @@ impl Notebook {
         for &key in keys {
             let cell = self.get(key)?;
             if cell.kind == CellKind::Code && (cell.has_outputs() || cell.execution_count.is_some()) {
-                steps.extend(self.output_steps(&cell, &[], None));
+                steps.extend(self.clearing_steps(&cell));
             }
         }
         self.commit(Transaction { label: "Clear outputs", steps, focus: keys.first().copied() }, None)

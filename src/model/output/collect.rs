@@ -3,8 +3,16 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Later, Output, Text, printed::Printed};
-use crate::model::kernel::{Bundle, ExecEvent, Exit, Outcome};
+use super::{
+    Later, Output, Text,
+    fresh::{Fresh, split_lines},
+    later,
+    printed::Printed,
+};
+use crate::model::{
+    json::Bytes,
+    kernel::{Bundle, ExecEvent, Exit, Made, Outcome},
+};
 
 /// Text of one stream output that is kept for the notebook; of a longer one its beginning and its end.
 const MAX_STREAM: usize = 64 * 1024 * 1024;
@@ -12,9 +20,21 @@ const MAX_STREAM: usize = 64 * 1024 * 1024;
 const MAX_BESIDE_FILE: usize = 8 * 1024 * 1024;
 
 enum Raw {
-    Stream { stderr: bool, text: Printed },
-    Json { value: Arc<Value>, display_id: Option<String> },
+    Stream {
+        stderr: bool,
+        text: Arc<Printed>,
+    },
+    Json {
+        value: Arc<Value>,
+        display_id: Option<String>,
+    },
+    /// As the cell has it, which is then not kept twice.
+    Stored(Bytes),
 }
+
+/// An output to be searched; of a text that is not drawn whole the line before which something is left out, and how many
+/// lines are drawn.
+pub type Drawn = (Fresh, Option<(usize, usize)>);
 
 /// The outputs of one cell while it runs.
 #[derive(Default)]
@@ -26,7 +46,11 @@ pub struct Collector {
     outcome: Option<Outcome>,
     revision: u64,
     /// The file with all that was printed.
-    whole: Option<String>,
+    whole: Option<Arc<str>>,
+    /// In place of the kernel's own number.
+    renumbered: Option<u64>,
+    /// The cell has the outputs; what of them was left out then.
+    stored: Option<u64>,
 }
 
 impl std::fmt::Debug for Collector {
@@ -45,7 +69,7 @@ impl Collector {
     }
     /// All that is printed is in this file, relative to the workspace: no more than what a notebook bears is kept here.
     pub fn keep_in(&mut self, file: String) {
-        self.whole = Some(file);
+        self.whole = Some(file.into());
     }
     /// The file with all that was printed, where there is one.
     pub fn whole(&self) -> Option<&str> {
@@ -53,6 +77,9 @@ impl Collector {
     }
     /// Bytes that were printed and are not kept for the notebook.
     pub fn left_out(&self) -> u64 {
+        if let Some(left_out) = self.stored {
+            return left_out;
+        }
         let limit = self.limit();
         let of = |raw: &Raw| if let Raw::Stream { text, .. } = raw { text.left_out(limit) } else { 0 };
         self.raw.iter().map(of).sum()
@@ -72,25 +99,30 @@ impl Collector {
     pub fn execution_count(&self) -> Option<u64> {
         self.execution_count
     }
-    /// The cell has its outputs: texts need not be kept as they are shown, too.
-    pub fn shown_elsewhere(&mut self) {
-        for view in &mut self.views {
-            if let Output::Text(text) = view {
-                *text = Text::stream(text.stderr);
+    /// The cell has its outputs, which are these: what is large is not kept twice.
+    pub fn stored(&mut self, outputs: impl ExactSizeIterator<Item = Bytes>) {
+        if outputs.len() != self.raw.len() {
+            return;
+        }
+        self.stored = Some(self.left_out());
+        for ((raw, view), bytes) in self.raw.iter_mut().zip(&mut self.views).zip(outputs) {
+            match raw {
+                // It may be replaced.
+                Raw::Json { display_id: Some(_), .. } => {}
+                Raw::Json { value, .. } if !later::is_heavy(value) => {}
+                _ => *raw = Raw::Stored(bytes),
+            }
+            match view {
+                Output::Text(text) => *text = Text::stream(text.stderr),
+                Output::Later(later) if later.is_huge() => *view = Output::Text(Text::stream(false)),
+                _ => {}
             }
         }
     }
     /// Gives this execution another number, in its results, too.
     pub fn renumber(&mut self, count: u64) {
         self.execution_count = Some(count);
-        for raw in &mut self.raw {
-            if let Raw::Json { value, .. } = raw
-                && value.get("execution_count").is_some()
-                && let Some(own) = Arc::make_mut(value).get_mut("execution_count")
-            {
-                *own = json!(count);
-            }
-        }
+        self.renumbered = Some(count);
     }
     /// How it ended; none while it runs.
     pub fn outcome(&self) -> Option<&Outcome> {
@@ -120,48 +152,65 @@ impl Collector {
                     let stderr = output.get("name").and_then(Value::as_str) == Some("stderr");
                     self.stream(stderr, &output.get("text").map(super::joined).unwrap_or_default());
                 }
-                _ => self.push(output.clone(), None),
+                _ => self.push(Arc::new(output.clone()), None),
             }
         }
     }
 
     /// Folds one event in; true when what is shown has changed.
     pub fn apply(&mut self, event: &ExecEvent) -> bool {
+        if let ExecEvent::Stream { stderr, text } = event {
+            self.stream(*stderr, text);
+            return true;
+        }
+        self.take(event.clone())
+    }
+
+    /// The same with an event that nobody else needs: nothing of it is copied.
+    pub fn take(&mut self, event: ExecEvent) -> bool {
         let before = self.revision;
         match event {
             ExecEvent::Started { .. } | ExecEvent::Input { .. } | ExecEvent::Comm(_) => {}
-            ExecEvent::Stream { stderr, text } => self.stream(*stderr, text),
-            ExecEvent::Display { bundle, display_id } => {
-                let value = bundle_json("display_data", bundle, None);
-                self.push(value, display_id.clone());
+            ExecEvent::Stream { stderr, text } => self.stream(stderr, &text),
+            event @ (ExecEvent::Display { .. } | ExecEvent::Result { .. } | ExecEvent::UpdateDisplay { .. }) => {
+                if let Ok(made) = make(event) {
+                    self.made(made);
+                }
             }
-            ExecEvent::Result { bundle, execution_count, display_id } => {
-                self.execution_count = execution_count.or(self.execution_count);
-                let value = bundle_json("execute_result", bundle, Some(*execution_count));
-                self.push(value, display_id.clone());
-            }
-            ExecEvent::UpdateDisplay { display_id, bundle } => {
-                self.update_display(display_id, bundle);
-            }
+            ExecEvent::Made(made) => self.made(made),
             ExecEvent::Clear { wait: true } => self.clear_at_next = true,
             ExecEvent::Clear { wait: false } => self.clear(),
-            ExecEvent::Error { ename, evalue, traceback } => self.push(error_value(ename, evalue, traceback), None),
-            ExecEvent::Done { outcome, .. } => self.done(outcome),
+            ExecEvent::Error { ename, evalue, traceback } => {
+                self.push(Arc::new(error_value(&ename, &evalue, &traceback)), None);
+            }
+            ExecEvent::Done { outcome, .. } => self.done(&outcome),
         }
         self.revision != before
     }
 
-    /// Replaces every output with this id; called for all cells, since ids span them. True when one was found.
-    pub fn update_display(&mut self, id: &str, bundle: &Bundle) -> bool {
+    fn made(&mut self, made: Made) {
+        if made.update {
+            if let Some(id) = &made.display_id {
+                self.update(id, &made.value);
+            }
+            return;
+        }
+        if let Some(count) = made.value.get("execution_count").and_then(Value::as_u64) {
+            self.execution_count = Some(count);
+        }
+        self.push(made.value, made.display_id);
+    }
+
+    /// Replaces every output with this id by a `display_data`, each in its own type; called for all cells, since ids span
+    /// them. True when one was found.
+    pub fn update(&mut self, id: &str, new: &Arc<Value>) -> bool {
         let mut found = false;
         for (raw, view) in self.raw.iter_mut().zip(&mut self.views) {
             let Raw::Json { value, display_id: Some(own) } = raw else { continue };
             if own != id {
                 continue;
             }
-            let kind = value.get("output_type").and_then(Value::as_str).unwrap_or("display_data");
-            let count = value.get("execution_count").map(Value::as_u64);
-            *value = Arc::new(bundle_json(kind, bundle, count));
+            *value = retyped(new, value);
             *view = Later::output(value);
             found = true;
         }
@@ -189,21 +238,20 @@ impl Collector {
         self.before_next();
         let joins = matches!(self.raw.last(), Some(Raw::Stream { stderr: own, .. }) if *own == stderr);
         if !joins {
-            self.raw.push(Raw::Stream { stderr, text: Printed::default() });
+            self.raw.push(Raw::Stream { stderr, text: Arc::default() });
             self.views.push(Output::Text(Text::stream(stderr)));
         }
         let limit = self.limit();
         if let Some(Raw::Stream { text, .. }) = self.raw.last_mut() {
-            text.push(piece, limit);
+            Arc::make_mut(text).push(piece, limit);
         }
         if let Some(Output::Text(view)) = self.views.last_mut() {
             view.feed(piece);
         }
     }
 
-    fn push(&mut self, value: Value, display_id: Option<String>) {
+    fn push(&mut self, value: Arc<Value>, display_id: Option<String>) {
         self.before_next();
-        let value = Arc::new(value);
         self.views.push(Later::output(&value));
         self.raw.push(Raw::Json { value, display_id });
     }
@@ -221,7 +269,7 @@ impl Collector {
                     lines.push("Its last words on stderr:".to_owned());
                     lines.extend(stderr.lines().map(str::to_owned));
                 }
-                self.push(error_value("KernelDied", &summary, &lines), None);
+                self.push(Arc::new(error_value("KernelDied", &summary, &lines)), None);
             }
             Outcome::Aborted { .. } | Outcome::Missed { .. } => {}
         }
@@ -229,14 +277,86 @@ impl Collector {
         self.revision += 1;
     }
 
+    /// The outputs as they are to be stored, one for each; nothing is copied.
+    pub fn fresh(&self) -> Vec<Fresh> {
+        let number = |value: &Value| self.renumbered.filter(|_| value.get("execution_count").is_some());
+        let fresh = |raw: &Raw| match raw {
+            Raw::Stream { stderr, text } => {
+                Fresh::Stream { stderr: *stderr, text: text.clone(), limit: self.limit(), whole: self.whole.clone() }
+            }
+            Raw::Json { value, .. } => Fresh::Value { value: value.clone(), count: number(value) },
+            Raw::Stored(bytes) => Fresh::Json(bytes.clone()),
+        };
+        self.raw.iter().map(fresh).collect()
+    }
+
+    /// The same for searching.
+    pub fn searched(&self) -> Vec<Drawn> {
+        let drawn = |view: &Output| match view {
+            Output::Text(text) => text.gap().map(|(_, at)| (at, text.lines().len())),
+            _ => None,
+        };
+        self.fresh().into_iter().zip(self.views.iter().map(drawn)).collect()
+    }
+
     /// The outputs as nbformat's JSON, one text each, with keys in the order Jupyter writes them.
     pub fn to_nbformat(&self) -> Vec<String> {
-        let value = |raw: &Raw| match raw {
-            Raw::Stream { stderr, text } => stream_json(*stderr, &text.to_text(self.limit(), self.whole())),
-            Raw::Json { value, .. } => value.to_string(),
-        };
-        self.raw.iter().map(value).collect()
+        self.fresh().iter().map(Fresh::to_json).collect()
     }
+}
+
+/// An output that came, as it is stored; any other event as it was.
+#[allow(clippy::result_large_err, reason = "the event goes on as it came")]
+pub fn make(event: ExecEvent) -> Result<Made, ExecEvent> {
+    Ok(match event {
+        ExecEvent::Display { bundle, display_id } => {
+            Made { value: Arc::new(bundle_json("display_data", bundle, None)), display_id, update: false }
+        }
+        ExecEvent::Result { bundle, execution_count, display_id } => {
+            let value = bundle_json("execute_result", bundle, Some(execution_count));
+            Made { value: Arc::new(value), display_id, update: false }
+        }
+        ExecEvent::UpdateDisplay { display_id, bundle } => {
+            let value = bundle_json("display_data", bundle, None);
+            Made { value: Arc::new(value), display_id: Some(display_id), update: true }
+        }
+        other => return Err(other),
+    })
+}
+
+/// Makes a large output what it will be stored as, so that the window has only to take it; others stay as they are.
+pub fn made_ready(event: ExecEvent) -> ExecEvent {
+    let large = match &event {
+        ExecEvent::Display { bundle, .. }
+        | ExecEvent::Result { bundle, .. }
+        | ExecEvent::UpdateDisplay { bundle, .. } => later::is_heavy_map(&bundle.data),
+        _ => false,
+    };
+    if !large {
+        return event;
+    }
+    match make(event) {
+        Ok(made) => ExecEvent::Made(made),
+        Err(event) => event,
+    }
+}
+
+/// An output in the place of another: of the type and with the number of that.
+fn retyped(new: &Arc<Value>, old: &Value) -> Arc<Value> {
+    let kind = old.get("output_type").and_then(Value::as_str).unwrap_or("display_data");
+    let count = old.get("execution_count");
+    if kind == "display_data" && count.is_none() {
+        return new.clone();
+    }
+    let mut out = Map::new();
+    let part = |key: &str| new.get(key).cloned().unwrap_or_else(|| json!({}));
+    out.insert("data".into(), part("data"));
+    if let Some(count) = count {
+        out.insert("execution_count".into(), count.clone());
+    }
+    out.insert("metadata".into(), part("metadata"));
+    out.insert("output_type".into(), kind.into());
+    Arc::new(Value::Object(out))
 }
 
 fn died_summary(exit: Exit) -> String {
@@ -245,8 +365,9 @@ fn died_summary(exit: Exit) -> String {
 
 /// A stream output in nbformat's JSON.
 pub fn stream_json(stderr: bool, text: &str) -> String {
-    let name = if stderr { "stderr" } else { "stdout" };
-    json!({ "name": name, "output_type": "stream", "text": split_lines(text) }).to_string()
+    let mut printed = Printed::default();
+    printed.push(text, usize::MAX);
+    Fresh::Stream { stderr, text: Arc::new(printed), limit: usize::MAX, whole: None }.to_json()
 }
 
 /// An error output in nbformat's JSON.
@@ -259,63 +380,49 @@ fn error_value(ename: &str, evalue: &str, traceback: &[String]) -> Value {
 }
 
 #[allow(clippy::option_option, reason = "no count and a count that is null are two different outputs")]
-pub(super) fn bundle_json(kind: &str, bundle: &Bundle, count: Option<Option<u64>>) -> Value {
+pub(super) fn bundle_json(kind: &str, bundle: Bundle, count: Option<Option<u64>>) -> Value {
     let mut out = Map::new();
-    out.insert("data".into(), store_data(&bundle.data));
+    out.insert("data".into(), store_data(bundle.data));
     if let Some(count) = count {
         out.insert("execution_count".into(), json!(count));
     }
-    out.insert("metadata".into(), sorted(&Value::Object(bundle.metadata.clone())));
+    out.insert("metadata".into(), sorted(Value::Object(bundle.metadata)));
     out.insert("output_type".into(), kind.into());
     Value::Object(out)
 }
 
 /// Keys sorted, texts cut into lines: the way nbformat stores a bundle.
-fn store_data(data: &Map<String, Value>) -> Value {
-    let mut keys: Vec<&String> = data.keys().collect();
-    keys.sort();
-    let store = |mime: &str, value: &Value| match value {
+fn store_data(data: Map<String, Value>) -> Value {
+    let store = |mime: &str, value: Value| match value {
         Value::String(text)
             if mime.starts_with("text/") || mime == "image/svg+xml" || mime == "application/javascript" =>
         {
-            json!(split_lines(text))
+            json!(split_lines(&text))
         }
         other => sorted(other),
     };
-    Value::Object(keys.into_iter().filter_map(|k| Some((k.clone(), store(k, data.get(k)?)))).collect())
+    let mut data: Vec<(String, Value)> = data.into_iter().collect();
+    data.sort_by(|a, b| a.0.cmp(&b.0));
+    Value::Object(
+        data.into_iter()
+            .map(|(mime, v)| {
+                let value = store(&mime, v);
+                (mime, value)
+            })
+            .collect(),
+    )
 }
 
-fn sorted(value: &Value) -> Value {
+fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort();
-            Value::Object(keys.into_iter().filter_map(|k| Some((k.clone(), sorted(map.get(k)?)))).collect())
+            let mut members: Vec<(String, Value)> = map.into_iter().collect();
+            members.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(members.into_iter().map(|(k, v)| (k, sorted(v))).collect())
         }
-        Value::Array(list) => Value::Array(list.iter().map(sorted).collect()),
-        other => other.clone(),
+        Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
+        other => other,
     }
-}
-
-/// Lines with their ends, cut where Python's `splitlines` cuts, since that is what writes most notebooks.
-fn split_lines(text: &str) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let (mut from, mut chars) = (0, text.char_indices().peekable());
-    while let Some((at, c)) = chars.next() {
-        let ends = matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
-        if !ends {
-            continue;
-        }
-        let mut end = at + c.len_utf8();
-        if c == '\r' && chars.peek().is_some_and(|(_, next)| *next == '\n') {
-            chars.next();
-            end += 1;
-        }
-        lines.extend(text.get(from..end));
-        from = end;
-    }
-    lines.extend(text.get(from..).filter(|rest| !rest.is_empty()));
-    lines
 }
 
 #[cfg(test)]
@@ -371,6 +478,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_is_not_kept_twice_and_can_be_stored_again() {
+        let mut c = Collector::new();
+        c.apply(&stream(&"line\n".repeat(100)));
+        c.apply(&ExecEvent::Display { bundle: plain("v1"), display_id: Some("a".into()) });
+        c.apply(&ExecEvent::Display { bundle: plain(&"x".repeat(200_000)), display_id: None });
+        let before = c.to_nbformat();
+        c.stored(before.iter().map(|o| Bytes::from(o.as_str())).collect::<Vec<_>>().into_iter());
+        assert!(
+            c.views()[0].to_text().is_empty()
+                && matches!(c.raw[0], Raw::Stored(_))
+                && matches!(c.raw[2], Raw::Stored(_))
+        );
+        assert_eq!(c.to_nbformat(), before);
+        c.apply(&ExecEvent::UpdateDisplay { display_id: "a".into(), bundle: plain("v2") });
+        assert!(c.to_nbformat()[1].contains("v2") && c.to_nbformat()[2] == before[2]);
+    }
+
+    #[test]
+    fn what_is_made_on_the_way_is_the_same() {
+        let big = plain(&"line\n".repeat(40_000));
+        let result =
+            |bundle: Bundle| ExecEvent::Result { bundle, execution_count: Some(7), display_id: Some("r".into()) };
+        let update = |bundle: Bundle| ExecEvent::UpdateDisplay { display_id: "r".into(), bundle };
+        let show = |bundle: Bundle| ExecEvent::Display { bundle, display_id: Some("r".into()) };
+        let events = [result(big.clone()), show(plain("small")), update(big), stream("end")];
+        let (mut plain, mut made) = (Collector::new(), Collector::new());
+        for event in events {
+            plain.apply(&event);
+            let ready = made_ready(event);
+            made.take(ready);
+        }
+        assert_eq!(made.to_nbformat(), plain.to_nbformat());
+        assert_eq!((made.execution_count(), made.views().len()), (Some(7), 3));
+        assert!(matches!(made_ready(stream("a")), ExecEvent::Stream { .. }));
+    }
+
+    #[test]
     fn clearing_waits_for_the_next_output() {
         let mut c = Collector::new();
         c.apply(&stream("pass 1\n"));
@@ -388,7 +532,7 @@ mod tests {
         let mut c = Collector::new();
         c.apply(&ExecEvent::Display { bundle: plain("v1"), display_id: Some("a".into()) });
         assert!(c.apply(&ExecEvent::UpdateDisplay { display_id: "a".into(), bundle: plain("v2") }));
-        assert!(!c.update_display("b", &plain("v3")));
+        assert!(!c.update("b", &Arc::new(bundle_json("display_data", plain("v3"), None))));
         assert_eq!(c.views()[0].to_text(), "v2");
         assert!(c.to_nbformat()[0].contains("v2") && !c.to_nbformat()[0].contains("v1"));
     }

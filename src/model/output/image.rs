@@ -89,11 +89,12 @@ impl Image {
     /// A picture from base64 text, in which spaces and line feeds are passed over, or from the source of an SVG.
     pub fn new(mime: &str, data: &str, metadata: Option<&Value>) -> Self {
         let vector = mime == svg::MIME;
-        let data: Arc<str> = if !vector && data.bytes().any(|b| b.is_ascii_whitespace()) {
-            data.split_ascii_whitespace().collect::<String>().into()
-        } else {
-            data.into()
+        let blank = |text: &str| {
+            let text = text.as_bytes();
+            memchr::memchr3(b'\n', b'\r', b' ', text).or_else(|| memchr::memchr2(b'\t', b'\x0c', text)).is_some()
         };
+        let data: Arc<str> =
+            if !vector && blank(data) { data.split_ascii_whitespace().collect::<String>().into() } else { data.into() };
         let hash = fsx::hash(data.as_bytes());
         let number = |key: &str| metadata?.get(key)?.as_f64().map(|n| n as f32).filter(|n| *n > 0.0);
         let mut image = Self { mime: mime.to_owned(), data, hash, pixels: None, size: None };
@@ -156,7 +157,8 @@ impl Image {
     /// False when it is certain that nothing can be drawn of it: broken base64, or bytes of something else.
     pub fn is_sound(&self) -> bool {
         let base64 = || self.data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
-        self.pixels.is_some() && (self.is_vector() || base64())
+        // Of what is too large it is told that, whatever else is wrong with it.
+        self.pixels.is_some() && (self.is_vector() || self.len() > MAX_ENCODED || base64())
     }
 
     /// Size on screen in points: as told, else one point a pixel.

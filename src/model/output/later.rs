@@ -1,12 +1,14 @@
 //! Large outputs of running cells: kept as they came, read by whoever has the time.
 use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Output;
 
 /// Outputs of more than about so many bytes are read later.
 pub(super) const HEAVY: usize = 96 * 1024;
+
+const HUGE: usize = 8 * 1024 * 1024;
 
 /// An output that has not been read. Clones share what was read.
 #[derive(Clone)]
@@ -30,10 +32,14 @@ impl PartialEq for Later {
 impl Later {
     /// The output when it is small, else a promise of it.
     pub fn output(value: &Arc<Value>) -> Output {
-        if fits(value, &mut { HEAVY }) {
+        if !is_heavy(value) {
             return Output::from_value(value);
         }
         Output::Later(Self { value: value.clone(), read: Arc::default() })
+    }
+    /// Too large to be held once more than needed.
+    pub(super) fn is_huge(&self) -> bool {
+        !fits(&self.value, &mut { HUGE })
     }
     /// Names it while it lives.
     pub fn name(&self) -> usize {
@@ -49,8 +55,19 @@ impl Later {
     }
 }
 
+/// True for a value that takes long to read.
+pub(super) fn is_heavy(value: &Value) -> bool {
+    !fits(value, &mut { HEAVY })
+}
+
+/// The same for an object.
+pub(super) fn is_heavy_map(map: &Map<String, Value>) -> bool {
+    let mut left = HEAVY;
+    !map.values().all(|value| fits(value, &mut left))
+}
+
 /// False when a value is larger than what is left; it is then not looked at any further.
-fn fits(value: &Value, left: &mut usize) -> bool {
+pub(super) fn fits(value: &Value, left: &mut usize) -> bool {
     let own = match value {
         Value::String(text) => text.len(),
         _ => 4,

@@ -5,6 +5,7 @@
 //! reader of HTML, `table` and `image` what their names say.
 mod collect;
 pub mod describe;
+mod fresh;
 mod gap;
 pub mod html;
 mod image;
@@ -21,10 +22,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use self::{
-    collect::{Collector, error_json, stream_json},
+    collect::{Collector, Drawn, error_json, made_ready, make, stream_json},
+    fresh::Fresh,
     gap::Gap,
     image::{Frames, Image, MAX_SIDE, Pixels, decode, shrink, size_of},
     later::Later,
+    printed::Printed,
     profile::profiles,
     table::{Table, table_json},
     text::{Ink, Line, Style, Text},
@@ -32,7 +35,7 @@ pub use self::{
 };
 use crate::model::{
     chart::{self, Figure},
-    json::{self, Json},
+    json::{self, Json, Tree},
     markdown,
     math::Macros,
 };
@@ -152,8 +155,9 @@ impl Output {
         }
         let mut broken = None;
         for mime in PICTURES {
-            if let Some(Value::String(_) | Value::Array(_)) = data.get(mime) {
-                let image = Image::new(mime, &text(mime).unwrap_or_default(), metadata.get(mime));
+            if let Some(value @ (Value::String(_) | Value::Array(_))) = data.get(mime) {
+                let source = value.as_str().map_or_else(|| joined(value).into(), std::borrow::Cow::Borrowed);
+                let image = Image::new(mime, &source, metadata.get(mime));
                 if image.is_sound() {
                     return Self::Image(image);
                 }
@@ -320,6 +324,19 @@ pub fn view_with<'a>(outputs: impl IntoIterator<Item = &'a str>, widgets: &Widge
 pub fn view_placed<'a>(outputs: impl IntoIterator<Item = &'a str>, widgets: &Widgets) -> Vec<(usize, Output)> {
     let mut out: Vec<(usize, Output)> = Vec::new();
     for (at, raw) in outputs.into_iter().enumerate() {
+        if let Some(stream) = Stream::of(raw) {
+            if let Some((_, Output::Text(last))) = out.last_mut()
+                && last.stderr == stream.stderr
+                && last.is_stream()
+            {
+                stream.each(|piece| last.feed(piece));
+                continue;
+            }
+            let mut text = Text::stream(stream.stderr);
+            stream.each(|piece| text.feed(piece));
+            out.push((at, Output::Text(text)));
+            continue;
+        }
         let Ok(value) = parse(raw) else {
             out.push((at, Output::from_json(raw)));
             continue;
@@ -354,6 +371,32 @@ pub fn view_placed<'a>(outputs: impl IntoIterator<Item = &'a str>, widgets: &Wid
     out
 }
 
+/// A stream output that is read where it stands: of millions of lines no list is made.
+pub(crate) struct Stream<'a> {
+    raw: &'a str,
+    tree: Tree,
+    pub stderr: bool,
+}
+
+impl<'a> Stream<'a> {
+    /// None for any other output, and for one that says so late.
+    pub fn of(raw: &'a str) -> Option<Self> {
+        let head = raw.as_bytes().get(..raw.len().min(256))?;
+        memchr::memmem::find(head, b"\"stream\"")?;
+        let tree = Tree::parse(raw.as_bytes()).ok()?;
+        let root = tree.root(raw.as_bytes());
+        root.get("output_type").filter(|t| t.is("stream"))?;
+        let stderr = root.get("name").is_some_and(|n| n.is("stderr"));
+        Some(Self { raw, tree, stderr })
+    }
+    /// Its text in the pieces it is written in.
+    pub fn each(&self, mut take: impl FnMut(&str)) {
+        let Some(text) = self.tree.root(self.raw.as_bytes()).get("text") else { return };
+        let mut one = |value: json::Value<'_>| value.as_str().iter().for_each(|piece| take(piece));
+        if text.is_array() { text.items().for_each(one) } else { one(text) }
+    }
+}
+
 /// True for what tools put out to load their library into a page.
 fn is_loader(data: &Map<String, Value>) -> bool {
     data.keys()
@@ -374,8 +417,16 @@ pub fn whole_text(outputs: &[&str], at: usize) -> Option<String> {
         (value.get("output_type").and_then(Value::as_str) == Some("stream"))
             .then(|| value.get("name").and_then(Value::as_str) == Some("stderr"))
     };
-    let first = parse(outputs.get(at)?).ok()?;
     let mut text = Text::whole();
+    if let Some(first) = Stream::of(outputs.get(at)?) {
+        first.each(|piece| text.feed(piece));
+        for raw in outputs.iter().skip(at + 1) {
+            let Some(next) = Stream::of(raw).filter(|next| next.stderr == first.stderr) else { break };
+            next.each(|piece| text.feed(piece));
+        }
+        return Some(text.everything());
+    }
+    let first = parse(outputs.get(at)?).ok()?;
     let Some(stderr) = stream(&first) else {
         let plain = first.pointer("/data/text~1plain").map(joined);
         let trace = || {

@@ -1,9 +1,11 @@
 //! What one stream has printed, as much of it as a notebook keeps.
+use std::borrow::Cow;
+
 use crate::base::text::bytes;
 
 /// The beginning and the end of a text of any length. All of it as long as it is short.
-#[derive(Debug, Default)]
-pub(super) struct Printed {
+#[derive(Debug, Clone, Default)]
+pub struct Printed {
     head: String,
     tail: String,
     left_out: u64,
@@ -51,18 +53,22 @@ impl Printed {
         (head, left_out + (self.head.len() - end) as u64, tail)
     }
 
-    /// The text; where something is left out, a line says so and where all of it is.
-    pub fn to_text(&self, limit: usize, whole: Option<&str>) -> String {
+    /// The text in parts; where something is left out, the one between says so and where all of it is.
+    pub fn parts(&self, limit: usize, whole: Option<&str>) -> [Cow<'_, str>; 3] {
         let (head, left_out, tail) = self.ends(limit);
-        let mut text = String::with_capacity(head.len() + tail.len() + 160);
-        text.push_str(head);
-        if left_out > 0 {
+        let note = if left_out == 0 {
+            String::new()
+        } else {
             let place = whole.map(|w| format!("; the whole text is in {w}")).unwrap_or_default();
             let start = if head.ends_with('\n') { "" } else { "\n" };
-            text.push_str(&format!("{start}[{} left out here{place}]\n", bytes(left_out)));
-        }
-        text.push_str(tail);
-        text
+            format!("{start}[{} left out here{place}]\n", bytes(left_out))
+        };
+        [head.into(), note.into(), tail.into()]
+    }
+
+    /// Bytes that are kept.
+    pub fn kept(&self) -> usize {
+        self.head.len() + self.tail.len()
     }
 
     /// Bytes that the text leaves out.
@@ -88,6 +94,12 @@ fn cut(text: &str, keep: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Printed {
+        fn to_text(&self, limit: usize, whole: Option<&str>) -> String {
+            self.parts(limit, whole).concat()
+        }
+    }
 
     #[test]
     fn what_fits_is_kept_whole_and_of_the_rest_both_ends() {

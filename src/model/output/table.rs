@@ -170,7 +170,7 @@ pub fn table_json(page: &Page) -> String {
         .collect(),
         metadata: serde_json::Map::new(),
     };
-    super::collect::bundle_json("execute_result", &bundle, Some(None)).to_string()
+    super::collect::bundle_json("execute_result", bundle, Some(None)).to_string()
 }
 
 /// Aligned columns, for front ends without HTML.

@@ -201,6 +201,7 @@ impl Widgets {
                 | ExecEvent::Result { .. }
                 | ExecEvent::Clear { .. }
                 | ExecEvent::Error { .. }
+                | ExecEvent::Made(_)
         );
         let asks = |m: &&mut Model| {
             m.name == "OutputModel" && m.state.get("msg_id").and_then(Value::as_str).is_some_and(|id| !id.is_empty())

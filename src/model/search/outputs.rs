@@ -6,7 +6,7 @@ use crate::model::{
     markdown::{self, Context},
     math::Macros,
     notebook::Cell,
-    output::{self, Failure, Output, Text, Widgets},
+    output::{self, Drawn, Failure, Output, Stream, Text, Widgets},
 };
 
 /// The text of one output.
@@ -19,6 +19,36 @@ pub struct Shown {
     pub left_out: Option<(usize, usize)>,
 }
 
+/// The texts of outputs that a running cell shows, each drawn where it stands. Of a text that is not drawn whole it is
+/// told before which line something is left out, and how many lines are drawn.
+pub fn live(outputs: &[Drawn]) -> Vec<Shown> {
+    let one = |(output, (fresh, drawn)): (usize, &Drawn)| {
+        let raw = fresh.to_bytes();
+        if Stream::of(raw.text()).is_none() {
+            return Shown { output, text: text_of(&Output::from_json(raw.text())), left_out: None };
+        }
+        let text = whole([raw.text()].into_iter());
+        let left_out = drawn.map(|(at, drawn)| (at, text.lines().count().saturating_sub(drawn)));
+        Shown { output, text, left_out }
+    };
+    outputs.iter().enumerate().map(one).filter(|s| !s.text.is_empty()).collect()
+}
+
+/// The text of an output that is drawn as `view` and made of `parts`.
+fn shown<'a>(output: usize, view: &Output, parts: impl Iterator<Item = &'a str>) -> Shown {
+    if let Output::Text(text) = view
+        && let Some((dropped, at)) = text.gap()
+        && text.is_stream()
+    {
+        let text = whole(parts);
+        let lines = text.lines().count();
+        // Lines that other lines took back are not in both.
+        let dropped = (dropped as usize).min(lines.saturating_sub(at));
+        return Shown { output, text, left_out: Some((at, dropped)) };
+    }
+    Shown { output, text: text_of(view), left_out: None }
+}
+
 /// The texts of a cell's outputs.
 pub fn of(cell: &Cell, widgets: &Widgets) -> Vec<Shown> {
     if !cell.has_outputs() {
@@ -28,18 +58,7 @@ pub fn of(cell: &Cell, widgets: &Widgets) -> Vec<Shown> {
     let placed = output::view_placed(raw.iter().map(|o| o.text()), widgets);
     let ends: Vec<usize> = placed.iter().skip(1).map(|(at, _)| *at).chain([raw.len()]).collect();
     let one = |(output, ((from, view), to)): (usize, ((usize, Output), usize))| {
-        if let Output::Text(text) = &view
-            && let Some((dropped, at)) = text.gap()
-            && text.is_stream()
-        {
-            let parts = raw.get(from..to).unwrap_or_default().iter().map(|o| o.text());
-            let text = whole(parts);
-            let lines = text.lines().count();
-            // Lines that other lines took back are not in both.
-            let dropped = (dropped as usize).min(lines.saturating_sub(at));
-            return Shown { output, text, left_out: Some((at, dropped)) };
-        }
-        Shown { output, text: text_of(&view), left_out: None }
+        shown(output, &view, raw.get(from..to).unwrap_or_default().iter().map(|o| o.text()))
     };
     placed.into_iter().zip(ends).enumerate().map(one).filter(|s| !s.text.is_empty()).collect()
 }
@@ -76,6 +95,10 @@ fn error_text(failure: &Failure) -> String {
 fn whole<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     for part in parts {
+        if let Some(stream) = Stream::of(part) {
+            stream.each(|piece| joined.push_str(piece));
+            continue;
+        }
         let Ok(value) = serde_json::from_str::<Value>(part) else { continue };
         match value.get("text") {
             Some(Value::String(text)) => joined.push_str(text),

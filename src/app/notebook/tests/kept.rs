@@ -119,7 +119,8 @@ fn what_is_printed_beyond_what_a_notebook_bears_is_named_in_it() {
     assert!(whole(&mut rig, 1, Ok(".andon/outputs/n.txt".into())).is_empty());
     whole(&mut rig, 2, Ok(".andon/outputs/other.txt".into()));
     (0..12).for_each(|_| reports(&mut rig, 1, &lines.repeat(10_000)));
-    ends(&mut rig, 1);
+    let effects = ends(&mut rig, 1);
+    rig.carry_out(&effects);
     let stored: usize = rig.doc().cells()[2].outputs().map(|o| o.len()).sum();
     assert!(stored < 9_500_000, "{stored}");
     assert_eq!(rig.run(2).live.whole(), Some(".andon/outputs/n.txt"));

@@ -2,9 +2,15 @@
 use std::{
     collections::{HashMap, VecDeque},
     fs::OpenOptions,
+    io::{self, BufReader, Read},
+    net::Shutdown,
+    os::unix::net::UnixStream as Socket,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,12 +18,9 @@ use crossbeam_channel::{Sender, bounded};
 use serde_json::Value;
 use tokio::{
     io::AsyncWriteExt,
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::{UnixStream, unix::OwnedWriteHalf},
     runtime::Runtime,
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{sleep, timeout},
 };
 
@@ -28,7 +31,9 @@ use super::{
         order::{Job, Order, Shared},
     },
     GONE,
-    frame::{Attach, Attached, Body, Frame, Hello, Launch, PROTOCOL, Say, Tell, Welcome, message, parse, read},
+    frame::{
+        Attach, Attached, Body, Frame, Hello, Launch, PROTOCOL, Say, Tell, Welcome, message, parse, read, read_here,
+    },
     held::{cards, lost_with_owner},
     place::{Note, Place},
     server::other_version,
@@ -68,7 +73,7 @@ pub fn start(
     let attach = wish(at, Some(launch), None);
     let (stream, welcome) = runtime.block_on(greet(stream, "attach", Some(attach)))?;
     let attached = welcome.attached.ok_or_else(|| Error::bug("The owner of the kernels gave none"))?;
-    Ok(drive(runtime, stream, *attached, news, clock))
+    drive(runtime, stream, *attached, news, clock)
 }
 
 fn wish((at, keep): (&Kept, Duration), start: Option<Launch>, id: Option<String>) -> Attach {
@@ -98,7 +103,7 @@ pub fn reattach(
         let Some(attached) = welcome.attached else { continue };
         let alive = attached.state.is_alive();
         let (past, plan, drives) = (attached.past.clone(), attached.plan.clone(), attached.drives);
-        let session = drive(runtime, stream, *attached, news(alive), clock.clone());
+        let session = drive(runtime, stream, *attached, news(alive), clock.clone())?;
         found.push(Attachment { session, past, plan, drives });
     }
     Ok(found)
@@ -257,6 +262,8 @@ struct Client {
     asks: Mutex<HashMap<u64, Ask>>,
     life: Mutex<u32>,
     started: Mutex<Option<Sender<Result<()>>>>,
+    /// The window has gone: it hears nothing more.
+    left: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -264,7 +271,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A session that is driven through an open connection.
-fn drive(runtime: &Runtime, stream: UnixStream, attached: Attached, news: News, clock: Arc<dyn Clock>) -> Session {
+fn drive(
+    runtime: &Runtime,
+    stream: UnixStream,
+    attached: Attached,
+    news: News,
+    clock: Arc<dyn Clock>,
+) -> Result<Session> {
     let (orders, rx) = mpsc::channel(4096);
     let (started, first_start) = bounded(1);
     let shared = Arc::new(Shared::new(news.notify));
@@ -277,6 +290,7 @@ fn drive(runtime: &Runtime, stream: UnixStream, attached: Attached, news: News, 
         asks: Mutex::default(),
         life: Mutex::new(attached.life),
         started: Mutex::new(Some(started)),
+        left: AtomicBool::new(false),
     });
     let session = Session::over_kept(attached.spec.clone(), orders, shared.clone(), first_start);
     shared.set_pid(attached.pid);
@@ -290,11 +304,50 @@ fn drive(runtime: &Runtime, stream: UnixStream, attached: Attached, news: News, 
     if !attached.drives {
         shared.tell(SessionEvent::Drives(false, Plan::default()));
     }
-    let (from, to) = stream.into_split();
-    // What is told of the kernel must not wait for the window to see it, and the window's orders for neither.
-    let reading = runtime.spawn(client.clone().hear(from));
-    runtime.spawn(client.speak(rx, to, reading));
-    session
+    let what = || "Could not listen to the process that holds the kernels".to_owned();
+    let (from, to) = halves(runtime, stream).io(what)?;
+    let line = from.try_clone().io(what)?;
+    let (over, gone) = oneshot::channel();
+    // A window that is behind keeps the one waiting who tells it, and nobody else. A thread of its own is also woken by the
+    // socket itself, and what a cell prints lies in one pool of memory.
+    let hearing = client.clone();
+    let thread = std::thread::Builder::new().name("andon-owner".to_owned());
+    thread.spawn(move || hearing.hear(from, over)).io(what)?;
+    runtime.spawn(client.speak(rx, to, Line { socket: line, gone }));
+    Ok(session)
+}
+
+/// The end to read from, for a thread, and the one to write to.
+fn halves(runtime: &Runtime, stream: UnixStream) -> io::Result<(Socket, OwnedWriteHalf)> {
+    let _runtime = runtime.enter();
+    let stream = stream.into_std()?;
+    let from = stream.try_clone()?;
+    Ok((from, UnixStream::from_std(stream)?.into_split().1))
+}
+
+/// What is heard, from the side of whoever speaks.
+struct Line {
+    socket: Socket,
+    gone: oneshot::Receiver<()>,
+}
+
+/// A socket that does not wait, read by a thread that does.
+struct Patient(Socket);
+
+impl Read for Patient {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        loop {
+            match self.0.read(into) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+            match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
 }
 
 impl Client {
@@ -348,14 +401,17 @@ impl Client {
         }
     }
 
-    /// Hears the owner until it or the kernel ends.
-    async fn hear(self: Arc<Self>, mut from: OwnedReadHalf) {
+    /// Hears the owner until it or the kernel ends, or the window leaves; then `over` goes.
+    fn hear(self: Arc<Self>, from: Socket, over: oneshot::Sender<()>) {
+        let mut from = BufReader::with_capacity(64 * 1024, Patient(from));
         loop {
-            match read(&mut from).await {
+            let frame = read_here(&mut from);
+            if self.left.load(Ordering::SeqCst) {
+                return;
+            }
+            match frame {
                 Ok(Some(Frame::Record(record))) => {
-                    // A window that is behind may keep us waiting; others must not wait with us.
-                    let go_on = tokio::task::block_in_place(|| self.record(record.exec, record.body));
-                    if !go_on {
+                    if !self.record(record.exec, record.body) {
                         return;
                     }
                 }
@@ -370,7 +426,8 @@ impl Client {
                 }
             }
         }
-        tokio::task::block_in_place(|| self.lost());
+        self.lost();
+        drop(over);
     }
 
     /// False when the kernel was stopped and nothing more comes.
@@ -448,25 +505,20 @@ impl Client {
     }
 
     /// Passes on what the session is told, until it ends, the window leaves or the owner is gone.
-    async fn speak(
-        self: Arc<Self>,
-        mut orders: mpsc::Receiver<Order>,
-        mut to: OwnedWriteHalf,
-        mut reading: tokio::task::JoinHandle<()>,
-    ) {
+    async fn speak(self: Arc<Self>, mut orders: mpsc::Receiver<Order>, mut to: OwnedWriteHalf, mut line: Line) {
         let mut number = 0;
         loop {
             let order = tokio::select! {
                 order = orders.recv() => order,
-                _ = &mut reading => break,
+                _ = &mut line.gone => break,
             };
             let Some(order) = order else { break };
             number += 1;
             let say = match self.say(order, number) {
                 Ok(say) => say,
                 Err(left) => {
+                    self.hang_up(&line);
                     let _ = to.shutdown().await;
-                    reading.abort();
                     self.shared.set(SessionState::Closed);
                     let _ = left.send(());
                     break;
@@ -481,11 +533,11 @@ impl Client {
             };
             if !sent {
                 // Hearing ends, too, and tells everybody.
-                let _ = (&mut reading).await;
+                let _ = (&mut line.gone).await;
                 break;
             }
         }
-        reading.abort();
+        self.hang_up(&line);
         orders.close();
         while let Ok(order) = orders.try_recv() {
             match order {
@@ -497,6 +549,12 @@ impl Client {
                 _ => {}
             }
         }
+    }
+
+    /// Nothing more is heard.
+    fn hang_up(&self, line: &Line) {
+        self.left.store(true, Ordering::SeqCst);
+        let _ = line.socket.shutdown(Shutdown::Both);
     }
 
     /// An order in words; `Err`: the window leaves.

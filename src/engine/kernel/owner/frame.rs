@@ -2,7 +2,7 @@
 //!
 //! A frame is its length, a checksum and its bytes. The first byte says what it is: a message in JSON, or a record of
 //! the log. What a kernel prints stands in a record as it is, since that is what comes in hundreds of megabytes.
-use std::path::PathBuf;
+use std::{io::Read, path::PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -248,6 +248,17 @@ impl Record {
         sealed(frame)
     }
 
+    /// The same of bytes that nobody else needs: a text stays where it is.
+    fn of(mut body: Vec<u8>) -> Option<Self> {
+        let (serial, exec, kind) = Self::peek(&body)?;
+        if !matches!(kind, b'1' | b'2') {
+            return Self::decode(&body);
+        }
+        body.drain(..18);
+        let text = String::from_utf8(body).ok()?;
+        Some(Self { serial, exec, body: Body::Event(ExecEvent::Stream { stderr: kind == b'2', text }) })
+    }
+
     /// Out of the bytes after the head, whose checksum was right.
     pub fn decode(body: &[u8]) -> Option<Self> {
         let (serial, exec, kind) = Self::peek(body)?;
@@ -287,31 +298,51 @@ mod erased {
 
 /// Reads one frame; none at the end. Memory grows only with what really comes.
 pub async fn read(from: &mut (impl AsyncRead + Unpin)) -> Result<Option<Frame>> {
-    let torn = || Error::remote("The connection to the kernels' owner broke off");
     let mut first = [0u8; HEAD];
     match from.read_exact(&mut first).await {
         Ok(_) => {}
         Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(e) => return Err(torn().because(&e)),
     }
-    let Some((length, sum)) = head(&first) else { return Err(torn().because_of("a frame that is too long")) };
+    let (length, sum) = length_of(first)?;
     let mut body = Vec::with_capacity(length.min(1 << 16));
     let got = from.take(length as u64).read_to_end(&mut body).await.map_err(|e| torn().because(&e))?;
-    if got != length {
-        return Ok(None);
+    if got == length { frame(body, sum).map(Some) } else { Ok(None) }
+}
+
+/// The same on a thread of its own.
+pub fn read_here(from: &mut impl Read) -> Result<Option<Frame>> {
+    let mut first = [0u8; HEAD];
+    match from.read_exact(&mut first) {
+        Ok(()) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(e) => return Err(torn().because(&e)),
     }
+    let (length, sum) = length_of(first)?;
+    let mut body = Vec::with_capacity(length.min(1 << 16));
+    let got = from.take(length as u64).read_to_end(&mut body).map_err(|e| torn().because(&e))?;
+    if got == length { frame(body, sum).map(Some) } else { Ok(None) }
+}
+
+fn torn() -> Error {
+    Error::remote("The connection to the kernels' owner broke off")
+}
+
+fn length_of(first: [u8; HEAD]) -> Result<(usize, u32)> {
+    head(&first).ok_or_else(|| torn().because_of("a frame that is too long"))
+}
+
+fn frame(mut body: Vec<u8>, sum: u32) -> Result<Frame> {
     if checksum(&body) != sum {
         return Err(torn().because_of("a frame with a wrong checksum"));
     }
-    match body.first() {
-        Some(b'm') => {
-            body.remove(0);
-            Ok(Some(Frame::Message(body)))
-        }
-        _ => match Record::decode(&body) {
-            Some(record) => Ok(Some(Frame::Record(record))),
-            None => Err(torn().because_of("a record of an unknown kind")),
-        },
+    if body.first() == Some(&b'm') {
+        body.remove(0);
+        return Ok(Frame::Message(body));
+    }
+    match Record::of(body) {
+        Some(record) => Ok(Frame::Record(record)),
+        None => Err(torn().because_of("a record of an unknown kind")),
     }
 }
 
@@ -341,6 +372,8 @@ mod tests {
             assert_eq!(length, frame.len() - HEAD);
             assert_eq!(sum, checksum(&frame[HEAD..]));
             assert_eq!(Record::decode(&frame[HEAD..]).unwrap(), record);
+            let Ok(Some(Frame::Record(read))) = read_here(&mut frame.as_slice()) else { panic!("{record:?}") };
+            assert_eq!(read, record);
         }
     }
 
@@ -348,6 +381,8 @@ mod tests {
     async fn a_frame_that_lies_about_itself_is_refused_without_its_memory() {
         let mut frame = message(&Say::Interrupt).unwrap();
         assert!(matches!(read(&mut frame.as_slice()).await, Ok(Some(Frame::Message(_)))));
+        assert!(matches!(read_here(&mut frame.as_slice()), Ok(Some(Frame::Message(_)))));
+        assert!(matches!(read_here(&mut &frame[..frame.len() - 1]), Ok(None)));
         let last = frame.len() - 1;
         frame[last] ^= 1;
         assert!(read(&mut frame.as_slice()).await.unwrap_err().to_string().contains("checksum"));

@@ -406,6 +406,24 @@ struct Reader {
 }
 
 impl Reader {
+    /// True where these records, which follow each other, all came after the window.
+    fn wants_all(&self, bytes: &[u8]) -> bool {
+        let first = bytes.get(HEAD..).and_then(Record::peek);
+        first.is_some_and(|(serial, _, _)| serial > self.head && serial >= self.first)
+    }
+    /// The records that are wanted.
+    fn wanted(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut wanted = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        for body in frames(bytes) {
+            let end = at + HEAD + body.len();
+            if self.wants(body) {
+                wanted.extend_from_slice(bytes.get(at..end).unwrap_or_default());
+            }
+            at = end;
+        }
+        wanted
+    }
     fn wants(&self, body: &[u8]) -> bool {
         let Some((serial, exec, _)) = Record::peek(body) else { return false };
         serial >= self.first && (serial > self.head || (exec != 0 && !self.told.contains(&exec)))
@@ -440,15 +458,8 @@ async fn pump(held: Arc<Held>, mut to: OwnedWriteHalf, mut tells: mpsc::Receiver
             }
             continue;
         }
-        let mut wanted = Vec::with_capacity(bytes.len());
-        let mut at = 0;
-        for body in frames(&bytes) {
-            let end = at + HEAD + body.len();
-            if reader.wants(body) {
-                wanted.extend_from_slice(bytes.get(at..end).unwrap_or_default());
-            }
-            at = end;
-        }
+        // What comes while the window is there it wants all of.
+        let wanted = if reader.wants_all(&bytes) { bytes } else { reader.wanted(&bytes) };
         if to.write_all(&wanted).await.is_err() {
             return;
         }
