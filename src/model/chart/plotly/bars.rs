@@ -465,7 +465,8 @@ fn labels(trace: &Trace<'_>, b: &Bars) -> Vec<String> {
     }
     match spec.get("/text") {
         Some(Value::String(text)) => vec![super::plain(text); n],
-        Some(value) => Column::read(value)
+        Some(_) => spec
+            .column("/text")
             .map(|c| {
                 let word = |k| match &c {
                     Column::Numbers(v) => {

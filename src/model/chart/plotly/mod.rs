@@ -6,6 +6,7 @@ mod layout;
 mod round;
 mod scatter;
 mod spec;
+mod thin;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,10 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::{Value, json};
 
 pub use self::spec::plain;
-use self::spec::{Column, Spec};
+use self::{
+    spec::{Column, Spec},
+    thin::Thin,
+};
 use super::{
     color::{self, Rgba},
     figure::{Data, Entry, Figure, Frame, Ink, Panel, Scale, Series, Side, Source, Values},
@@ -33,7 +37,9 @@ pub fn read(value: &Value) -> Figure {
     let data = value.get("data").and_then(Value::as_array).unwrap_or(&empty_list);
     let layout = value.get("layout").unwrap_or(&empty);
     let template = layout.get("template");
-    let mut plot = Plot::new(data, layout, template);
+    let thin = Thin::of(data.get(..MOST_TRACES).unwrap_or(data));
+    let mut plot = Plot::new(data, layout, template, &thin);
+    thin.notes.iter().for_each(|note| plot.figure.note(note.as_str()));
     if let Some(frames) = value.get("frames").and_then(Value::as_array).filter(|f| !f.is_empty()) {
         plot.figure.facts.push(("frames", json!(frames.len())));
         plot.figure.note(format!("An animation of {} frames, of which the first is drawn", frames.len()));
@@ -101,7 +107,7 @@ const ON_AXES: [&str; 15] = [
 ];
 
 impl<'a> Plot<'a> {
-    fn new(data: &'a [Value], layout: &'a Value, template: Option<&'a Value>) -> Self {
+    fn new(data: &'a [Value], layout: &'a Value, template: Option<&'a Value>, thin: &'a Thin) -> Self {
         let layout = Spec::new(layout, template.and_then(|t| t.get("layout")));
         let mut counts: HashMap<&str, usize> = HashMap::new();
         let mut traces = Vec::new();
@@ -109,7 +115,7 @@ impl<'a> Plot<'a> {
             let kind = own.get("type").and_then(Value::as_str).unwrap_or("scatter");
             let nth = counts.entry(kind).or_default();
             let base = template.and_then(|t| t.get("data")?.get(kind)?.as_array()).filter(|l| !l.is_empty());
-            let spec = Spec::new(own, base.and_then(|l| l.get(*nth % l.len())));
+            let spec = Spec::new(own, base.and_then(|l| l.get(*nth % l.len()))).thinned(thin.get(index));
             *nth += 1;
             if spec.own("/visible") == Some(&Value::Bool(false)) {
                 continue;
@@ -516,7 +522,7 @@ fn template_line(trace: &Trace<'_>, line: &str, columns: &[(&'static str, String
     let values = match columns.iter().find(|(v, ..)| *v == variable) {
         Some((_, _, values)) => Some(values.clone()),
         None => match variable.strip_prefix("customdata[").and_then(|r| r.trim_end_matches(']').parse().ok()) {
-            Some(column) => custom(trace.spec.get("/customdata"), column),
+            Some(column) => custom(&trace.spec, column),
             None => trace.spec.column(&format!("/{}", variable.replace('.', "/"))).map(|c| c.values()),
         },
     };
@@ -526,9 +532,9 @@ fn template_line(trace: &Trace<'_>, line: &str, columns: &[(&'static str, String
 }
 
 /// One column of `customdata`.
-fn custom(value: Option<&Value>, column: usize) -> Option<Values> {
-    let rows = value?.as_array()?;
-    let words = rows.iter().take(spec::MOST_VALUES).map(|row| {
+fn custom(spec: &Spec<'_>, column: usize) -> Option<Values> {
+    let rows = spec.get("/customdata")?.as_array()?;
+    let words = spec.of_list(rows).map(|row| {
         let cell = if row.is_array() { row.get(column) } else { Some(row) };
         match cell {
             Some(Value::String(s)) => Arc::from(s.as_str()),

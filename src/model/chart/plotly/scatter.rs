@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Plot, Trace,
-    spec::{Column, Spec},
+    spec::{Column, Spec, length},
 };
 use crate::model::chart::{
     color,
@@ -21,11 +21,7 @@ pub(super) fn mode<'a>(trace: &Trace<'a>) -> &'a str {
     if let Some(mode) = trace.spec.str("/mode") {
         return mode;
     }
-    let length = |path: &str| match trace.spec.get(path) {
-        Some(Value::Array(list)) => list.len(),
-        Some(other) => Column::read(other).map_or(0, |c| c.len()),
-        None => usize::MAX,
-    };
+    let length = |path: &str| trace.spec.get(path).map_or(usize::MAX, length);
     let n = length("/x").min(length("/y"));
     if n < FEW && trace.spec.get("/stackgroup").is_none() { "lines+markers" } else { "lines" }
 }
@@ -93,7 +89,7 @@ pub(super) fn places(plot: &Plot<'_>, trace: &Trace<'_>, panel: usize) -> (Vec<f
                     v => v.as_f64().unwrap_or(0.0),
                 });
                 let step = trace.spec.f64(step).unwrap_or(1.0);
-                (0..n).map(|i| from + step * i as f64).collect()
+                (0..n).map(|i| from + step * trace.spec.place(i) as f64).collect()
             }
         };
         places.truncate(n);
@@ -167,6 +163,9 @@ pub(super) fn series(plot: &mut Plot<'_>, trace: &Trace<'_>, stacks: &Stacks) ->
     let spec = &trace.spec;
     let opacity = spec.f64("/opacity").unwrap_or(1.0) as f32;
     series.count = x.len();
+    if spec.is_thinned() {
+        series.count = ["/x", "/y"].iter().filter_map(|path| spec.get(path)).map(length).min().unwrap_or(x.len());
+    }
     series.missing = x.iter().zip(&y).filter(|(x, y)| x.is_nan() || y.is_nan()).count();
     let mut points: Vec<At> =
         x.iter().zip(&y).map(|(x, y)| if x.is_nan() || y.is_nan() { [f64::NAN; 2] } else { [*x, *y] }).collect();
@@ -284,8 +283,8 @@ fn markers_of(plot: &mut Plot<'_>, trace: &Trace<'_>, at: &Arc<[At]>, opacity: f
     let spec = trace.spec.inside("/marker");
     let sizes = match spec.get("/size") {
         Some(Value::Number(n)) => Many::One(n.as_f64().unwrap_or(6.0) as f32),
-        Some(value) => {
-            let column = Column::read(value).map(|c| c.numbers()).unwrap_or_default();
+        Some(_) => {
+            let column = spec.column("/size").map(|c| c.numbers()).unwrap_or_default();
             let unit = spec.f64("/sizeref").filter(|r| *r > 0.0).unwrap_or(1.0);
             let least = spec.f64("/sizemin").unwrap_or(0.0);
             let area = spec.str("/sizemode") == Some("area");
@@ -300,7 +299,7 @@ fn markers_of(plot: &mut Plot<'_>, trace: &Trace<'_>, at: &Arc<[At]>, opacity: f
     };
     let mut hollow = false;
     let forms = match spec.get("/symbol") {
-        Some(Value::Array(list)) => Many::Each(list.iter().map(|s| form(s.as_str().unwrap_or("circle")).0).collect()),
+        Some(Value::Array(list)) => Many::Each(spec.of_list(list).map(|s| form(s.as_str().unwrap_or("circle")).0).collect()),
         Some(value) => {
             let name = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let (form, open) = form(&name);

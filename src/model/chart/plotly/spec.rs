@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::model::chart::{civil, figure::Values};
 
-/// Values beyond this many in one column are left out.
+use super::thin::MOST_READ;
+
+/// Words beyond this many in one column, and cells of a grid, are left out.
 pub const MOST_VALUES: usize = 2_000_000;
 static NULL: Value = Value::Null;
 
@@ -15,6 +17,8 @@ static NULL: Value = Value::Null;
 pub struct Spec<'a> {
     own: &'a Value,
     base: &'a Value,
+    /// Values of its columns that are looked at.
+    kept: Option<&'a [u32]>,
 }
 
 impl<'a> Spec<'a> {
@@ -23,7 +27,25 @@ impl<'a> Spec<'a> {
         Some(self.base).filter(|v| !v.is_null())
     }
     pub fn new(own: &'a Value, base: Option<&'a Value>) -> Self {
-        Self { own, base: base.unwrap_or(&NULL) }
+        Self { own, base: base.unwrap_or(&NULL), kept: None }
+    }
+    /// The same with only these values of its columns.
+    pub fn thinned(self, kept: Option<&'a [u32]>) -> Self {
+        Self { kept, ..self }
+    }
+    /// The place in its column of value `i` of those that are looked at.
+    pub fn place(&self, i: usize) -> usize {
+        self.kept.map_or(i, |kept| kept.get(i).map_or(i, |at| *at as usize))
+    }
+    /// True where some values are not looked at.
+    pub fn is_thinned(&self) -> bool {
+        self.kept.is_some()
+    }
+    /// Those of a list that are looked at.
+    pub fn of_list(&self, list: &'a [Value]) -> impl Iterator<Item = &'a Value> {
+        let n = self.kept.map_or(list.len(), <[u32]>::len).min(MOST_VALUES);
+        let this = *self;
+        (0..n).map_while(move |i| list.get(this.place(i)))
     }
     /// What a path like `/marker/color` holds.
     pub fn get(&self, path: &str) -> Option<&'a Value> {
@@ -36,7 +58,8 @@ impl<'a> Spec<'a> {
     }
     /// The same for an object inside.
     pub fn inside(&self, path: &str) -> Spec<'a> {
-        Spec { own: self.own.pointer(path).unwrap_or(&NULL), base: self.base.pointer(path).unwrap_or(&NULL) }
+        let at = |value: &'a Value| value.pointer(path).unwrap_or(&NULL);
+        Spec { own: at(self.own), base: at(self.base), kept: self.kept }
     }
     pub fn str(&self, path: &str) -> Option<&'a str> {
         self.get(path)?.as_str()
@@ -73,7 +96,25 @@ impl<'a> Spec<'a> {
         }
     }
     pub fn column(&self, path: &str) -> Option<Column> {
-        self.get(path).and_then(Column::read)
+        self.get(path).and_then(|value| Column::read_of(value, self.kept))
+    }
+}
+
+/// How many values a column has, without reading them.
+pub fn length(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => list.len(),
+        Value::Object(map) => {
+            let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
+            let width = match text("dtype").trim_start_matches(['<', '|']) {
+                "i1" | "int8" | "u1" | "uint8" | "u1c" | "uint8c" => 1,
+                "i2" | "int16" | "u2" | "uint16" => 2,
+                "i4" | "int32" | "u4" | "uint32" | "f4" | "float32" => 4,
+                _ => 8,
+            };
+            text("bdata").trim().trim_end_matches('=').len() * 3 / 4 / width
+        }
+        _ => 0,
     }
 }
 
@@ -146,8 +187,13 @@ pub enum Column {
 impl Column {
     /// Reads a list or a typed array; a list of two lists of names becomes pairs of names.
     pub fn read(value: &Value) -> Option<Self> {
+        Self::read_of(value, None)
+    }
+
+    /// The same of these values alone.
+    pub fn read_of(value: &Value, kept: Option<&[u32]>) -> Option<Self> {
         match value {
-            Value::Object(map) => typed(map).map(|(v, _)| Self::Numbers(v)),
+            Value::Object(map) => typed(map, kept).map(|(v, _)| Self::Numbers(v)),
             Value::Array(list) => {
                 if let [Value::Array(outer), Value::Array(inner)] = list.as_slice()
                     && !outer.is_empty()
@@ -157,18 +203,20 @@ impl Column {
                     let pair = |(a, b): (&Value, &Value)| Item::Word(format!("{}, {}", show(a), show(b)).into());
                     return Some(Self::Mixed(outer.iter().zip(inner).map(pair).take(MOST_VALUES).collect()));
                 }
-                Some(Self::list(list))
+                Some(match kept {
+                    None => Self::list(list.get(..MOST_READ).unwrap_or(list).iter()),
+                    Some(kept) => Self::list(kept.iter().filter_map(|i| list.get(*i as usize))),
+                })
             }
             _ => None,
         }
     }
 
-    fn list(list: &[Value]) -> Self {
-        let list = &list[..list.len().min(MOST_VALUES)];
-        if list.iter().all(|v| v.is_number() || v.is_null()) {
-            return Self::Numbers(list.iter().map(|v| v.as_f64().unwrap_or(f64::NAN)).collect());
+    fn list<'a>(list: impl Iterator<Item = &'a Value> + Clone) -> Self {
+        if list.clone().all(|v| v.is_number() || v.is_null()) {
+            return Self::Numbers(list.map(|v| v.as_f64().unwrap_or(f64::NAN)).collect());
         }
-        let items = list.iter().map(|v| match v {
+        let items = list.take(MOST_VALUES).map(|v| match v {
             Value::Null => Item::Null,
             Value::Number(n) => Item::Number(n.as_f64().unwrap_or(f64::NAN)),
             Value::String(s) => Item::Word(s.as_str().into()),
@@ -257,23 +305,25 @@ fn show(value: &Value) -> String {
 }
 
 /// A typed array: its values, and rows and columns when it is a matrix.
-fn typed(map: &serde_json::Map<String, Value>) -> Option<(Vec<f64>, Option<[usize; 2]>)> {
+fn typed(map: &serde_json::Map<String, Value>, kept: Option<&[u32]>) -> Option<(Vec<f64>, Option<[usize; 2]>)> {
     let (data, kind) = (map.get("bdata")?.as_str()?, map.get("dtype")?.as_str()?);
     let bytes = base64::engine::general_purpose::STANDARD.decode(data.trim()).ok()?;
-    fn each<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-        bytes.chunks_exact(N).take(MOST_VALUES).map(|c| c.try_into().map_or(f64::NAN, &read)).collect()
+    fn all<const N: usize>(bytes: &[u8], kept: Option<&[u32]>, read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+        let one = |c: &[u8]| c.try_into().map_or(f64::NAN, &read);
+        let Some(kept) = kept else { return bytes.chunks_exact(N).take(MOST_READ).map(one).collect() };
+        kept.iter().map_while(|i| bytes.get(*i as usize * N..)?.get(..N)).map(one).collect()
     }
     let values = match kind.trim_start_matches(['<', '|']) {
-        "i1" | "int8" => each::<1>(&bytes, |b| f64::from(i8::from_le_bytes(b))),
-        "u1" | "uint8" | "u1c" | "uint8c" => each::<1>(&bytes, |b| f64::from(b[0])),
-        "i2" | "int16" => each::<2>(&bytes, |b| f64::from(i16::from_le_bytes(b))),
-        "u2" | "uint16" => each::<2>(&bytes, |b| f64::from(u16::from_le_bytes(b))),
-        "i4" | "int32" => each::<4>(&bytes, |b| f64::from(i32::from_le_bytes(b))),
-        "u4" | "uint32" => each::<4>(&bytes, |b| f64::from(u32::from_le_bytes(b))),
-        "i8" | "int64" => each::<8>(&bytes, |b| i64::from_le_bytes(b) as f64),
-        "u8" | "uint64" => each::<8>(&bytes, |b| u64::from_le_bytes(b) as f64),
-        "f4" | "float32" => each::<4>(&bytes, |b| f64::from(f32::from_le_bytes(b))),
-        "f8" | "float64" => each::<8>(&bytes, f64::from_le_bytes),
+        "i1" | "int8" => all::<1>(&bytes, kept, |b| f64::from(i8::from_le_bytes(b))),
+        "u1" | "uint8" | "u1c" | "uint8c" => all::<1>(&bytes, kept, |b| f64::from(b[0])),
+        "i2" | "int16" => all::<2>(&bytes, kept, |b| f64::from(i16::from_le_bytes(b))),
+        "u2" | "uint16" => all::<2>(&bytes, kept, |b| f64::from(u16::from_le_bytes(b))),
+        "i4" | "int32" => all::<4>(&bytes, kept, |b| f64::from(i32::from_le_bytes(b))),
+        "u4" | "uint32" => all::<4>(&bytes, kept, |b| f64::from(u32::from_le_bytes(b))),
+        "i8" | "int64" => all::<8>(&bytes, kept, |b| i64::from_le_bytes(b) as f64),
+        "u8" | "uint64" => all::<8>(&bytes, kept, |b| u64::from_le_bytes(b) as f64),
+        "f4" | "float32" => all::<4>(&bytes, kept, |b| f64::from(f32::from_le_bytes(b))),
+        "f8" | "float64" => all::<8>(&bytes, kept, f64::from_le_bytes),
         _ => return None,
     };
     let shape = match map.get("shape") {
@@ -298,7 +348,7 @@ impl Matrix {
     pub fn read(value: &Value) -> Option<Self> {
         match value {
             Value::Object(map) => {
-                let (mut values, shape) = typed(map)?;
+                let (mut values, shape) = typed(map, None)?;
                 let [rows, columns] = shape?;
                 if rows == 0 || columns == 0 || rows.checked_mul(columns)? > MOST_VALUES {
                     return None;
