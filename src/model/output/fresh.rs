@@ -221,20 +221,35 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Bytes that are looked through at a time: whoever finds the end of a line near has not looked far.
+const REACH: usize = 256;
+
 /// Where the first line ends, its end included.
 fn line_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    let feed = memchr::memchr(b'\n', bytes);
-    let until = bytes.get(..feed.unwrap_or(bytes.len())).unwrap_or_default();
-    let rare = |b: &u8| matches!(b, b'\r' | 0x0b | 0x0c | 0x1c..=0x1e | 0xc2 | 0xe2);
-    if until.iter().any(rare) {
-        let ends = |c: char| matches!(c, '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
-        if let Some((at, c)) = text.get(..until.len())?.char_indices().find(|(_, c)| ends(*c)) {
-            let pair = c == '\r' && bytes.get(at + 1) == Some(&b'\n');
-            return Some(at + c.len_utf8() + usize::from(pair));
+    let rare = |b: &u8| matches!(b, 0x0b | 0x0c | 0x1c..=0x1e | 0xc2 | 0xe2);
+    let mut from = 0;
+    while from < bytes.len() {
+        let near = bytes.get(from..bytes.len().min(from + REACH)).unwrap_or_default();
+        let plain = memchr::memchr2(b'\n', b'\r', near);
+        let until = near.get(..plain.unwrap_or(near.len())).unwrap_or_default();
+        let mut at = 0;
+        while let Some(next) = until.get(at..).and_then(|rest| rest.iter().position(rare)) {
+            at += next;
+            let c = text.get(from + at..).and_then(|rest| rest.chars().next())?;
+            if !matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}') && !c.is_ascii() {
+                at += 1;
+                continue;
+            }
+            return Some(from + at + c.len_utf8());
         }
+        if let Some(at) = plain {
+            let pair = bytes.get(from + at..).is_some_and(|rest| rest.starts_with(b"\r\n"));
+            return Some(from + at + 1 + usize::from(pair));
+        }
+        from += near.len();
     }
-    feed.map(|at| at + 1)
+    None
 }
 
 /// The lines of a text with their ends, cut in the same way.
@@ -278,6 +293,18 @@ mod tests {
             assert_eq!(stream(true, &[a, b]), wanted);
         }
         assert_eq!(stream(false, &[]), r#"{"name":"stdout","output_type":"stream","text":[]}"#);
+    }
+
+    #[test]
+    fn a_million_rewritten_lines_cost_no_more_than_their_bytes() {
+        let bar: String = (0..100_000).map(|n| format!("\r{n:07} \u{2588}\u{2588}\u{2591}\u{a0}")).collect();
+        for text in [bar.as_str(), &"\u{b}x".repeat(500_000), &"\u{e9}\u{2013}".repeat(500_000)] {
+            let begun = std::time::Instant::now();
+            let lines = split_lines(text);
+            assert!(begun.elapsed().as_secs() < 10, "{:?} for {} lines", begun.elapsed(), lines.len());
+            assert_eq!(lines.concat(), text);
+        }
+        assert_eq!(split_lines(&bar).len(), 100_001);
     }
 
     #[test]

@@ -167,6 +167,18 @@ pub enum Body {
     Settled(Vec<ExecId>),
 }
 
+impl Body {
+    /// True for what a window need not hear at once: that a cell begins, and that the kernel is at work or at rest. Mostly
+    /// something follows at once, and both are told together.
+    pub fn has_time(&self) -> bool {
+        match self {
+            Self::Begin(_) | Self::Event(ExecEvent::Started { .. }) => true,
+            Self::Session(news) => matches!(news.event, SessionEvent::State(SessionState::Busy | SessionState::Idle)),
+            Self::Event(_) | Self::Settled(_) => false,
+        }
+    }
+}
+
 /// An execution was given to the kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Begin {

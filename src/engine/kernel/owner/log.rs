@@ -95,6 +95,8 @@ impl Cursor {
 pub struct Log {
     inner: Mutex<Inner>,
     head: watch::Sender<u64>,
+    /// Grows with what has a moment's time.
+    soon: watch::Sender<u64>,
 }
 
 impl Log {
@@ -132,6 +134,7 @@ impl Log {
         Ok(Self {
             inner: Mutex::new(Inner { dir: dir.to_path_buf(), segments, next, lost: 0 }),
             head: watch::Sender::new(next - 1),
+            soon: watch::Sender::new(next - 1),
         })
     }
 
@@ -143,11 +146,18 @@ impl Log {
     pub fn append(&self, exec: u64, body: Body) -> u64 {
         let mut inner = self.inner();
         let serial = inner.next;
-        let frame = Record { serial, exec, body }.encode();
+        let record = Record { serial, exec, body };
+        let (frame, has_time) = (record.encode(), record.body.has_time());
         inner.next += 1;
         inner.put(serial, exec, &frame);
         drop(inner);
-        self.head.send_replace(serial);
+        self.head.send_if_modified(|head| {
+            *head = serial;
+            !has_time
+        });
+        if has_time {
+            self.soon.send_replace(serial);
+        }
         serial
     }
 
@@ -155,9 +165,10 @@ impl Log {
     pub fn head(&self) -> u64 {
         *self.head.borrow()
     }
-    /// Tells when it grows.
-    pub fn follow(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
+    /// Tells when it grows; and when it grows by what can wait a moment for what comes behind it, which the first does not
+    /// tell of.
+    pub fn follow(&self) -> (watch::Receiver<u64>, watch::Receiver<u64>) {
+        (self.head.subscribe(), self.soon.subscribe())
     }
     /// Bytes on disk and in memory.
     pub fn bytes(&self) -> u64 {

@@ -41,6 +41,8 @@ const PULSE: Duration = Duration::from_millis(250);
 const LINGER: Duration = Duration::from_secs(5);
 /// Answers that wait for a window; one that reads nothing misses some.
 const ANSWERS: usize = 256;
+/// How long what has time waits for what comes behind it.
+const MOMENT: Duration = Duration::from_millis(4);
 /// Bytes read from a log at a time.
 const CHUNK: usize = 256 * 1024;
 
@@ -433,7 +435,7 @@ impl Reader {
 /// Writes what the log holds and what comes into it, at the pace of the window.
 async fn pump(held: Arc<Held>, mut to: OwnedWriteHalf, mut tells: mpsc::Receiver<Tell>, reader: Reader) {
     let mut cursor = Cursor::at(reader.first.max(1));
-    let mut grown = held.log().follow();
+    let (mut grown, mut soon) = held.log().follow();
     loop {
         while let Ok(tell) = tells.try_recv() {
             if !send(&mut to, &tell).await {
@@ -441,6 +443,7 @@ async fn pump(held: Arc<Held>, mut to: OwnedWriteHalf, mut tells: mpsc::Receiver
             }
         }
         grown.borrow_and_update();
+        soon.borrow_and_update();
         let bytes = match held.log().read(&mut cursor, CHUNK) {
             Ok(bytes) => bytes,
             Err(e) => {
@@ -451,6 +454,12 @@ async fn pump(held: Arc<Held>, mut to: OwnedWriteHalf, mut tells: mpsc::Receiver
         if bytes.is_empty() {
             tokio::select! {
                 changed = grown.changed() => if changed.is_err() { return },
+                changed = soon.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let _ = timeout(MOMENT, grown.changed()).await;
+                }
                 tell = tells.recv() => match tell {
                     Some(tell) => if !send(&mut to, &tell).await { return },
                     None => return,
