@@ -33,6 +33,16 @@ fn failed(fatal: bool) -> Ran {
 }
 
 #[test]
+fn large_outputs_that_are_the_same_are_not_read() {
+    let lines: Vec<String> = (0..300_000).map(|n| format!("line {n} of very many that are the same\n")).collect();
+    let output = json!({ "output_type": "stream", "name": "stdout", "text": lines });
+    let (a, b) = (cells(std::slice::from_ref(&output)), cells(&[output]));
+    let begun = std::time::Instant::now();
+    assert_eq!(one(&a, &b, Ran::Ok, &Policy::default()).verdict, Verdict::Passed);
+    assert!(begun.elapsed().as_millis() < 1_500, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn equal_outputs_pass_and_others_are_told_line_by_line() {
     assert_eq!(by_default(&[stream("a\n")], &[stream("a\n")]).verdict, Verdict::Passed);
     let differs = by_default(&[stream("a\nb\n")], &[stream("a\nc\n")]);

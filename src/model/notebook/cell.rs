@@ -47,8 +47,13 @@ pub struct Cell {
     pub id: Option<Arc<str>>,
     raw: Bytes,
     outputs: Vec<Range<usize>>,
+    /// The list of them.
+    list: Option<Range<usize>>,
     metadata: Option<Range<usize>>,
 }
+
+/// A longer list of outputs is not read again when something else of its cell is changed.
+const LONG: usize = 32 * 1024;
 
 impl Cell {
     /// Reads a cell from its value; `raw` are the same bytes.
@@ -79,6 +84,7 @@ impl Cell {
             execution_count: value.get("execution_count").and_then(|v| v.as_i64()),
             id: value.get("id").and_then(|v| v.as_str()).map(|s| Arc::from(&*s)),
             outputs: value.get("outputs").map(|o| o.items().map(place).collect()).unwrap_or_default(),
+            list: value.get("outputs").map(place),
             metadata: value.get("metadata").map(place),
             raw,
         })
@@ -92,6 +98,23 @@ impl Cell {
     pub(super) fn from_raw(key: CellKey, raw: Bytes) -> Result<Self> {
         let json = Json::parse(raw.clone()).map_err(|e| Error::bug("An edit made a cell unreadable").because(&e))?;
         Self::from_value(key, json.root(), raw)
+    }
+
+    /// The cell with an empty list in the place of its outputs, when those are long.
+    pub(super) fn thin(&self) -> Option<Self> {
+        let list = self.list.clone().filter(|list| list.len() > LONG)?;
+        let raw = [self.raw.get(..list.start)?, b"[]", self.raw.get(list.end..)?].concat();
+        Self::from_raw(self.key, Bytes::from(raw)).ok()
+    }
+    /// A thin cell with the outputs of the one it was made from.
+    fn refilled(self, from: &Self) -> Option<Self> {
+        let (now, old) = (self.list.clone()?, from.list.clone()?);
+        let raw = [self.raw.get(..now.start)?, from.raw.get(old.clone())?, self.raw.get(now.end..)?].concat();
+        let outputs = from.outputs.iter().map(|r| r.start - old.start + now.start..r.end - old.start + now.start);
+        let behind = |r: Range<usize>| r.start + old.len() - now.len()..r.end + old.len() - now.len();
+        let metadata = self.metadata.clone().map(|r| if r.start < now.start { r } else { behind(r) });
+        let list = Some(now.start..now.start + old.len());
+        Some(Self { raw: Bytes::from(raw), outputs: outputs.collect(), list, metadata, ..self })
     }
 
     /// The whole cell as written.
@@ -128,6 +151,11 @@ impl Cell {
 
     /// The bytes of a field's value, if the cell has the field.
     pub(super) fn field(&self, field: Field) -> Option<Bytes> {
+        if field != Field::Outputs
+            && let Some(thin) = self.thin()
+        {
+            return thin.field(field);
+        }
         let json = Json::parse(self.raw.clone()).ok()?;
         let span = json.root().get(field.key())?.span();
         Some(self.raw.slice(span))
@@ -135,6 +163,12 @@ impl Cell {
 
     /// The cell with a field's value replaced, added or (`None`) taken out. Adding and taking out undo each other.
     pub(super) fn with_field(&self, field: Field, value: Option<&[u8]>, ascii: bool) -> Result<Self> {
+        if field != Field::Outputs
+            && let Some(thin) = self.thin()
+            && let Some(full) = thin.with_field(field, value, ascii)?.refilled(self)
+        {
+            return Ok(full);
+        }
         let json = Json::parse(self.raw.clone()).map_err(|e| Error::bug("A cell became unreadable").because(&e))?;
         let look =
             |members: &[Member<'_>], value: &[u8]| added(members, field.key(), value, &Template::of(self, ascii));
@@ -146,6 +180,9 @@ impl Cell {
 
     /// The bytes its source field gets when its text becomes `new`.
     pub(in crate::model) fn source_bytes(&self, new: &str, ascii: bool) -> Vec<u8> {
+        if let Some(thin) = self.thin() {
+            return thin.source_bytes(new, ascii);
+        }
         let template = Template::of(self, ascii);
         let Ok(json) = Json::parse(self.raw.clone()) else { return template.text(new) };
         match json.root().get("source") {
@@ -174,5 +211,63 @@ fn added(members: &[Member<'_>], key: &str, value: &[u8], look: &Template) -> Sp
             }
             (start..start, text)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::model::notebook::Notebook;
+
+    fn long(order: &str, lines: usize) -> Notebook {
+        let lines = vec!["\"a line that was printed, one of very many\\n\""; lines].join(",\n");
+        let outputs = format!(
+            r#""outputs": [ {{"output_type":"stream","name":"stdout","text":[{lines}]}}, {{"output_type":"x"}}]"#
+        );
+        let cell = match order {
+            "first" => format!(
+                r#"{{{outputs}, "cell_type":"code", "execution_count":1,"metadata": {{"k": 1}}, "source":["a"]}}"#
+            ),
+            _ => format!(
+                r#"{{"cell_type":"code", "metadata": {{"k": 1}},"source":["a"], "execution_count":1, {outputs} }}"#
+            ),
+        };
+        Notebook::parse(format!(r#"{{"cells":[{cell}],"metadata":{{}},"nbformat":4,"nbformat_minor":5}}"#).as_str())
+            .unwrap()
+    }
+
+    #[test]
+    fn a_cell_is_edited_beside_long_outputs_as_beside_short_ones() {
+        for order in ["first", "last"] {
+            for lines in [1, 2_000] {
+                let mut book = long(order, lines);
+                let (key, before) = (book.cells()[0].key, book.to_bytes());
+                let outputs: Vec<Bytes> = book.cells()[0].outputs().collect();
+                book.set_source(key, "b\nc\"").unwrap();
+                book.set_cell_metadata(key, r#"{"k": 22}"#).unwrap();
+                let cell = book.cells()[0].clone();
+                assert_eq!(
+                    (&*cell.source, cell.metadata().text(), cell.id.is_some()),
+                    ("b\nc\"", r#"{"k": 22}"#, true)
+                );
+                assert!(cell.outputs().eq(outputs.iter().cloned()), "{order} {lines}");
+                let read = Cell::from_raw(key, cell.raw().clone()).unwrap();
+                assert_eq!((&read.outputs, &read.list, &read.metadata), (&cell.outputs, &cell.list, &cell.metadata));
+                while book.undo().unwrap().is_some() {}
+                assert!(book.to_bytes() == before, "{order} {lines}");
+            }
+        }
+    }
+
+    #[test]
+    fn typing_beside_twenty_megabytes_of_output_reads_none_of_them() {
+        let mut book = long("last", 400_000);
+        let key = book.cells()[0].key;
+        let begun = Instant::now();
+        (0..30).for_each(|n| book.set_source(key, &"x".repeat(n + 2)).unwrap());
+        // Reading them once takes a second where nothing is optimised.
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     }
 }

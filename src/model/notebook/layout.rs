@@ -41,6 +41,8 @@ impl Template {
 
     /// The look of `cell`.
     pub fn of(cell: &Cell, ascii: bool) -> Self {
+        let thin = cell.thin();
+        let cell = thin.as_ref().unwrap_or(cell);
         Json::parse(cell.raw().clone()).map_or_else(|_| Self::standard(ascii), |json| Self::read(json.root(), ascii))
     }
 

@@ -6,9 +6,9 @@ mod layout;
 mod round;
 mod scatter;
 mod spec;
-mod thin;
 #[cfg(test)]
 mod tests;
+mod thin;
 
 use std::{collections::HashMap, sync::Arc};
 

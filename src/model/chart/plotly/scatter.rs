@@ -299,7 +299,9 @@ fn markers_of(plot: &mut Plot<'_>, trace: &Trace<'_>, at: &Arc<[At]>, opacity: f
     };
     let mut hollow = false;
     let forms = match spec.get("/symbol") {
-        Some(Value::Array(list)) => Many::Each(spec.of_list(list).map(|s| form(s.as_str().unwrap_or("circle")).0).collect()),
+        Some(Value::Array(list)) => {
+            Many::Each(spec.of_list(list).map(|s| form(s.as_str().unwrap_or("circle")).0).collect())
+        }
         Some(value) => {
             let name = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let (form, open) = form(&name);

@@ -125,7 +125,8 @@ mod tests {
         let peak = 7_654_321;
         let y = column(n, |i| if i == peak { 900.0 } else { (i % 100) as f32 });
         let begun = Instant::now();
-        let figure = read(&json!({ "data": [{ "type": "scattergl", "mode": "lines+markers", "name": "wave", "y": y }] }));
+        let figure =
+            read(&json!({ "data": [{ "type": "scattergl", "mode": "lines+markers", "name": "wave", "y": y }] }));
         assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
         let series = figure.series().next().unwrap();
         let Some(Mark::Line { points, .. }) = series.marks.first() else { panic!("a line") };
@@ -142,7 +143,9 @@ mod tests {
     fn all_of_ten_million_values_are_counted() {
         let n = 10_000_000;
         let x = column(n, |i| (i % 4) as f32 + if i > 5_000_000 { 10.0 } else { 0.0 });
-        let figure = read(&json!({ "data": [{ "type": "histogram", "x": x, "xbins": { "start": -0.5, "end": 19.5, "size": 1 } }] }));
+        let figure = read(
+            &json!({ "data": [{ "type": "histogram", "x": x, "xbins": { "start": -0.5, "end": 19.5, "size": 1 } }] }),
+        );
         let series = figure.series().next().unwrap();
         let Some(Mark::Rects { rects, .. }) = series.marks.first() else { panic!("bars") };
         let sum: f64 = rects.iter().filter(|r| !r[0].is_nan()).map(|r| r[3] - r[1]).sum();
