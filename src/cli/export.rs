@@ -1,9 +1,9 @@
 //! `andon export`: a notebook as another kind of file.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::out::{context, document, finish, line};
+use super::out::{context, document, file, finish, line};
 use crate::{
     base::{Error, Result, fsx},
     engine::{
@@ -42,10 +42,7 @@ pub fn run(args: &Args) -> i32 {
 }
 
 fn execute(args: &Args) -> Result<i32> {
-    let path = Path::new(&args.notebook);
-    if let Some(error) = fsx::no_file(path, &args.notebook) {
-        return Err(error);
-    }
+    let path = file(&args.notebook)?;
     let Content::Notebook(book) = notebook::load(path, false)?.content else {
         return Err(Error::user(format!("{} is no notebook", args.notebook))
             .because_of("It has no cells: neither # %% lines nor a head that says so"));

@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use serde_json::{Value, json};
 
 use crate::base::{
-    Error, Result,
+    Error, Result, fsx,
     job::{Cancel, JobCtx, Progress},
     time::SystemClock,
 };
@@ -39,6 +39,12 @@ impl Common {
 /// The nearest folder at or above `start` that is a workspace.
 pub fn workspace_above(start: &Path) -> Option<PathBuf> {
     start.ancestors().find(|d| d.join("andon.toml").is_file() || d.join(".git").exists()).map(Path::to_path_buf)
+}
+
+/// The path of a file that is to be read, unless something else stands there.
+pub fn file(name: &str) -> Result<&Path> {
+    let path = Path::new(name);
+    fsx::no_file(path, name).map_or(Ok(path), Err)
 }
 
 /// Prints a line on stdout; a closed pipe ends the program quietly.

@@ -1,9 +1,7 @@
 //! `andon outputs`: what the window shows of a notebook's outputs.
-use std::path::Path;
-
 use serde_json::json;
 
-use super::out::{document, finish, page};
+use super::out::{document, file, finish, page};
 use crate::{
     base::{Result, fsx, text::count},
     model::{
@@ -31,10 +29,7 @@ pub fn run(args: &Args) -> i32 {
 }
 
 fn execute(args: &Args) -> Result<i32> {
-    let path = Path::new(&args.notebook);
-    if let Some(error) = fsx::no_file(path, &args.notebook) {
-        return Err(error);
-    }
+    let path = file(&args.notebook)?;
     let bytes = fsx::read(path)?;
     let book = Notebook::parse(&bytes).map_err(|e| e.because_of(args.notebook.clone()))?;
     let all = describe::notebook(&book);

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::{
     diff::Colour,
-    out::{Common, document, finish, page, workspace_above},
+    out::{Common, document, file, finish, page, workspace_above},
     torn,
 };
 use crate::{
-    base::{Error, Result, error::Context, fsx},
+    base::{Error, Result, error::Context},
     engine::git::Repo,
     model::{
         diff::Document,
@@ -162,10 +162,7 @@ fn read(args: &Args, what: &str) -> Result<Vec<u8>> {
         std::io::stdin().lock().read_to_end(&mut bytes).io(|| "Could not read standard input".to_owned())?;
         return Ok(bytes);
     }
-    let path = Path::new(what);
-    if let Some(error) = fsx::no_file(path, what) {
-        return Err(error);
-    }
+    let path = file(what)?;
     if path.is_file() {
         return torn::read(path, what);
     }

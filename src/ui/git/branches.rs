@@ -1,5 +1,5 @@
 //! The list of branches under the branch button, and the list of stashes beside it.
-use egui::{Align, Id, Key, Layout, Modifiers, ScrollArea, Ui};
+use egui::{Align, Layout, ScrollArea, Ui};
 
 use super::View;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     ui::{
         PageCx,
         keys::hit,
-        widgets::{Btn, Row, hair_x, icon_button, kbd, progress_bar, segmented},
+        widgets::{Btn, PickField, Row, hair_x, icon_button, kbd, progress_bar, segmented},
     },
 };
 
@@ -146,49 +146,10 @@ fn busy_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
 
 /// The search field; gives whether Enter was pressed. Up and Down walk `rows`.
 fn field_ui(ui: &mut Ui, cx: &PageCx<'_>, view: &mut View, hint: &str, rows: usize) -> bool {
-    let theme = cx.theme;
-    let (down, up, enter) = ui.input_mut(|i| {
-        (
-            i.consume_key(Modifiers::NONE, Key::ArrowDown),
-            i.consume_key(Modifiers::NONE, Key::ArrowUp),
-            i.consume_key(Modifiers::NONE, Key::Enter),
-        )
-    });
-    let last = rows.saturating_sub(1);
-    view.selected = view.selected.min(last);
-    if down {
-        view.selected = if view.selected == last { 0 } else { view.selected + 1 };
-    }
-    if up {
-        view.selected = if view.selected == 0 { last } else { view.selected - 1 };
-    }
-    view.moved = down || up;
-    ui.horizontal(|ui| {
-        ui.set_height(36.0);
-        ui.add_space(12.0);
-        ui.label(theme.icon("search", 14.0));
-        let edit = egui::TextEdit::singleline(&mut view.text)
-            .id(Id::unique("branch-query"))
-            .font(theme.font(13.0))
-            .frame(egui::Frame::NONE)
-            .align(egui::Align2::LEFT_CENTER)
-            .hint_text(egui::RichText::new(hint).color(theme.faint))
-            .desired_width(f32::INFINITY);
-        let response = ui.add(edit);
-        response.widget_info(|| {
-            let mut info = egui::WidgetInfo::text_edit(true, "", view.text.as_str(), hint);
-            info.label = Some(hint.to_owned());
-            info
-        });
-        if response.changed() {
-            view.selected = 0;
-        }
-        if std::mem::take(&mut view.fresh) {
-            response.request_focus();
-        }
-    });
-    hair_x(ui, theme);
-    enter
+    let field = PickField { id: "branch-query", hint, rows, fresh: std::mem::take(&mut view.fresh) };
+    let picked = field.show(ui, cx.theme, &mut view.text, &mut view.selected, |_| {});
+    view.moved = picked.moved;
+    picked.enter
 }
 
 /// The branches and tags that fit what was typed, best first; without a word as they stand.

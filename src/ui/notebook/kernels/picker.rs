@@ -1,5 +1,5 @@
 //! The list of all that can run a notebook's cells, by where it is.
-use egui::{Align, Id, Key, Label, Layout, Modifiers, Response, ScrollArea, Ui, vec2};
+use egui::{Align, Label, Layout, Response, ScrollArea, Ui, vec2};
 
 use super::View;
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     ui::{
         PageCx,
         theme::Mark,
-        widgets::{Btn, Row, error_box, hair_x, icon_button, link, mark, progress_bar, tag},
+        widgets::{Btn, PickField, Row, error_box, hair_x, icon_button, link, mark, progress_bar, tag},
     },
 };
 
@@ -185,52 +185,15 @@ fn complete(cx: &mut PageCx<'_>, python: &Interpreter) {
 /// The field that narrows the list down; tells whether Enter was pressed.
 fn field_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, rows: usize) -> bool {
     let theme = cx.theme;
-    let (down, up, enter) = ui.input_mut(|i| {
-        (
-            i.consume_key(Modifiers::NONE, Key::ArrowDown),
-            i.consume_key(Modifiers::NONE, Key::ArrowUp),
-            i.consume_key(Modifiers::NONE, Key::Enter),
-        )
-    });
-    let last = rows.saturating_sub(1);
-    view.selected = view.selected.min(last);
-    if down {
-        view.selected = if view.selected == last { 0 } else { view.selected + 1 };
-    }
-    if up {
-        view.selected = if view.selected == 0 { last } else { view.selected - 1 };
-    }
-    view.moved = down || up;
-    let hint = "Find a kernel or an environment";
-    ui.horizontal(|ui| {
-        ui.set_height(38.0);
-        ui.add_space(12.0);
-        ui.label(theme.icon("search", 14.0));
-        let edit = egui::TextEdit::singleline(&mut view.text)
-            .id(Id::unique("kernel-query"))
-            .font(theme.font(13.0))
-            .frame(egui::Frame::NONE)
-            .align(egui::Align2::LEFT_CENTER)
-            .hint_text(egui::RichText::new(hint).color(theme.faint))
-            .desired_width(ui.available_width() - 44.0);
-        let response = ui.add(edit);
-        response.widget_info(|| {
-            let mut info = egui::WidgetInfo::text_edit(true, "", view.text.as_str(), hint);
-            info.label = Some(hint.to_owned());
-            info
-        });
-        if response.changed() {
-            view.selected = 0;
-        }
-        if !std::mem::replace(&mut view.opened, true) {
-            response.request_focus();
-        }
+    let fresh = !std::mem::replace(&mut view.opened, true);
+    let field = PickField { id: "kernel-query", hint: "Find a kernel or an environment", rows, fresh };
+    let picked = field.show(ui, theme, &mut view.text, &mut view.selected, |ui| {
         if icon_button(ui, theme, "refresh-cw", "Look again, and ask every Python anew").clicked() {
             cx.kernels(Command::LookAgain);
         }
     });
-    hair_x(ui, theme);
-    enter && rows > 0
+    view.moved = picked.moved;
+    picked.enter && rows > 0
 }
 
 fn note(ui: &mut Ui, cx: &PageCx<'_>, words: &str) {
