@@ -70,6 +70,12 @@ fn brackets_and_quotes_come_in_pairs_and_are_stepped_over() {
     after("|", "sql", &types("count(*)"), "count(*)|");
     after("f(g(x|)", "py", &types(")"), "f(g(x)|)");
     after("\u{ab}ab\u{bb} \u{ab}c\u{bb}", "py", &types("["), "[\u{ab}ab\u{bb}] [\u{ab}c\u{bb}]");
+    after("\u{ab}ab\u{bb} \u{ab}c\u{bb}", "py", &types("[]"), "[ab]| [c]|");
+    after("\u{ab}ab\u{bb}", "py", &types("({})"), "({ab})|");
+    after("\u{ab}ab\u{bb}", "py", &types("{x}."), "{x}.|");
+    after("\u{ab}ab\u{bb}", "py", &types("\"x\"."), "\"x\".|");
+    after("\u{ab}a\nb\u{bb}", "py", &types("(x)"), "(x)|");
+    after("\u{ab}ab\u{bb})", "py", &types(")"), ")|)");
     after("|", "txt", &types("(\"a"), "(\"a|");
     after("|", "py", &[&types("((")[..], &[Act::Delete(Motion::Left)]].concat(), "(|)");
     after("(|)", "py", &[Act::Delete(Motion::Left)], "|)");

@@ -88,6 +88,14 @@ impl Editor {
             let after = self.selections.map(|s| Selection::at(s.head + 1));
             return (Transaction::default(), after, kind);
         }
+        // What was just put in brackets is still selected: the closing one that is typed then is the one that is there.
+        let closes = |s: &Selection| self.closers.contains(&s.end()) && self.buffer.char(s.end()) == Some(c);
+        if opener(c).is_some() && self.selections.iter().all(|s| !s.is_empty() && closes(s)) {
+            let ends: Vec<usize> = self.selections.iter().map(Selection::end).collect();
+            self.closers.retain(|p| !ends.contains(p));
+            let after = self.selections.map(|s| Selection::at(s.end() + 1));
+            return (Transaction::default(), after, kind);
+        }
         let pair = self.pair_of(c);
         if let Some(close) = pair
             && self.selections.iter().any(|s| !s.is_empty())
@@ -100,6 +108,7 @@ impl Editor {
                 let (anchor, head) = if ahead { (1, 1 + len) } else { (1 + len, 1) };
                 Piece { range: s.range(), text: format!("{c}{inner}{close}"), anchor, head }
             });
+            self.pending = after.iter().map(Selection::end).collect();
             return (t, after, Kind::Other);
         }
         if let Some(close) = pair
