@@ -307,6 +307,18 @@ fn a_chart_says_what_it_shows_and_gives_its_data() {
 }
 
 #[test]
+fn words_on_the_parts_of_a_chart_can_be_read() {
+    let mut h = stage_in(oracle("plotly_treemap"), Theme::light());
+    h.run_steps(3);
+    let inks = h.output().shapes.iter().filter_map(|s| match &s.shape {
+        egui::Shape::Text(t) if t.galley.text() == "a" => Some(t.galley.job.sections[0].format.color),
+        _ => None,
+    });
+    let inks: Vec<egui::Color32> = inks.collect();
+    assert_eq!(inks, [egui::Color32::WHITE], "white on blue");
+}
+
+#[test]
 fn a_line_of_the_legend_hides_its_series() {
     let mut harness = stage(oracle("plotly_scatter_colour"));
     let entry = |h: &Harness<'static, Stage>| {

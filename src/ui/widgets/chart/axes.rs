@@ -11,6 +11,8 @@ use crate::{
 /// The longest label of a tick, in letters.
 const LETTERS: usize = 26;
 const TITLE: f32 = 17.0;
+/// Between the numbers of an upright axis and its title: letters reach below their line.
+const APART: f32 = 5.0;
 
 struct Room {
     left: f32,
@@ -147,7 +149,7 @@ fn thickness(painter: &Painter, sheet: &Sheet<'_>, axis: &Axis, range: [f64; 2],
         let high = if angle == 0.0 { lines * 14.0 } else { widest * angle.abs().to_radians().sin() + 14.0 };
         high + 8.0 + title
     } else {
-        widest + 10.0 + title
+        widest + 10.0 + title + if axis.title.is_empty() { 0.0 } else { APART }
     }
 }
 
@@ -258,8 +260,8 @@ fn title(painter: &Painter, sheet: &Sheet<'_>, axis: &Axis, place: Rect, deep: f
         Side::Left | Side::Right => {
             let quarter = std::f32::consts::FRAC_PI_2;
             let (start, angle) = match axis.side {
-                Side::Left => (pos2(place.left() - deep - size.y - 2.0, center.y + size.x / 2.0), -quarter),
-                _ => (pos2(place.right() + deep + size.y + 2.0, center.y - size.x / 2.0), quarter),
+                Side::Left => (pos2(place.left() - deep - size.y - APART, center.y + size.x / 2.0), -quarter),
+                _ => (pos2(place.right() + deep + size.y + APART, center.y - size.x / 2.0), quarter),
             };
             painter.add(Shape::Text(TextShape::new(start, galley, sheet.text).with_angle(angle)));
         }

@@ -9,7 +9,7 @@ use egui::{
 use super::{ChartView, Map, Sheet, circle, raster};
 use crate::{
     base::text::shorten,
-    model::chart::{At, Dash, Figure, Form, Frame, Inks, Label, Many, Mark, Panel, Pen, Target, Wedge},
+    model::chart::{At, Dash, Figure, Form, Frame, Ink, Inks, Label, Many, Mark, Panel, Pen, Series, Target, Wedge},
     ui::theme::SMALL,
 };
 
@@ -205,12 +205,19 @@ pub(super) fn panel(ui: &Ui, sheet: &Sheet<'_>, view: &mut ChartView, at: usize,
             continue;
         }
         for mark in &series.marks {
-            mark_words(&painter, sheet, view, panel, &map, mark);
+            mark_words(&painter, sheet, view, (panel, series), &map, mark);
         }
     }
 }
 
-fn mark_words(painter: &Painter, sheet: &Sheet<'_>, view: &ChartView, panel: &Panel, map: &Map<'_>, mark: &Mark) {
+fn mark_words(
+    painter: &Painter,
+    sheet: &Sheet<'_>,
+    view: &ChartView,
+    (panel, series): (&Panel, &Series),
+    map: &Map<'_>,
+    mark: &Mark,
+) {
     match mark {
         Mark::Texts(labels) => {
             let (middle, radius) = circle(map.place);
@@ -224,7 +231,13 @@ fn mark_words(painter: &Painter, sheet: &Sheet<'_>, view: &ChartView, panel: &Pa
                     _ => map.at(label.at),
                 };
                 if map.place.expand(40.0).contains(at) {
-                    words(painter, sheet, label, at);
+                    match below(sheet, series, label) {
+                        Some(ground) => {
+                            let ink = Ink::Own(over(ground, sheet).to_srgba_unmultiplied());
+                            words(painter, sheet, &Label { ink, ..label.clone() }, at);
+                        }
+                        None => words(painter, sheet, label, at),
+                    }
                 }
             }
         }
@@ -258,6 +271,18 @@ fn mark_words(painter: &Painter, sheet: &Sheet<'_>, view: &ChartView, panel: &Pa
         }
         _ => {}
     }
+}
+
+/// The colour that words without one of their own stand on, when that is a rectangle of their series.
+fn below(sheet: &Sheet<'_>, series: &Series, label: &Label) -> Option<Color32> {
+    let [x, y] = label.at;
+    let rects = series.marks.iter().rev().filter(|_| label.ink == Ink::Text);
+    rects.into_iter().find_map(|mark| {
+        let Mark::Rects { rects, inks, alpha, .. } = mark else { return None };
+        let on = |r: &[f64; 4]| r[0].min(r[2]) < x && x < r[0].max(r[2]) && r[1].min(r[3]) < y && y < r[1].max(r[3]);
+        let i = rects.iter().rposition(on)?;
+        Some(crate::ui::theme::mix(sheet.ground, sheet.ink(inks.at(i)), *alpha))
+    })
 }
 
 /// Words in the middle of a rectangle, when they fit.
