@@ -162,3 +162,21 @@ fn every_settings_section_draws_in_both_themes_and_sizes() {
         h.get_by_label("Version");
     }
 }
+
+#[test]
+fn a_notice_leaves_the_totals_of_home_in_sight() {
+    for (width, side) in [(1024.0, 744.0), (1440.0, 1076.0)] {
+        let mut state = open();
+        state.shell.page = Page::Home;
+        let long = "Something happened that takes more than one line to be told in full";
+        let notice = Notice::info(long).action("Show it", shell::Command::Go(Page::Runs));
+        state.notices.shown.push(notice);
+        let mut h = stage_with(state, Theme::light(), egui::vec2(width, 700.0));
+        h.run_steps(3);
+        let text = h.get_by_label(long).rect();
+        assert!(text.left() >= side, "{text:?}");
+        h.get_by_role_and_label(Role::Button, "Show it").click();
+        h.run_steps(2);
+        assert_eq!(h.state().state.shell.page, Page::Runs);
+    }
+}

@@ -23,6 +23,11 @@ pub struct View {
     follow: bool,
 }
 
+/// Width of the panel at the right of a page of this width.
+pub fn side_width(page: f32) -> f32 {
+    if page < 1050.0 { 280.0 } else { 364.0 }
+}
+
 /// Draws the page.
 pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
     keys(ui, cx, view);
@@ -46,7 +51,7 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         });
     });
     if !cx.state.shell.hide_inspector {
-        let width = if ui.available_width() < 1050.0 { 280.0 } else { 364.0 };
+        let width = side_width(ui.available_width());
         right_panel(ui, theme, "home-side", width, |ui| side::side_ui(ui, cx));
     }
     if !cx.state.home.totals.is_empty() {

@@ -36,6 +36,9 @@ pub struct Views {
     generation: u64,
 }
 
+/// Width of the rail at the left.
+const RAIL: f32 = 44.0;
+
 /// Draws the whole window.
 pub fn window_ui(ui: &mut Ui, cx: &mut PageCx<'_>, views: &mut Views) {
     if views.generation != cx.state.workspace.generation {
@@ -49,7 +52,7 @@ pub fn window_ui(ui: &mut Ui, cx: &mut PageCx<'_>, views: &mut Views) {
     let bar = bar.show(ui, |ui| bar::bar_ui(ui, cx)).response.rect;
     let status = Panel::bottom("status").exact_size(24.0).frame(band).show_separator_line(true);
     let status = status.show(ui, |ui| status::status_ui(ui, cx)).response.rect;
-    let rail = Panel::left("rail").exact_size(44.0).resizable(false).frame(band);
+    let rail = Panel::left("rail").exact_size(RAIL).resizable(false).frame(band);
     let rail = rail.show(ui, |ui| rail::rail_ui(ui, cx)).response.rect;
     let middle = CentralPanel::no_frame().frame(Frame::NONE.fill(theme.bg)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;

@@ -4,15 +4,22 @@ use egui::{Align, Area, Context, Frame, Id, Layout, Margin, Order, Ui, vec2};
 use crate::{
     app::{
         notify::{Notice, Tone},
-        shell::Command,
+        shell::{Command, Page},
     },
     base::time,
     ui::{
-        PageCx,
+        PageCx, home,
         theme::{Mark, Theme},
         widgets::{Btn, icon_button, mark, progress_bar, section_head},
     },
 };
+
+/// Width of what a notice says.
+const WIDEST: f32 = 376.0;
+/// From here on its button stands beside the words, else below them.
+const ROOMY: f32 = 330.0;
+/// What the frame adds to it.
+const FRAME: f32 = 26.0;
 
 fn tone_mark(tone: Tone) -> Mark {
     match tone {
@@ -39,8 +46,9 @@ pub fn notices_ui(ctx: &Context, cx: &mut PageCx<'_>) {
         let anchor = Area::new(Id::unique("notices")).order(Order::Foreground);
         anchor.anchor(egui::Align2::RIGHT_BOTTOM, vec2(-12.0, -36.0)).show(ctx, |ui| {
             ui.spacing_mut().item_spacing.y = 8.0;
+            let width = width(ctx, cx);
             for index in 0..cx.state.notices.shown.len() {
-                notice_ui(ui, cx, index);
+                notice_ui(ui, cx, index, width);
             }
         });
     }
@@ -62,28 +70,49 @@ fn list(ctx: &Context, cx: &mut PageCx<'_>, id: &str, contents: impl FnOnce(&mut
     });
 }
 
-fn notice_ui(ui: &mut Ui, cx: &mut PageCx<'_>, index: usize) {
+/// As wide as reads well; on Home no wider than the panel at the right, so that the totals stay in sight.
+fn width(ctx: &Context, cx: &PageCx<'_>) -> f32 {
+    let shell = &cx.state.shell;
+    if shell.page != Page::Home || shell.hide_inspector || cx.state.workspace.root.is_none() {
+        return WIDEST;
+    }
+    (home::side_width(ctx.content_rect().width() - super::RAIL) - 2.0 * 12.0 - FRAME).min(WIDEST)
+}
+
+fn notice_ui(ui: &mut Ui, cx: &mut PageCx<'_>, index: usize, width: f32) {
     let theme = cx.theme;
     let Some(notice) = cx.state.notices.shown.get(index).cloned() else { return };
     pop_frame(theme).show(ui, |ui| {
-        ui.set_width(376.0);
+        ui.set_width(width);
+        let mut acted = false;
+        let act = |ui: &mut Ui| {
+            let clicked = notice.action.as_ref().map(|(label, _)| Btn::new(label).show(ui, theme).clicked());
+            clicked == Some(true)
+        };
         // Centred, it would be as high as there is room, and the area grows with it from frame to frame.
         ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if icon_button(ui, theme, "x", "Dismiss").clicked() {
                 cx.send(Command::DismissNotice(index));
             }
-            if let Some((label, command)) = &notice.action
-                && Btn::new(label).show(ui, theme).clicked()
-            {
-                cx.send.push((**command).clone());
-                cx.send(Command::DismissNotice(index));
+            if width >= ROOMY {
+                acted = act(ui);
             }
             ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
                 ui.add_space(2.0);
                 mark(ui, theme, tone_mark(notice.tone), 16.0);
-                text_ui(ui, theme, &notice);
+                ui.vertical(|ui| {
+                    text_ui(ui, theme, &notice);
+                    if width < ROOMY && notice.action.is_some() {
+                        ui.add_space(4.0);
+                        acted = act(ui);
+                    }
+                });
             });
         });
+        if let Some((_, command)) = notice.action.as_ref().filter(|_| acted) {
+            cx.send.push((**command).clone());
+            cx.send(Command::DismissNotice(index));
+        }
     });
 }
 
