@@ -1,13 +1,14 @@
 //! The notebook page and files: changes by others, metadata as JSON, attachments, dragging.
 use andon::{
     app::{
-        AppState, Command as AnyCommand, Cx, dispatch,
+        AppState, Command as AnyCommand, Cx, data, dispatch,
         notebook::{
             Command, Event,
             files::{self, At},
             outside::{self, Look},
             raw::{self, Of},
         },
+        shell::Page,
     },
     base::{Error, time::FixedClock},
     engine::notebook::Content,
@@ -128,28 +129,32 @@ fn attachments_are_listed_renamed_and_removed() {
     assert!(h.state().state.notebook.doc().unwrap().cells()[0].attachments().is_empty());
 }
 
-#[test]
-fn a_file_of_the_navigator_is_dragged_between_two_cells() {
-    let mut h = stage(open());
-    let row = h.get_by_role_and_label(Role::ListItem, "flights.csv").rect().center();
-    let cell = h.get_by_role_and_label(Role::MultilineTextInput, "Cell 3 source").rect();
-    let to = pos2(cell.center().x, cell.top() - 30.0);
-    h.input_mut().events.push(egui::Event::PointerMoved(row));
-    h.run_steps(1);
+/// Drags with the first button, from one place to another.
+fn drag(h: &mut Harness<'_, Stage>, from: egui::Pos2, to: egui::Pos2) {
     let button = |pos, pressed| egui::Event::PointerButton {
         pos,
         button: egui::PointerButton::Primary,
         pressed,
         modifiers: egui::Modifiers::NONE,
     };
-    h.input_mut().events.push(button(row, true));
+    h.input_mut().events.push(egui::Event::PointerMoved(from));
+    h.run_steps(1);
+    h.input_mut().events.push(button(from, true));
     h.run_steps(1);
     for n in 1..=4 {
-        h.input_mut().events.push(egui::Event::PointerMoved(row + (to - row) * (n as f32 / 4.0)));
+        h.input_mut().events.push(egui::Event::PointerMoved(from + (to - from) * (n as f32 / 4.0)));
         h.run_steps(1);
     }
     h.input_mut().events.push(button(to, false));
     h.run_steps(2);
+}
+
+#[test]
+fn a_file_of_the_navigator_is_dragged_between_two_cells() {
+    let mut h = stage(open());
+    let row = h.get_by_role_and_label(Role::ListItem, "flights.csv").rect().center();
+    let cell = h.get_by_role_and_label(Role::MultilineTextInput, "Cell 3 source").rect();
+    drag(&mut h, row, pos2(cell.center().x, cell.top() - 30.0));
     let dropped = h.state().sent.iter().find_map(|c| match c {
         AnyCommand::Notebook(Command::Files(files::Command::Drop { at, paths })) => Some((*at, paths.clone())),
         _ => None,
@@ -159,6 +164,74 @@ fn a_file_of_the_navigator_is_dragged_between_two_cells() {
         !h.state().sent.contains(&andon::app::workspace::Command::OpenFile("flights.csv".into()).into()),
         "a drag is no click"
     );
+}
+
+#[test]
+fn a_result_of_the_data_page_is_dragged_between_two_cells() {
+    let mut state = open();
+    let clock = FixedClock(morning());
+    data::command(&mut state, data::Command::OpenQuery("SELECT 1 AS one".into()), &Cx { clock: &clock });
+    state.data.tabs[0].title = "late flights".into();
+    state.shell.page = Page::Data;
+    let mut h = stage(state);
+    let row = h.get_by_role_and_label(Role::ListItem, "late flights").rect().center();
+    let rail = h.get_by_role_and_label(Role::Tab, "Notebook").rect().center();
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: egui::Modifiers::NONE,
+    };
+    for event in [egui::Event::PointerMoved(row), button(row, true)] {
+        h.input_mut().events.push(event);
+        h.run_steps(1);
+    }
+    // Resting on the item of the notebook page opens it.
+    for n in 1..=4 {
+        h.input_mut().events.push(egui::Event::PointerMoved(row + (rail - row) * (n as f32 / 4.0)));
+        h.run_steps(1);
+    }
+    h.run_steps(90);
+    assert_eq!(h.state().state.shell.page, Page::Notebook);
+    let cell = h.get_by_role_and_label(Role::MultilineTextInput, "Cell 3 source").rect();
+    let to = pos2(cell.center().x, cell.top() - 30.0);
+    for event in [egui::Event::PointerMoved(to), button(to, false)] {
+        h.input_mut().events.push(event);
+        h.run_steps(2);
+    }
+    let doc = h.state().state.notebook.doc().unwrap();
+    assert_eq!(&*doc.cells()[2].source, "%%sql late_flights <<\nSELECT 1 AS one");
+    assert_eq!(doc.index(), 2, "it is selected");
+}
+
+#[test]
+fn a_click_on_the_line_above_the_text_selects_the_cell_and_one_row_is_lit_at_a_time() {
+    let mut h = stage(open());
+    let cell = h.get_by_role_and_label(Role::MultilineTextInput, "Cell 3 source").rect();
+    let head = pos2(cell.center().x, cell.top() - 16.0);
+    for pressed in [true, false] {
+        h.input_mut().events.push(egui::Event::PointerMoved(head));
+        h.input_mut().events.push(egui::Event::PointerButton {
+            pos: head,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: egui::Modifiers::NONE,
+        });
+        h.run_steps(1);
+    }
+    h.run_steps(2);
+    assert_eq!(h.state().state.notebook.doc().unwrap().index(), 2);
+    // On the edge of two rows the pointer is over both.
+    let upper = h.get_by_role_and_label(Role::ListItem, "a.ipynb").rect();
+    let edge = pos2(upper.center().x, upper.bottom());
+    h.input_mut().events.push(egui::Event::PointerMoved(edge));
+    h.run_steps(2);
+    let hover = h.state().theme.hover;
+    let lit = h.output().shapes.iter().filter(|s| match &s.shape {
+        egui::Shape::Rect(r) => r.fill == hover && r.rect.height() > 20.0 && r.rect.left() == upper.left(),
+        _ => false,
+    });
+    assert!(lit.count() <= 1);
 }
 
 /// A file as the desktop hands it over.

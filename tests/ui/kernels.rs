@@ -5,6 +5,7 @@ use andon::{
         notebook::{Command, kernels, tested},
         settings::{self, Section},
         shell::{Dialog, Page},
+        workspace,
     },
     base::Error,
     model::{
@@ -60,6 +61,21 @@ fn a_click_on_a_row_installs_nothing_anywhere_in_it() {
     h.get_by_role_and_label(Role::ListItem, "Python 3.12 (.venv)").click();
     h.run_steps(2);
     assert!(chose(&h, |c| matches!(c, kernels::Command::Choose(s) if s.id == "/w/.venv/bin/python")));
+}
+
+#[test]
+fn settings_say_that_servers_of_the_folder_count_once_it_is_trusted() {
+    let mut state = picking();
+    state.workspace.trusted = false;
+    state.shell.page = Page::Settings;
+    state.settings.section = Section::Connections;
+    let mut h = stage(state);
+    h.run_steps(2);
+    h.get_by_label("andon.toml of this folder names the server gpu. It counts once the folder is trusted");
+    assert!(h.query_by_label_contains("None yet. Notebooks").is_none());
+    h.get_by_role_and_label(Role::Button, "Trust this folder for its servers").click();
+    h.run_steps(2);
+    assert!(h.state().sent.contains(&AnyCommand::from(workspace::Command::AskTrust(None))));
 }
 
 fn servers() -> Harness<'static, Stage> {

@@ -229,14 +229,22 @@ fn profile(tab: TabId, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     profiler.all(cx, |profile| out.send(Event::Profile { tab, profile }))
 }
 
+/// A title as part of the name of a file.
+fn stem(title: &str) -> String {
+    let stem = title.rsplit_once('.').map_or(title, |(s, _)| s);
+    stem.chars().map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' }).collect()
+}
+
+/// A query as the source of a cell; its result is called as the table is.
+pub(in crate::app) fn as_cell(title: &str, sql: &str) -> String {
+    let name = stem(title).replace('-', "_");
+    let name = if crate::model::table::is_name(&name) { name } else { format!("t_{name}") };
+    format!("%%sql {name} <<\n{sql}")
+}
+
 /// Writes a notebook with one SQL cell beside the others; an existing one is never touched.
 fn notebook(root: &Path, title: &str, sql: &str) -> Result<String> {
-    let stem: String = title
-        .rsplit_once('.')
-        .map_or(title, |(s, _)| s)
-        .chars()
-        .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' })
-        .collect();
+    let stem = stem(title);
     let folder = if root.join("notebooks").is_dir() { "notebooks/" } else { "" };
     let name = |n: usize| match n {
         0 => format!("{folder}explore-{stem}.ipynb"),
@@ -255,12 +263,10 @@ fn notebook(root: &Path, title: &str, sql: &str) -> Result<String> {
         }
         cell
     };
-    let name = stem.replace('-', "_");
-    let name: String = if crate::model::table::is_name(&name) { name } else { format!("t_{name}") };
     let document = serde_json::json!({
         "cells": [
             cell("markdown", &format!("# {title}")),
-            cell("code", &format!("%%sql {name} <<\n{sql}")),
+            cell("code", &as_cell(title, sql)),
         ],
         "metadata": {
             "kernelspec": { "display_name": "Python 3", "language": "python", "name": "python3" },

@@ -29,6 +29,7 @@ use crate::{
     },
 };
 
+pub(super) use job::as_cell;
 pub use pages::{PAGE_ROWS, Pages};
 
 /// Number of an open table, unique in the process.

@@ -6,7 +6,7 @@ use std::{
 
 use super::{Command as Page, DocId, Event as News, Mode, edit, notice};
 use crate::{
-    app::{AppState, Cx, Effect, Env, Job, Out, Policy, notify::Notice, workspace},
+    app::{AppState, Cx, Effect, Env, Job, Out, Policy, data, notify::Notice, workspace},
     base::{Error, Result, fsx, text},
     engine::frames,
     model::{
@@ -54,6 +54,12 @@ pub enum Command {
     Drop {
         at: At,
         paths: Vec<PathBuf>,
+    },
+    /// A query of the data page becomes a cell, or its text goes into the text that is edited.
+    DropQuery {
+        at: At,
+        title: String,
+        sql: String,
     },
     /// Asks for a file and attaches it.
     Pick(CellKey),
@@ -122,18 +128,22 @@ fn job(task: Task, doc: DocId) -> Effect {
     Job::io(format!("notebook.files:{doc}"), super::Task::Files(task)).policy(Policy::Queue).start()
 }
 
-pub(super) fn command(state: &mut AppState, command: Command) -> Vec<Effect> {
+pub(super) fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
     if let Command::Drop { at: At::Tabs, paths } = &command
         && state.notebook.doc().is_none()
     {
         // Nothing is open yet: the number names no document, and files are opened all the same.
         return vec![job(Task::Look { doc: 0, at: At::Tabs, paths: paths.clone() }, 0)];
     }
+    if let Command::DropQuery { at, title, sql } = command {
+        return query(state, at, &title, sql, cx);
+    }
     let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
     let id = doc.id;
     let mut effects = Vec::new();
     let changed = match command {
         Command::Drop { at, paths } => return vec![job(Task::Look { doc: id, at, paths }, id)],
+        Command::DropQuery { .. } => return effects,
         Command::Pick(key) => {
             return vec![Job::long("notebook.pick", super::Task::Files(Task::Pick { doc: id, key })).start()];
         }
@@ -222,16 +232,7 @@ fn come(state: &mut AppState, (id, at): (DocId, At), items: Vec<Item>, cx: &Cx) 
         return effects;
     }
     let Some(doc) = state.notebook.by_id(id) else { return effects };
-    let count = doc.cells().len();
-    let mut place = match at {
-        At::Cell(place) => place.min(count),
-        At::Selected | At::Tabs => (doc.index() + 1).min(count),
-        At::Text(key) => doc.notebook().and_then(|n| n.index_of(key)).map_or(count, |i| i + 1),
-    };
-    let text = match at {
-        At::Text(key) if doc.mode == Mode::Edit && doc.selected == key => Some(key),
-        _ => None,
-    };
+    let (mut place, text) = place_of(doc, at);
     let mut later = Vec::new();
     for item in items {
         let Some(doc) = state.notebook.by_id(id) else { break };
@@ -270,6 +271,32 @@ fn come(state: &mut AppState, (id, at): (DocId, At), items: Vec<Item>, cx: &Cx) 
         effects.extend(open(state, &item));
     }
     effects
+}
+
+/// Where new cells go, and the text that takes what is dropped into it.
+fn place_of(doc: &super::Doc, at: At) -> (usize, Option<CellKey>) {
+    let count = doc.cells().len();
+    let place = match at {
+        At::Cell(place) => place.min(count),
+        At::Selected | At::Tabs => (doc.index() + 1).min(count),
+        At::Text(key) => doc.notebook().and_then(|n| n.index_of(key)).map_or(count, |i| i + 1),
+    };
+    let text = match at {
+        At::Text(key) if doc.mode == Mode::Edit && doc.selected == key => Some(key),
+        _ => None,
+    };
+    (place, text)
+}
+
+/// Puts a query where it was dropped.
+fn query(state: &mut AppState, at: At, title: &str, sql: String, cx: &Cx) -> Vec<Effect> {
+    let Some(doc) = state.notebook.doc_mut() else { return Vec::new() };
+    let (place, text) = place_of(doc, at);
+    if let Some(key) = text {
+        return super::command(state, Page::EditCell { key, acts: vec![Act::Put(sql)] }, cx);
+    }
+    let done = doc.notebook_mut().map(|nb| nb.insert(place, CellKind::Code, &data::as_cell(title, &sql)));
+    inserted(doc, done)
 }
 
 fn inserted(doc: &mut super::Doc, done: Option<Result<CellKey>>) -> Vec<Effect> {

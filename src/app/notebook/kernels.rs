@@ -258,6 +258,12 @@ pub fn servers(state: &AppState) -> Vec<Server> {
     all
 }
 
+/// Names of the servers in andon.toml that count only once the folder is trusted.
+pub fn servers_waiting(state: &AppState) -> Vec<&str> {
+    let all = state.workspace.config.servers.iter().filter(|_| !state.workspace.trusted);
+    all.map(|s| s.name.as_str()).collect()
+}
+
 /// What counts for a notebook, with whether it is its own choice.
 pub fn choice_of<'a>(state: &'a AppState, doc: &Doc) -> Option<(&'a Choice, bool)> {
     let choices = &state.notebook.picker.choices;

@@ -751,7 +751,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::Beside(command) => beside::command(state, command, cx),
         Command::Outside(command) => outside::command(state, command, cx),
         Command::Raw(command) => raw::command(state, command, cx),
-        Command::Files(command) => files::command(state, command),
+        Command::Files(command) => files::command(state, command, cx),
         Command::FullText(command) => full_text::command(state, &command),
         Command::Complete { .. } | Command::Explain { .. } | Command::CloseAssist => assist::command(state, command),
         Command::RevertCell | Command::RevertFile | Command::UndoRevert { .. } => revert::command(state, command),

@@ -9,7 +9,7 @@ use crate::{
     model::workspace::FileKind,
     ui::{
         PageCx,
-        notebook::dropping::drag_file,
+        notebook::dropping::{Dragged, drag, drag_file},
         widgets::{icon_button, nav_row, section_head, text_field},
     },
 };
@@ -25,7 +25,7 @@ enum Item {
     Folder { path: String, depth: usize, files: usize },
     File { path: String, depth: usize, note: String },
     ResultsHead,
-    Result { id: u64, title: String, note: String },
+    Result { id: u64, title: String, note: String, sql: String },
 }
 
 /// The navigator of the data page.
@@ -94,11 +94,13 @@ fn item_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, item: &Item, activ
         Item::ResultsHead => {
             nav_row(ui, theme, "braces", "Results", "", 0, false);
         }
-        Item::Result { id, title, note } => {
+        Item::Result { id, title, note, sql } => {
             let on = active.is_some_and(|(a, _)| a == id);
-            if nav_row(ui, theme, "table-2", title, note, 1, on).clicked() {
+            let response = nav_row(ui, theme, "table-2", title, note, 1, on);
+            if response.clicked() {
                 cx.send.push(Command::Activate(*id).into());
             }
+            drag(ui, &response, theme, || Dragged::Result { tab: *id, title: title.clone(), sql: sql.clone() });
         }
     }
 }
@@ -143,6 +145,7 @@ fn items(cx: &PageCx<'_>, view: &View) -> Vec<Item> {
         items.extend(results.into_iter().map(|t| Item::Result {
             id: t.id,
             title: t.title.clone(),
+            sql: t.sql.clone(),
             note: t.rows.map(text::thousands).unwrap_or_default(),
         }));
     }

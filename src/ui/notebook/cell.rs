@@ -139,12 +139,13 @@ fn gutter_ui(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, (index, cell): (usize, &Ce
         ui.painter().text(at, egui::Align2::RIGHT_TOP, count, theme.mono(11.0), theme.faint);
     }
     if response.clicked() {
-        if ui.input(|i| i.modifiers.shift) {
-            cx.send(Command::SelectTo(cell.key));
-        } else {
-            cx.send(Command::Select(cell.key));
-        }
+        take(ui, cx, cell);
     }
+}
+
+/// What a click beside the text does: selects the cell, with Shift all up to it.
+fn take(ui: &Ui, cx: &mut PageCx<'_>, cell: &Cell) {
+    cx.send(if ui.input(|i| i.modifiers.shift) { Command::SelectTo(cell.key) } else { Command::Select(cell.key) });
 }
 
 /// What a folded heading hides, and the way back.
@@ -185,7 +186,11 @@ fn arrow_ui(ui: &Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell, used: Rect) {
 /// Kind at the left, time and state at the right, 24 high.
 fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, cell: &Cell) {
     let theme = cx.theme;
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+    // A click anywhere on the line takes the cell; the keyboard has the number beside it for that.
+    let (rect, line) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::CLICK);
+    if line.clicked() {
+        take(ui, cx, cell);
+    }
     let inner = Rect::from_min_max(rect.min + vec2(12.0, 2.0), rect.max - vec2(10.0, 0.0));
     let mut ui = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
     ui.label(theme.faint(kind_words(doc, cell)));

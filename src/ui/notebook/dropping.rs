@@ -1,21 +1,51 @@
-//! Files dragged over the notebook: where they would go, and what happens when they are let go.
+//! Files and results dragged over the notebook: where they would go, and what happens when they are let go.
 use std::path::PathBuf;
 
 use egui::{DragAndDrop, Id, Pos2, Rect, Stroke, Ui, pos2};
 
 use super::View;
 use crate::{
-    app::notebook::{
-        Command, Doc, Mode,
-        files::{self, At, Pixels},
+    app::{
+        Command as AnyCommand,
+        data::{self, TabId},
+        notebook::{
+            Command, Doc, Mode,
+            files::{self, At, Pixels},
+        },
     },
     model::notebook::{CellKey, CellKind},
     ui::{PageCx, theme::Theme},
 };
 
-/// A file of the workspace that is being dragged, from the root.
-#[derive(Debug, Clone)]
-pub struct Dragged(pub String);
+/// What is being dragged.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Dragged {
+    /// A file of the workspace, from the root.
+    File(String),
+    /// A result on the data page: its tab, its name and the query that gives it.
+    Result { tab: TabId, title: String, sql: String },
+}
+
+impl Dragged {
+    /// What stands beside the pointer.
+    fn name(&self) -> &str {
+        match self {
+            Self::File(path) => path.rsplit('/').next().unwrap_or(path),
+            Self::Result { title, .. } => title,
+        }
+    }
+    /// What letting it go does.
+    fn drop_at(&self, at: At) -> AnyCommand {
+        match self {
+            Self::File(path) => Command::Files(files::Command::Drop { at, paths: vec![PathBuf::from(path)] }).into(),
+            // Beside the cells a file is opened; a result becomes a notebook there.
+            Self::Result { tab, .. } if at == At::Tabs => data::Command::ToNotebook(*tab).into(),
+            Self::Result { title, sql, .. } => {
+                Command::Files(files::Command::DropQuery { at, title: title.clone(), sql: sql.clone() }).into()
+            }
+        }
+    }
+}
 
 /// Where things lie in this frame, so that what is dropped finds its place.
 #[derive(Debug, Default)]
@@ -62,6 +92,11 @@ impl Places {
 
 /// A row of files that can be dragged into a notebook.
 pub fn drag_file(ui: &Ui, response: &egui::Response, path: &str, theme: &Theme) {
+    drag(ui, response, theme, || Dragged::File(path.to_owned()));
+}
+
+/// A row that can be dragged into a notebook.
+pub fn drag(ui: &Ui, response: &egui::Response, theme: &Theme, what: impl FnOnce() -> Dragged) {
     let ctx = ui.ctx();
     // By where the button went down: in a slow frame the pointer is over another row before anything is drawn.
     let (origin, pos, dragging) = ctx.input(|i| {
@@ -71,18 +106,18 @@ pub fn drag_file(ui: &Ui, response: &egui::Response, path: &str, theme: &Theme) 
     let on_it =
         |p: Pos2| response.rect.contains(p) && ui.clip_rect().contains(p) && ctx.layer_id_at(p) == Some(ui.layer_id());
     let (Some(pos), true) = (pos, dragging && origin.is_some_and(on_it)) else { return };
+    let what = what();
     if !DragAndDrop::has_any_payload(ctx) {
-        DragAndDrop::set_payload(ctx, Dragged(path.to_owned()));
+        DragAndDrop::set_payload(ctx, what.clone());
     }
     // A row of another page may lie where the drag began.
-    if DragAndDrop::payload::<Dragged>(ctx).is_some_and(|d| d.0 == path) {
-        label_ui(ctx, theme, path, pos);
+    if DragAndDrop::payload::<Dragged>(ctx).is_some_and(|d| *d == what) {
+        label_ui(ctx, theme, what.name(), pos);
     }
 }
 
 /// The name of what is dragged, beside the pointer.
-fn label_ui(ctx: &egui::Context, theme: &Theme, path: &str, pos: Pos2) {
-    let name = path.rsplit('/').next().unwrap_or(path);
+fn label_ui(ctx: &egui::Context, theme: &Theme, name: &str, pos: Pos2) {
     let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Tooltip, Id::unique("dragged-file")));
     let galley = painter.layout_no_wrap(name.to_owned(), theme.font(12.0), theme.text);
     let rect = Rect::from_min_size(pos + egui::vec2(12.0, 8.0), galley.size() + egui::vec2(16.0, 8.0));
@@ -110,14 +145,14 @@ pub(super) fn drop_ui(ui: &Ui, cx: &mut PageCx<'_>, view: &View) {
     }
     if let Some(dragged) = dragged {
         if let Some(pos) = pointer {
-            label_ui(ctx, cx.theme, &dragged.0, pos);
+            label_ui(ctx, cx.theme, dragged.name(), pos);
         }
         let over = pointer.is_some_and(|p| view.places.list.is_some_and(|r| r.contains(p)));
         if over || pointer.is_some_and(|p| view.places.tabs.is_some_and(|r| r.contains(p))) {
             show(ui, cx, view, at);
             if ctx.input(|i| i.pointer.any_released()) {
                 DragAndDrop::clear_payload(ctx);
-                cx.send(Command::Files(files::Command::Drop { at, paths: vec![PathBuf::from(&dragged.0)] }));
+                cx.send.push(dragged.drop_at(at));
             }
         }
         ctx.request_repaint();

@@ -297,7 +297,8 @@ fn fact(ui: &mut Ui, cx: &PageCx<'_>, label: &str, contents: impl FnOnce(&mut Ui
             ui.set_min_width(88.0);
             ui.label(cx.theme.muted(label));
         });
-        contents(ui);
+        let room = egui::vec2((ui.available_width() - 12.0).max(0.0), 24.0);
+        ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), contents);
     });
 }
 

@@ -3,7 +3,10 @@ use egui::{Align, Label, Layout, Ui};
 
 use super::sections::{note, table_head, table_row};
 use crate::{
-    app::notebook::kernels::{Ask, Command, ServerNews, servers},
+    app::{
+        notebook::kernels::{Ask, Command, ServerNews, servers, servers_waiting},
+        workspace,
+    },
     base::{text::count, time},
     model::jupyter::Server,
     ui::{
@@ -27,8 +30,12 @@ pub fn servers_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
             }
         });
     });
+    waiting_ui(ui, cx);
     let all = servers(cx.state);
     if all.is_empty() {
+        if !servers_waiting(cx.state).is_empty() {
+            return;
+        }
         note(ui, cx, "None yet. Notebooks can run on the kernels of a server: give its address and its token here");
         return;
     }
@@ -41,6 +48,33 @@ pub fn servers_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     let keyring = cx.state.settings.facts.as_ref().is_none_or(|f| f.keyring_ok);
     let tokens = if keyring { "Tokens are in the system's keyring" } else { "Tokens are kept until Andon closes" };
     note(ui, cx, &format!("{tokens}; a server of andon.toml is there for everybody who opens the folder"));
+}
+
+/// Servers that andon.toml names and nobody has asked yet: an address from elsewhere is not asked unseen.
+fn waiting_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
+    let waiting = servers_waiting(cx.state);
+    let (names, counts) = match waiting.as_slice() {
+        [] => return,
+        [one] => (format!("the server {one}"), "It counts"),
+        [first @ .., last] => (format!("the servers {} and {last}", first.join(", ")), "They count"),
+    };
+    let words = format!("andon.toml of this folder names {names}. {counts} once the folder is trusted");
+    ui.horizontal(|ui| {
+        mark(ui, cx.theme, Mark::Warning, 14.0);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if Btn::new("Trust this folder\u{2026}")
+                .name("Trust this folder for its servers")
+                .show(ui, cx.theme)
+                .clicked()
+            {
+                cx.send(workspace::Command::AskTrust(None));
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.add(Label::new(cx.theme.body(words.as_str())).truncate()).on_hover_text(&words);
+            });
+        });
+    });
+    ui.add_space(4.0);
 }
 
 fn server_ui(ui: &mut Ui, cx: &mut PageCx<'_>, server: &Server) {

@@ -71,7 +71,7 @@ impl<'a> Row<'a> {
             Some(theme.sel)
         } else if self.soft {
             Some(theme.selsoft)
-        } else if response.contains_pointer() {
+        } else if response.contains_pointer() && above_edge(ui, rect) {
             Some(theme.hover)
         } else {
             None
@@ -96,6 +96,11 @@ impl<'a> Row<'a> {
         contents(&mut child);
         response
     }
+}
+
+/// False on the lower edge, which belongs to the next row as well: only one of the two is lit.
+fn above_edge(ui: &Ui, rect: Rect) -> bool {
+    ui.input(|i| i.pointer.latest_pos()).is_none_or(|p| p.y < rect.bottom())
 }
 
 /// A navigator row: icon, label, note at the right; indented by level.

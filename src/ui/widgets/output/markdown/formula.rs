@@ -68,7 +68,15 @@ impl<'a> Text<'_, 'a, '_> {
 }
 
 /// Paints a formula with its line at a place.
-pub(super) fn formula_ui(ui: &Ui, theme: &Theme, math: &Math, em: f32, line: Pos2, pictures: &mut Pictures, ink: Color32) {
+pub(super) fn formula_ui(
+    ui: &Ui,
+    theme: &Theme,
+    math: &Math,
+    em: f32,
+    line: Pos2,
+    pictures: &mut Pictures,
+    ink: Color32,
+) {
     let Ok(formula) = math.formula() else { return };
     let margin = math::MARGIN * em;
     let points = ui.ctx().pixels_per_point();
