@@ -43,8 +43,8 @@ pub struct Behind(Arc<AtomicUsize>);
 
 /// More than this is not sent ahead of the window, so that its memory does not grow with what waits.
 const AHEAD: usize = 4 << 20;
-/// A window that does nothing is not waited for longer, for each piece.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// A window that comes to nothing is not waited for longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Behind {
     /// The window has come to these.
@@ -52,9 +52,17 @@ impl Behind {
         let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_sub(bytes)));
     }
     fn wait(&self) {
-        let begin = Instant::now();
-        while self.0.load(Ordering::SeqCst) > AHEAD {
-            if begin.elapsed() > PATIENCE {
+        let (mut since, mut least) = (Instant::now(), usize::MAX);
+        loop {
+            let now = self.0.load(Ordering::SeqCst);
+            if now <= AHEAD {
+                return;
+            }
+            // One that is slow is waited for, however slow it is.
+            if now < least {
+                (since, least) = (Instant::now(), now);
+            }
+            if since.elapsed() > PATIENCE {
                 // It is gone, or looks at another folder.
                 self.0.store(0, Ordering::SeqCst);
             }
@@ -125,6 +133,21 @@ mod tests {
             let begin = Instant::now();
             behind.wait();
             assert!((20..200).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
+        });
+        // A slow one comes to a little now and then.
+        behind.0.store(AHEAD + 40, Ordering::SeqCst);
+        let window = behind.clone();
+        std::thread::scope(|scope| {
+            let work = move || {
+                for _ in 0..4 {
+                    std::thread::sleep(PATIENCE / 2);
+                    window.taken(10);
+                }
+            };
+            std::thread::Builder::new().spawn_scoped(scope, work).unwrap();
+            let begin = Instant::now();
+            behind.wait();
+            assert!(begin.elapsed() > PATIENCE && behind.0.load(Ordering::SeqCst) == AHEAD, "{:?}", begin.elapsed());
         });
         behind.0.store(AHEAD + 10, Ordering::SeqCst);
         behind.wait();
