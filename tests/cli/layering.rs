@@ -315,3 +315,11 @@ fn without_text(source: &str) -> String {
     }
     out
 }
+
+#[test]
+fn the_window_is_built_with_the_clipboard_of_the_system() {
+    let manifest: toml::Table = std::fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
+    let features = manifest["dependencies"]["eframe"]["features"].as_array().unwrap();
+    // Without it copying and pasting work inside the window, and only there.
+    assert!(features.iter().any(|f| f.as_str() == Some("clipboard")));
+}
