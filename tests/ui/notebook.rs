@@ -213,6 +213,27 @@ fn shift_enter_runs_and_goes_on() {
 }
 
 #[test]
+fn what_is_typed_after_shift_enter_is_for_the_page_and_not_for_the_cell_that_was_run() {
+    let mut h = stage(open());
+    press(&mut h, Modifiers::NONE, Key::J);
+    press(&mut h, Modifiers::NONE, Key::Enter);
+    h.event(egui::Event::Text("a = 1\n".into()));
+    h.run_steps(2);
+    press(&mut h, Modifiers::SHIFT, Key::Enter);
+    let before = sources(&h);
+    h.event(egui::Event::Text("x".into()));
+    h.run_steps(2);
+    assert_eq!(sources(&h), before);
+    // Enter edits the cell that is selected now.
+    press(&mut h, Modifiers::NONE, Key::Enter);
+    h.event(egui::Event::Text("y".into()));
+    h.run_steps(2);
+    assert_eq!(doc(&h).index(), 2);
+    assert!(doc(&h).cells()[2].source.contains('y'), "{:?}", sources(&h));
+    assert_eq!(sources(&h)[1], before[1]);
+}
+
+#[test]
 fn a_sql_result_is_a_grid_and_a_variable() {
     let mut state = open();
     let clock = FixedClock(morning());

@@ -44,6 +44,11 @@ pub fn page_keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
     if !matches!(doc.body, Body::Notebook(_)) {
         return;
     }
+    let edited = (doc.mode == Mode::Edit).then_some((id, doc.selected));
+    if let Some(place) = std::mem::replace(&mut view.edited, edited).filter(|p| edited != Some(*p)) {
+        // Running a cell ends editing it: what is typed then is for the page, not for the text that was left.
+        ui.memory_mut(|m| m.surrender_focus(super::editor_id(place)));
+    }
     if doc.mode == Mode::Command {
         view.focus_given = None;
     } else if doc.find.is_none() && ui.memory(|m| m.focused().is_none()) {

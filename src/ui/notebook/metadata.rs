@@ -202,7 +202,8 @@ pub(super) fn metadata_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mu
     });
     let script = doc.notebook().is_some_and(|n| n.script().is_some());
     ui.horizontal(|ui| {
-        ui.add_space(12.0);
+        // Quiet buttons have room around their words: those stand where the other rows begin.
+        ui.add_space(4.0);
         for (of, label) in [(Of::Cell(doc.selected), "Of the cell"), (Of::Notebook, "Of the notebook")] {
             let on =
                 open.is_some_and(|r| matches!((r.of, of), (Of::Cell(_), Of::Cell(_)) | (Of::Notebook, Of::Notebook)));

@@ -44,6 +44,8 @@ type Place = (DocId, CellKey);
 pub struct View {
     /// The editor that got the focus last.
     focus_given: Option<Place>,
+    /// The cell that was edited in the last frame.
+    edited: Option<Place>,
     texts: HashMap<Place, cell::Text>,
     files: HashMap<DocId, text_file::Shown>,
     find: find::Bar,

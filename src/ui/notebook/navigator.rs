@@ -126,6 +126,14 @@ fn outline_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc) {
         24.0,
         doc.outline().len(),
         |ui, range| {
+            // The part one has come to is brought into sight, once: the list can be scrolled away from it.
+            let seen = ui.scope_id().with(("outline-here", doc.id));
+            let before = ui.data_mut(|d| std::mem::replace(d.get_temp_mut_or(seen, here), here));
+            if let Some(i) = here.filter(|i| before != here && !range.contains(i)) {
+                let top = ui.max_rect().top() + 24.0 * (i as f32 - range.start as f32);
+                let row = egui::Rect::from_min_size(egui::pos2(ui.max_rect().left(), top), egui::vec2(1.0, 24.0));
+                ui.scroll_to_rect_animation(row, None, egui::style::ScrollAnimation::none());
+            }
             for (i, row) in doc.outline().iter().enumerate().skip(range.start).take(range.len()) {
                 let shown = Row::new(&row.title).selected(here == Some(i)).show(ui, theme, |ui| {
                     ui.add_space(12.0 * (row.level - top) as f32);
