@@ -303,3 +303,20 @@ fn the_second_button_opens_a_menu() {
     let selected = doc(&h).editor().unwrap().selected();
     assert_eq!(selected, "def f(x):\n    return x\nf(1)");
 }
+
+#[test]
+fn escape_closes_a_menu_before_the_page_hears_it() {
+    let mut h = cells();
+    assert_eq!(doc(&h).mode, Mode::Command);
+    let at =
+        h.get_by_role_and_label(Role::MultilineTextInput, "Cell 2 source").rect().left_top() + egui::vec2(40.0, 9.0);
+    h.hover_at(at);
+    for pressed in [true, false] {
+        let button = egui::PointerButton::Secondary;
+        h.event(egui::Event::PointerButton { pos: at, button, pressed, modifiers: Modifiers::NONE });
+        h.run_steps(3);
+    }
+    h.get_by_role_and_label(Role::ListItem, "Select all");
+    press(&mut h, Modifiers::NONE, Key::Escape);
+    assert!(h.query_by_role_and_label(Role::ListItem, "Select all").is_none());
+}

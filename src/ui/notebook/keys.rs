@@ -68,7 +68,8 @@ pub fn page_keys(ui: &Ui, cx: &mut PageCx<'_>, view: &mut View) {
             cx.send(Command::Run(Scope::Selected(after)));
         }
     }
-    if doc.mode == Mode::Command {
+    // A menu that is open has the keys: Escape closes it.
+    if doc.mode == Mode::Command && !egui::Popup::is_any_open(ui.ctx()) {
         command_keys(ui, cx, view);
     }
 }

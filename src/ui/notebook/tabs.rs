@@ -91,7 +91,8 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
     let slim = ui.available_width() < 600.0;
     toolbar(ui, theme, |ui| {
         let mut run = Btn::new("Run").icon("play");
-        if wide {
+        if ui.available_width() > 800.0 {
+            // The first to give way: with "Run 1 stale" and Save the row is full in a window of 1024.
             run = run.key("Shift Enter");
         }
         if run.show(ui, theme).on_hover_text("Run the selected cells and go on").clicked() {
@@ -131,11 +132,9 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
             if cx.state.workspace.is_repo && commit.show(ui, theme).clicked() {
                 cx.send(Command::Commit);
             }
-            let letters = match (roomy, slim) {
-                (true, _) => 32,
-                (_, true) => 12,
-                _ => 18,
-            };
+            // As much of the kernel's name as the buttons at the left leave room for, beside the test.
+            let most = if roomy { 32.0 } else { 18.0 };
+            let letters = ((ui.available_width() - 86.0) / 7.0).clamp(3.0, most) as usize;
             kernel_chip(ui, cx, doc, letters);
             more_ui(ui, cx, doc, wide);
             if roomy && cx.state.workspace.is_repo {
@@ -151,6 +150,10 @@ pub fn toolbar_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, view: &mut View, 
 /// Testing, and running with other parameters.
 fn more_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, wide: bool) {
     let theme = cx.theme;
+    // What the buttons at the left have not taken; the palette has all of it, too.
+    if ui.available_width() < 34.0 {
+        return;
+    }
     let testing = doc.test.as_ref().is_some_and(|t| t.is_running());
     let button = Btn::new("").icon("list-checks").quiet().name("Test this notebook");
     let button = button.disabled(testing.then_some("The test runs"));
@@ -158,7 +161,6 @@ fn more_ui(ui: &mut Ui, cx: &mut PageCx<'_>, doc: &Doc, wide: bool) {
     if button.show(ui, theme).on_hover_text(tip).clicked() {
         cx.send(Command::Test(crate::app::notebook::tested::Command::This));
     }
-    // What the buttons at the left have not taken; the palette has it, too.
     let room = ui.available_width() >= 34.0;
     if wide
         && room
