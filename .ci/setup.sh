@@ -6,6 +6,7 @@
 #   python-HASH/  a virtual environment with ipykernel, bash_kernel, jupyter-server and uv, one for each version of
 #                 tests/python/requirements.txt; its wheels/ is the package index of environments that tests make
 #   uv/           what uv has downloaded for the environments that tests make
+#   services/     an environment for each server of tests/services
 
 ANDON_CACHE=${ANDON_CACHE:-${HOME:-/root}/.cache/andon-ci}
 export ANDON_CACHE
@@ -37,6 +38,8 @@ libgl1-mesa-dri     dpkg -s libgl1-mesa-dri
 libxkbcommon-x11-0  ldconfig -p | grep -q libxkbcommon-x11.so.0
 python3             command -v python3
 python3-venv        python3 -c "import ensurepip, venv"
+curl                command -v curl
+util-linux          command -v setsid && command -v flock
 LIST
 }
 
@@ -112,7 +115,20 @@ nbdime_notebooks() {
   export ANDON_TEST_NBDIME="$place/wheel/nbdime/tests/files"
 }
 
+# The servers that tests drive; each is installed once. One that cannot be had fails its tests with its name.
+services() {
+  local place
+  export ANDON_SERVICES_CACHE="${ANDON_SERVICES_CACHE:-$ANDON_CACHE/services}"
+  for place in tests/services/*/start.sh; do
+    bash "${place%/*}/install.sh" </dev/null ||
+      lacking "$(basename "${place%/*}") (the lines above say why); its tests fail by name, or set ANDON_TESTS_WITHOUT=$(basename "${place%/*}")"
+  done
+}
+
 install_packages
 need_rust
+# That of the system, before the environment with kernels comes first: the servers' environments are made with it.
+export PYTHON="${PYTHON:-$(command -v python3)}"
+services
 python_environment
 nbdime_notebooks

@@ -8,6 +8,8 @@ mod askpass;
 mod board;
 #[path = "ui/conflict.rs"]
 mod conflict;
+#[path = "ui/connections.rs"]
+mod connections;
 #[path = "ui/data.rs"]
 mod data;
 #[path = "ui/editor.rs"]

@@ -1,7 +1,7 @@
 //! The only writer of [`AppState`]: commands in, effects out, no I/O.
 use super::{
-    AppState, Cx, Effect, Event, board, conflict, data, git, home, jobs::JobEvent, notebook, notify::Notice, quality,
-    review, runs, search, settings, shell, state::JobRow, workspace,
+    AppState, Cx, Effect, Event, board, conflict, connections, data, git, home, jobs::JobEvent, notebook,
+    notify::Notice, quality, review, runs, search, settings, shell, state::JobRow, workspace,
 };
 
 /// Everything that can be asked, by feature.
@@ -9,6 +9,7 @@ use super::{
 pub enum Command {
     Board(board::Command),
     Conflict(conflict::Command),
+    Connections(connections::Command),
     Data(data::Command),
     Git(git::Command),
     Home(home::Command),
@@ -30,7 +31,7 @@ macro_rules! from_command {
     )* };
 }
 from_command!(
-    board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
+    board Board, conflict Conflict, connections Connections, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
     search Search, settings Settings, shell Shell, workspace Workspace
 );
 
@@ -39,6 +40,7 @@ pub fn dispatch(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> 
     match command {
         Command::Board(c) => board::command(state, c, cx),
         Command::Conflict(c) => conflict::command(state, c, cx),
+        Command::Connections(c) => connections::command(state, c, cx),
         Command::Data(c) => data::command(state, c, cx),
         Command::Git(c) => git::command(state, c, cx),
         Command::Home(c) => home::command(state, c, cx),
@@ -58,6 +60,7 @@ pub fn apply(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
     match event {
         Event::Board(e) => board::event(state, e, cx),
         Event::Conflict(e) => conflict::event(state, e, cx),
+        Event::Connections(e) => connections::event(state, e, cx),
         Event::Data(e) => data::event(state, e, cx),
         Event::Git(e) => git::event(state, e, cx),
         Event::Home(e) => home::event(state, e, cx),
@@ -85,6 +88,7 @@ pub fn opened(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
         data::opened,
         board::opened,
         runs::opened,
+        connections::opened,
         quality::opened,
         review::opened,
         conflict::opened,

@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use super::{
-    Command, board, conflict, data, git, home, notebook, notify::Notice, quality, review, runs, search, settings,
-    workspace,
+    Command, board, conflict, connections, data, git, home, notebook, notify::Notice, quality, review, runs, search,
+    settings, workspace,
 };
 
 /// An effect, carried out by the host (window, tests) after dispatch returned.
@@ -99,6 +99,7 @@ impl Job {
 pub enum Task {
     Board(board::Task),
     Conflict(conflict::Task),
+    Connections(connections::Task),
     Data(data::Task),
     Git(git::Task),
     Home(home::Task),
@@ -119,6 +120,6 @@ macro_rules! from_task {
     )* };
 }
 from_task!(
-    board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
+    board Board, conflict Conflict, connections Connections, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
     search Search, settings Settings, workspace Workspace
 );

@@ -74,6 +74,8 @@ pub struct Env {
     pub notebooks: super::notebook::Runtimes,
     /// The history of runs of the opened workspace, and the watch over it.
     pub runs: super::runs::Live,
+    /// The threads that look at connected systems.
+    pub connections: super::connections::Live,
     /// Tables the data page has open.
     pub tables: Tables,
     /// What git or ssh wants to know and nobody has answered yet.
@@ -88,7 +90,7 @@ impl Env {
     /// An environment with no workspace open.
     pub fn new(dirs: Dirs, clock: Arc<dyn Clock>) -> Self {
         let kernels = Kernels::new(&dirs.cache, clock.clone());
-        let (notebooks, runs, tables, questions) = Default::default();
+        let (notebooks, runs, connections, tables, questions) = Default::default();
         let program = RwLock::new(Dirs::program());
         Self {
             dirs,
@@ -96,6 +98,7 @@ impl Env {
             kernels,
             notebooks,
             runs,
+            connections,
             tables,
             questions,
             program,

@@ -1,6 +1,7 @@
 //! What comes back from jobs.
 use super::{
-    board, conflict, data, git, home, jobs::JobEvent, notebook, quality, review, runs, search, settings, workspace,
+    board, conflict, connections, data, git, home, jobs::JobEvent, notebook, quality, review, runs, search, settings,
+    workspace,
 };
 
 /// An event of one feature, or of the job system itself.
@@ -8,6 +9,7 @@ use super::{
 pub enum Event {
     Board(board::Event),
     Conflict(conflict::Event),
+    Connections(connections::Event),
     Data(data::Event),
     Git(git::Event),
     Home(home::Event),
@@ -29,7 +31,7 @@ macro_rules! from_event {
     )* };
 }
 from_event!(
-    board Board, conflict Conflict, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
+    board Board, conflict Conflict, connections Connections, data Data, git Git, home Home, notebook Notebook, quality Quality, review Review, runs Runs,
     search Search, settings Settings, workspace Workspace
 );
 

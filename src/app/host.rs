@@ -7,7 +7,7 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use super::{
-    AppState, Command, Cx, Effect, Env,
+    AppState, Command, Cx, Effect, Env, connections,
     dispatch::{apply, dispatch},
     env::{Envelope, Waker},
     home,
@@ -97,6 +97,7 @@ impl Host {
         let clock = self.clock.clone();
         let effects = dispatch(&mut self.state, command.into(), &Cx { clock: &*clock });
         self.carry_out(effects);
+        self.env.connections.set_pace(connections::pace(&self.state));
         self.refresh_home(false);
     }
 
@@ -114,6 +115,9 @@ impl Host {
             if Instant::now() > until {
                 break;
             }
+        }
+        if any {
+            self.env.connections.set_pace(connections::pace(&self.state));
         }
         self.refresh_home(any);
         any

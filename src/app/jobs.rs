@@ -8,7 +8,7 @@ use std::{
 use crossbeam_channel::Sender;
 
 use super::{
-    Task, board, conflict, data,
+    Task, board, conflict, connections, data,
     effect::{Job, Lane, Policy},
     env::{Env, Envelope, Out, Waker},
     git, home, notebook, quality, review, runs, search, settings, workspace,
@@ -284,6 +284,7 @@ fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
     match task {
         Task::Board(t) => board::run(t, env, cx, out),
         Task::Conflict(t) => conflict::run(t, env, cx, out),
+        Task::Connections(t) => connections::run(t, env, cx, out),
         Task::Data(t) => data::run(t, env, cx, out),
         Task::Git(t) => git::run(t, env, cx, out),
         Task::Home(t) => home::run(t, env, cx, out),

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod board;
 pub mod conflict;
+pub mod connections;
 pub mod data;
 pub mod dispatch;
 pub mod effect;

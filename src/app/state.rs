@@ -2,8 +2,8 @@
 use jiff::Timestamp;
 
 use super::{
-    board, conflict, data, git, home, notebook, notify::Notices, quality, review, runs, search, settings, shell,
-    workspace,
+    board, conflict, connections, data, git, home, notebook, notify::Notices, quality, review, runs, search, settings,
+    shell, workspace,
 };
 use crate::base::time::Clock;
 
@@ -18,6 +18,7 @@ pub struct AppState {
     pub data: data::State,
     pub board: board::State,
     pub runs: runs::State,
+    pub connections: connections::State,
     pub quality: quality::State,
     pub review: review::State,
     pub conflict: conflict::State,

@@ -113,6 +113,8 @@ pub enum Event {
         entries: Arc<Vec<Entry>>,
         cut: bool,
     },
+    /// andon.toml as it is now.
+    Configured(Box<Result<Config>>),
     Vanished,
     Changed(Vec<String>),
     Recents(Vec<Recent>),
@@ -135,6 +137,8 @@ pub enum Task {
     OpenSample(String),
     Pick,
     Scan,
+    /// Reads andon.toml anew.
+    Config,
     Trust,
     LoadRecents,
     Forget(String),
@@ -189,6 +193,7 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             state.shell.dialog = None;
             let mut effects = vec![Job::io("workspace.trust", Task::Trust).policy(Policy::Queue).start()];
             effects.extend(super::notebook::trusted(state));
+            effects.push(super::connections::keep(state));
             if let Some(then) = then {
                 effects.extend(dispatch::dispatch(state, *then, cx));
             }
@@ -233,6 +238,11 @@ fn close(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
 
 fn load_recents() -> Effect {
     Job::io("workspace.recents", Task::LoadRecents).start()
+}
+
+/// Reads andon.toml anew.
+pub fn read_config() -> Effect {
+    Job::io("workspace.config", Task::Config).policy(Policy::Latest).start()
 }
 
 /// Shows a file where it belongs.
@@ -282,6 +292,22 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             state.workspace.cut = cut;
             state.workspace.gone = false;
         }
+        Event::Configured(read) => match *read {
+            Ok(config) => {
+                let new = config.warnings.iter().filter(|w| !state.workspace.config.warnings.contains(w));
+                let effects = new.map(|w| Effect::Notice(Notice::info(w.clone()))).collect::<Vec<_>>();
+                let connections = config.connections != state.workspace.config.connections;
+                (state.workspace.config, state.workspace.config_error) = (config, None);
+                let keep = connections.then(|| super::connections::keep(state));
+                return effects.into_iter().chain(keep).collect();
+            }
+            Err(error) => {
+                let known = state.workspace.config_error.as_ref() == Some(&error);
+                state.workspace.config_error = Some(error.clone());
+                // What was read before still counts.
+                return if known { Vec::new() } else { vec![Effect::Notice(Notice::error(&error))] };
+            }
+        },
         Event::Vanished => {
             if !std::mem::replace(&mut state.workspace.gone, true) {
                 let error = Error::io(format!("The folder {} is gone", state.workspace.name))
@@ -293,6 +319,9 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             let mut effects = Vec::new();
             if paths.iter().any(|p| !p.starts_with(".git/") && !p.starts_with(".andon/")) {
                 effects.push(scan());
+            }
+            if paths.iter().any(|p| p == "andon.toml") {
+                effects.push(read_config());
             }
             effects.extend(dispatch::files_changed(state, &paths, cx));
             return effects;
@@ -382,6 +411,7 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
                 out.send(Event::Vanished);
             }
         }
+        Task::Config => out.send(Event::Configured(Box::new(engine::read_config(&env.root()?)))),
         Task::Trust => engine::remember(&env.dirs, &env.root()?, |r| r.trusted = true)?,
         Task::LoadRecents => out.send(Event::Recents(engine::recents(&env.dirs))),
         Task::Red { root, red } => engine::note_red(&env.dirs, &root, red)?,

@@ -1,7 +1,9 @@
 //! The command line: one file a subcommand. JSON goes to stdout, people's words to stderr.
 pub mod board;
+pub mod cancel;
 pub mod cat;
 pub mod check;
+pub mod connect;
 pub mod diff;
 pub mod env;
 pub mod export;
@@ -9,13 +11,16 @@ pub mod git;
 pub mod history;
 pub mod kerneld;
 pub mod kernels;
+pub mod logs;
 pub mod merge;
+pub mod metrics;
 #[cfg(feature = "gui")]
 pub mod open;
 pub mod out;
 pub mod outputs;
 pub mod patch;
 pub mod profile;
+mod remote;
 pub mod rerun;
 pub mod review;
 pub mod run;
@@ -28,6 +33,7 @@ pub mod show;
 pub mod sql;
 pub mod test;
 mod torn;
+pub mod trigger;
 
 use clap::{Parser, Subcommand};
 
@@ -53,6 +59,16 @@ pub enum Sub {
     Runs(runs::Args),
     /// Run again what failed in a run
     Rerun(rerun::Args),
+    /// Start a new run of a pipeline, here or in another system
+    Trigger(trigger::Args),
+    /// End a run, wherever it runs
+    Cancel(cancel::Args),
+    /// Print what a task of a run printed
+    Logs(logs::Args),
+    /// List and print the numbers that runs reported
+    Metrics(metrics::Args),
+    /// Connect systems that run pipelines elsewhere
+    Connect(connect::Args),
     /// Execute notebooks and compare their outputs with those stored
     Test(test::Args),
     /// Evaluate a suite of data-quality checks, or all of them
@@ -111,6 +127,11 @@ pub fn run(sub: Sub) -> i32 {
         Sub::Run(args) => run::run(&args),
         Sub::Runs(args) => runs::run(&args),
         Sub::Rerun(args) => rerun::run(&args),
+        Sub::Trigger(args) => trigger::run(&args),
+        Sub::Cancel(args) => cancel::run(&args),
+        Sub::Logs(args) => logs::run(&args),
+        Sub::Metrics(args) => metrics::run(&args),
+        Sub::Connect(args) => connect::run(&args),
         Sub::Test(args) => test::run(&args),
         Sub::Check(args) => check::run(&args),
         Sub::Sql(args) => sql::run(&args),

@@ -8,11 +8,12 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    out::{self, Common, document, finish, say},
+    out::{Common, document, finish, say},
+    remote::{self, How, Target},
     run::{body, exit_code, follow, open, report},
 };
 use crate::{
-    base::{Error, Result, text},
+    base::{Error, Result, job::JobCtx, text},
     engine::{
         runner::{self, Begin},
         store::Store,
@@ -25,7 +26,7 @@ use crate::{
 #[command(
     after_help = "Without a scope it reruns what failed and what follows it. Successful tasks outside the scope are kept; \
     tries are numbered on. Without --wait the rerun goes on in the background and the command ends with 0 once it has \
-    started. The same rerun asked for several times starts once."
+    started. A run of another system is rerun there, after a preview of what would run. The same rerun asked for several times starts once."
 )]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Args {
@@ -33,14 +34,29 @@ pub struct Args {
     #[arg(value_name = "RUN")]
     pub run: String,
     /// What did not succeed and what follows it
-    #[arg(long, conflicts_with_all = ["from", "all"])]
+    #[arg(long, conflicts_with_all = ["from", "task", "all", "new"])]
     pub failed: bool,
     /// This task and what follows it
-    #[arg(long, value_name = "TASK", conflicts_with = "all")]
+    #[arg(long, value_name = "TASK", conflicts_with_all = ["task", "all", "new"])]
     pub from: Option<String>,
+    /// This task alone
+    #[arg(long, value_name = "TASK", conflicts_with_all = ["all", "new"])]
+    pub task: Option<String>,
     /// Every task
-    #[arg(long)]
+    #[arg(long, conflicts_with = "new")]
     pub all: bool,
+    /// A new run of its own, with the parameters of this one and those given with -p
+    #[arg(long)]
+    pub new: bool,
+    /// Value of a parameter of the new run
+    #[arg(short, long = "param", value_name = "NAME=VALUE", requires = "new")]
+    pub param: Vec<String>,
+    /// Only say what would run again
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask, not even in production or for many tasks
+    #[arg(short, long)]
+    pub yes: bool,
     /// Follow it to its end; the exit code is that of andon run
     #[arg(long)]
     pub wait: bool,
@@ -66,11 +82,19 @@ fn execute(args: &Args) -> Result<i32> {
     let root = args.common.root()?;
     let store = open(&root)?;
     let mut seen = store.find(&args.run)?;
-    let scope = match (&args.from, args.all) {
-        (Some(task), _) => Scope::From(task.clone()),
-        (None, true) => Scope::All,
-        (None, false) => Scope::Failed,
+    let scope = match (&args.from, &args.task, args.all) {
+        (Some(task), ..) => Scope::From(task.clone()),
+        (None, Some(task), _) => Scope::Only(task.clone()),
+        (None, None, true) => Scope::All,
+        (None, None, false) => Scope::Failed,
     };
+    let cx = remote::context();
+    if let Some(target) = Target::of(&args.common, &store, &seen, &cx)? {
+        return remote::asked(args.common.json, elsewhere(&target, &store, &scope, args, &cx));
+    }
+    if args.new {
+        return anew(&seen, args);
+    }
     if let Some(round) = args.seen {
         seen.round = round;
     }
@@ -81,7 +105,8 @@ fn execute(args: &Args) -> Result<i32> {
     let said = match &scope {
         Scope::Failed if !args.failed => "no scope given, so what failed",
         Scope::Failed => "what failed",
-        Scope::From(_) | Scope::Only(_) => "from one task on",
+        Scope::From(_) => "from one task on",
+        Scope::Only(_) => "one task",
         Scope::All => "everything",
     };
     say(&format!(
@@ -90,10 +115,16 @@ fn execute(args: &Args) -> Result<i32> {
         seen.title(),
         plan.join(", ")
     ));
+    if args.dry_run {
+        if args.common.json {
+            let facts = json!({ "scope": scope.key(), "rerun": plan, "started": false, "dry_run": true });
+            document("andon.run/1", body(&store, &seen, facts)?);
+        }
+        return Ok(0);
+    }
     if !args.wait {
         return background(&root, &store, &seen, &scope, &plan, args);
     }
-    let cx = out::context(false);
     match runner::begin_rerun(&store, &seen, &scope, args.note.clone(), &cx)? {
         Begin::Started(execution) => {
             let run = follow(*execution, &cx, args.verbose)?;
@@ -102,6 +133,45 @@ fn execute(args: &Args) -> Result<i32> {
         }
         Begin::Already(run) => already(&store, &run, &scope, args),
     }
+}
+
+/// The same of a run of another system.
+fn elsewhere(target: &Target, store: &Store, scope: &Scope, args: &Args, cx: &JobCtx) -> Result<i32> {
+    let how =
+        How { dry_run: args.dry_run, yes: args.yes, wait: args.wait, json: args.common.json, note: args.note.clone() };
+    if !args.new {
+        return remote::rerun(target, store, scope, &how, cx);
+    }
+    let mut params = target.run.params.clone();
+    params.extend(super::trigger::values(&args.param)?);
+    remote::trigger(target.connector.as_ref(), store, &target.run.pipeline, params, None, &how, cx)
+}
+
+/// A new run of a pipeline or notebook of this folder, with the parameters of `seen`.
+fn anew(seen: &Run, args: &Args) -> Result<i32> {
+    let given = super::trigger::values(&args.param)?;
+    let mut params = seen.params.clone();
+    params.extend(given);
+    let params: Vec<String> = params.iter().map(|(k, v)| format!("{k}={}", crate::model::pipeline::show(v))).collect();
+    if args.dry_run {
+        say(&format!("A new run of {} would start with {}", seen.pipeline, params.join(", ")));
+        return Ok(0);
+    }
+    Ok(super::run::run(&super::run::Args {
+        target: seen.source.clone(),
+        param: params,
+        raw: Vec::new(),
+        parameters_file: Vec::new(),
+        output: None,
+        kernel: None,
+        allow_errors: false,
+        timeout: None,
+        cwd: None,
+        note: args.note.clone(),
+        request: None,
+        verbose: args.verbose,
+        common: args.common.clone(),
+    }))
 }
 
 fn facts(scope: &Scope, plan: &[String], started: bool) -> Value {
@@ -164,7 +234,8 @@ fn worker(root: &Path, seen: &Run, scope: &Scope, args: &Args) -> Result<Command
     command.arg("--seen").arg(seen.round.to_string());
     match scope {
         Scope::Failed => command.arg("--failed"),
-        Scope::From(task) | Scope::Only(task) => command.arg("--from").arg(task),
+        Scope::From(task) => command.arg("--from").arg(task),
+        Scope::Only(task) => command.arg("--task").arg(task),
         Scope::All => command.arg("--all"),
     };
     if let Some(note) = &args.note {

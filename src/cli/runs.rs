@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     out::{Common, document, finish, line, say},
+    remote,
     run::{body, open},
 };
 use crate::{
@@ -36,6 +37,15 @@ pub struct Args {
     /// Only runs of this pipeline
     #[arg(long, value_name = "NAME")]
     pub pipeline: Option<String>,
+    /// Only runs of this connection; local is Andon itself
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Only runs queued from then on: a date, a time, or how long ago (90m, 12h, 7d)
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Look at all connections once, or at the one named, before listing
+    #[arg(long)]
+    pub refresh: bool,
     /// Only runs in this state: queued, running, success, failed, cancelled, interrupted
     #[arg(long, value_name = "STATE")]
     pub state: Option<String>,
@@ -65,7 +75,12 @@ fn execute(args: &Args) -> Result<i32> {
     if let Some(path) = &args.import {
         return import(&store, path, args.common.json);
     }
-    let Some(name) = &args.run else { return list(&store, args) };
+    let good = if args.refresh {
+        remote::refresh_all(&args.common, &store, args.connection.as_deref(), &remote::context())?
+    } else {
+        true
+    };
+    let Some(name) = &args.run else { return list(&store, args, good) };
     let run = store.find(name)?;
     if let Some(task) = &args.log {
         return log(&store, &run, task, args);
@@ -78,7 +93,7 @@ fn execute(args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-fn list(store: &Store, args: &Args) -> Result<i32> {
+fn list(store: &Store, args: &Args, good: bool) -> Result<i32> {
     let states = match &args.state {
         None => Vec::new(),
         Some(word) => vec![RunState::parse(word).ok_or_else(|| {
@@ -86,12 +101,25 @@ fn list(store: &Store, args: &Args) -> Result<i32> {
             Error::user(format!("No state is called {word}")).hint(format!("It is one of {}", known.join(", ")))
         })?],
     };
-    let query = RunQuery { pipeline: args.pipeline.clone(), states, limit: Some(args.limit), ..RunQuery::default() };
+    let query = RunQuery {
+        pipeline: args.pipeline.clone(),
+        connection: args.connection.clone(),
+        since: args.since.as_deref().map(super::metrics::instant).transpose()?,
+        states,
+        limit: Some(args.limit),
+        ..RunQuery::default()
+    };
+    if let Some(name) = args.connection.as_deref().filter(|n| *n != crate::model::run::LOCAL) {
+        // A name with a typing error has no runs, which would say something else.
+        crate::engine::connect::config::find(&args.common.root()?, &crate::engine::dirs::Dirs::from_env(), name)?;
+    }
+    // What could not be asked is said above; the list is what was seen before.
+    let code = if good { 0 } else { 2 };
     let runs = store.runs(&query)?;
     if args.common.json {
         let all: Vec<Value> = runs.iter().map(summary).collect();
         document("andon.runs/1", json!({ "runs": all }));
-        return Ok(0);
+        return Ok(code);
     }
     if runs.is_empty() {
         say("No runs yet");
@@ -104,7 +132,7 @@ fn list(store: &Store, args: &Args) -> Result<i32> {
         let (title, state, when) = (run.title(), run.state.word(), time::when(run.queued_at, now));
         line(format!("{}  {title:<width$}  {state:<11}  {when:<16}  {lasted:<12}  {error}", run.id).trim_end());
     }
-    Ok(0)
+    Ok(code)
 }
 
 /// A run without its tasks' attempts.
@@ -118,6 +146,7 @@ fn summary(run: &Run) -> Value {
         "id": run.id, "number": run.number, "pipeline": run.pipeline, "source": run.source, "kind": run.kind,
         "connection": run.connection, "remote_id": run.remote_id, "state": run.state, "trigger": run.trigger,
         "round": run.round, "queued_at": run.queued_at, "started_at": run.started_at, "ended_at": run.ended_at,
+        "cancelling": run.cancelling,
         "duration_ms": run.duration_ms(jiff::Timestamp::now()), "data_time": run.data_time, "params": run.params,
         "error": run.error, "tasks": tasks,
     })

@@ -1,4 +1,5 @@
 //! Effects: files, git, SQL, kernels, processes, the store. Blocking; called from jobs and the command line only.
+pub mod connect;
 pub mod decisions;
 pub mod dirs;
 pub mod exec;

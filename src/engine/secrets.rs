@@ -58,6 +58,10 @@ impl Layered {
         // Memory refuses nothing.
         let _ = self.0.set(name, secret);
     }
+    /// The secret in the variable of this name.
+    pub fn given(name: &str) -> Option<Secret> {
+        std::env::var(Self::variable(name)).ok().map(Secret)
+    }
     /// Name of the variable that is looked at: letters and digits in capitals, everything else one underscore.
     pub fn variable(name: &str) -> String {
         let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
@@ -67,8 +71,8 @@ impl Layered {
 
 impl SecretStore for Layered {
     fn get(&self, name: &str) -> Result<Option<Secret>> {
-        if let Ok(value) = std::env::var(Self::variable(name)) {
-            return Ok(Some(Secret(value)));
+        if let Some(secret) = Self::given(name) {
+            return Ok(Some(secret));
         }
         if let Some(secret) = self.0.get(name)? {
             return Ok(Some(secret));

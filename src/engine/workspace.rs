@@ -98,7 +98,8 @@ fn tilde(path: &Path) -> PathBuf {
     }
 }
 
-fn read_config(root: &Path) -> Result<Config> {
+/// andon.toml of a folder; the default where there is none.
+pub fn read_config(root: &Path) -> Result<Config> {
     let path = root.join("andon.toml");
     if fs::symlink_metadata(&path).is_err() {
         return Ok(Config::default());

@@ -3,6 +3,7 @@
 pub mod blame;
 pub mod board;
 pub mod chart;
+pub mod connect;
 pub mod diff;
 pub mod editor;
 pub mod entries;

@@ -82,6 +82,8 @@ pub enum ParamKind {
     Date,
     /// Anything a notebook's cell can hold: a list, nothing, text.
     Value,
+    /// JSON, for what another system takes.
+    Json,
 }
 
 /// A parameter with its default.
@@ -277,6 +279,16 @@ impl Param {
         }
     }
 
+    /// A value as a person types it into the field of this parameter.
+    pub fn text_of(&self, value: &Value) -> String {
+        match (value, self.kind) {
+            (Value::Null, ParamKind::Text) => String::new(),
+            (value, ParamKind::Json) => serde_json::to_string(value).unwrap_or_default(),
+            (value, ParamKind::Value) => super::params::python(value),
+            (value, _) => show(value),
+        }
+    }
+
     /// Reads what a person typed.
     pub fn read(&self, text: &str) -> Result<Value> {
         let trimmed = text.trim();
@@ -291,6 +303,7 @@ impl Param {
             },
             ParamKind::Date => trimmed.parse::<jiff::civil::Date>().ok().map(|d| Value::from(d.to_string())),
             ParamKind::Value => Some(super::params::typed(text)),
+            ParamKind::Json => serde_json::from_str(trimmed).ok(),
         };
         let wanted = match self.kind {
             ParamKind::Text | ParamKind::Value => "text",
@@ -298,6 +311,7 @@ impl Param {
             ParamKind::Float => "a number",
             ParamKind::Bool => "true or false",
             ParamKind::Date => "a date such as 2026-11-16",
+            ParamKind::Json => "JSON such as [1, 2] or \"text\"",
         };
         let Some(value) = value else {
             return Err(Error::user(format!("{} must be {wanted}, not {text:?}", self.name)));

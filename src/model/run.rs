@@ -25,6 +25,11 @@ pub type Params = serde_json::Map<String, Value>;
 /// The connection of runs that Andon itself carries out.
 pub const LOCAL: &str = "local";
 
+/// What tells a pipeline from those of other systems: `nightly` of Andon's own runner, `nightly@airflow` of a connection.
+pub fn pipeline_key(connection: &str, pipeline: &str) -> String {
+    if connection == LOCAL { pipeline.to_owned() } else { format!("{pipeline}@{connection}") }
+}
+
 /// State of a whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -384,6 +389,10 @@ impl Run {
     /// The task with this id.
     pub fn task(&self, id: &str) -> Option<&TaskRun> {
         self.tasks.iter().find(|t| t.id == id)
+    }
+    /// What tells its pipeline from those of other systems: the name alone for Andon's own runner.
+    pub fn key(&self) -> String {
+        pipeline_key(&self.connection, &self.pipeline)
     }
     /// `nightly #412`.
     pub fn title(&self) -> String {

@@ -1,7 +1,7 @@
 //! What is in a workspace: andon.toml and the files worth showing.
 use serde::Deserialize;
 
-use super::jupyter::Server;
+use super::{connect::Connection, jupyter::Server};
 use crate::base::{Error, Result, error::Context, text};
 
 /// andon.toml; everything is optional.
@@ -12,6 +12,8 @@ pub struct Config {
     pub default_page: Option<String>,
     /// Jupyter Servers of everybody who works here.
     pub servers: Vec<Server>,
+    /// Systems that run pipelines elsewhere, of everybody who works here.
+    pub connections: Vec<Connection>,
     /// Sentences about keys nobody reads; shown, never fatal.
     pub warnings: Vec<String>,
 }
@@ -36,14 +38,17 @@ impl Config {
             let hint = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
             warnings.push(format!("andon.toml: nothing reads the key {key}{hint}"));
         }
-        let (mut servers, mut problems) = (Vec::new(), Vec::new());
-        if let Some(connections) = table.get("connections").and_then(toml::Value::as_table) {
-            (servers, problems) = Server::all(connections, true);
+        let (mut servers, mut connections, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        if let Some(table) = table.get("connections").and_then(toml::Value::as_table) {
+            (servers, problems) = Server::all(table, true);
+            let (found, more) = Connection::all(table, true);
+            connections = found;
+            problems.extend(more);
         }
         warnings.extend(problems.iter().map(|p| format!("andon.toml: {p}")));
         let raw: Raw =
             table.try_into().map_err(|e| Error::config("andon.toml has a value of the wrong type").because(&e))?;
-        Ok(Self { name: raw.name, default_page: raw.default_page, servers, warnings })
+        Ok(Self { name: raw.name, default_page: raw.default_page, servers, connections, warnings })
     }
 }
 

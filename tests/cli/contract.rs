@@ -3,7 +3,8 @@ use crate::support::Home;
 
 const SUBCOMMANDS: &[&str] = &[
     "open", "run", "runs", "rerun", "check", "sql", "profile", "diff", "patch", "merge", "cat", "review", "blame",
-    "log", "show", "search", "outputs", "git", "board", "shot", "sample", "test",
+    "log", "show", "search", "outputs", "git", "board", "shot", "sample", "test", "connect", "logs", "trigger",
+    "cancel", "metrics",
 ];
 
 #[test]

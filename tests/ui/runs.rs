@@ -74,6 +74,8 @@ fn state() -> AppState {
     state.shell.focused = true;
     let pipeline = Pipeline::parse("pipelines/nightly.toml", FILE).unwrap();
     let entry = Entry {
+        connection: "local".to_owned(),
+        remote: None,
         name: "nightly".into(),
         source: "pipelines/nightly.toml".into(),
         pipeline: Some(Arc::new(pipeline)),
@@ -81,6 +83,8 @@ fn state() -> AppState {
         exists: true,
     };
     let broken = Entry {
+        connection: "local".to_owned(),
+        remote: None,
         name: "broken".into(),
         source: "pipelines/broken.toml".into(),
         pipeline: None,

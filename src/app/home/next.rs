@@ -82,7 +82,15 @@ mod tests {
         let toml = format!("name = \"{name}\"\n{line}[[task]]\nid = \"a\"\nkind = \"command\"\nrun = \"true\"\n");
         let source = format!("pipelines/{name}.toml");
         let pipeline = Pipeline::parse(&source, &toml).unwrap();
-        runs::Entry { name: name.into(), source, pipeline: Some(Arc::new(pipeline)), error: None, exists: true }
+        runs::Entry {
+            name: name.into(),
+            connection: "local".into(),
+            remote: None,
+            source,
+            pipeline: Some(Arc::new(pipeline)),
+            error: None,
+            exists: true,
+        }
     }
 
     #[test]

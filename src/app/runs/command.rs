@@ -1,10 +1,10 @@
 //! What a person asks; no I/O.
-use super::{Command, Dialog, LogId, RerunDialog, RunDialog, Tab, Task, dialog, find};
+use super::{Command, Dialog, LogId, RerunDialog, RunDialog, Tab, Task, dialog, find, remote};
 use crate::{
     app::{AppState, Cx, Effect, Job, Policy, notify::Notice, shell},
     base::{Error, ids::RunId},
     engine::runner::{Launch, rerun_key},
-    model::run::{Params, Run, Scope, Trigger},
+    model::run::{LOCAL, Params, Run, Scope, Trigger},
 };
 
 pub(super) fn load() -> Effect {
@@ -36,11 +36,12 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             return rerun(state, &Command::Rerun { run, scope: Scope::Failed, note: None }, cx);
         }
         Command::Rerun { .. } => return rerun(state, &command, cx),
-        Command::AskRerun { run, scope } => ask_rerun(state, &run, scope),
+        Command::AskRerun { run, scope } => return ask_rerun(state, &run, scope),
         Command::SetScope(scope) => {
             if let Some(Dialog::Rerun(d)) = &mut state.runs.dialog {
-                d.scope = scope;
+                (d.scope, d.preview) = (scope, None);
             }
+            return remote::preview(state);
         }
         Command::SetNote(note) => match &mut state.runs.dialog {
             Some(Dialog::Rerun(d)) => d.note = note,
@@ -114,7 +115,7 @@ fn select_pipeline(state: &mut AppState, text: &str) -> Vec<Effect> {
 pub(super) fn select_run(state: &mut AppState, id: &RunId) -> Vec<Effect> {
     let Some(run) = find(state, id).cloned() else { return Vec::new() };
     let runs = &mut state.runs;
-    runs.pipeline = Some(run.pipeline.clone());
+    runs.pipeline = Some(run.key());
     runs.run = Some(run.id.clone());
     if runs.task.as_ref().is_none_or(|t| run.task(t).is_none()) {
         runs.task = run.first_bad().map(|t| t.id.clone());
@@ -222,6 +223,9 @@ fn run(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
             if let Some(error) = &entry.error {
                 return vec![Effect::Notice(Notice::error(error))];
             }
+            if !entry.is_local() {
+                return remote::launch(state, &command, cx);
+            }
             entry.source.clone()
         }
         // A notebook that has no runs yet.
@@ -273,6 +277,9 @@ fn rerun(state: &mut AppState, command: &Command, cx: &Cx) -> Vec<Effect> {
     if let Err(question) = super::trusted(state, command) {
         return question;
     }
+    if seen.connection != LOCAL {
+        return remote::rerun(state, &seen, scope, note.clone(), false, cx);
+    }
     if !seen.state.is_final() {
         return vec![Effect::Notice(Notice::info(format!("{} is running already", seen.title())))];
     }
@@ -290,8 +297,8 @@ fn rerun(state: &mut AppState, command: &Command, cx: &Cx) -> Vec<Effect> {
     vec![Job::long(format!("run:{id}"), task).titled(title).policy(Policy::Reject).start()]
 }
 
-fn ask_rerun(state: &mut AppState, id: &RunId, scope: Scope) {
-    let Some(run) = find(state, id) else { return };
+fn ask_rerun(state: &mut AppState, id: &RunId, scope: Scope) -> Vec<Effect> {
+    let Some(run) = find(state, id) else { return Vec::new() };
     let task = match &scope {
         Scope::From(t) | Scope::Only(t) => Some(t.clone()),
         _ => state.runs.task.clone().filter(|t| run.task(t).is_some()),
@@ -299,8 +306,15 @@ fn ask_rerun(state: &mut AppState, id: &RunId, scope: Scope) {
     // Where nothing failed the whole run is what one can want.
     let scope = if scope == Scope::Failed && run.rerun_plan(&Scope::Failed).is_err() { Scope::All } else { scope };
     let task = task.or_else(|| run.tasks.first().map(|t| t.id.clone()));
-    let dialog = RerunDialog { run: id.clone(), round: run.round, scope, task, note: String::new() };
+    let note = match &state.runs.dialog {
+        // Another task of the same run: what was typed stays.
+        Some(Dialog::Rerun(d)) if d.run == *id => d.note.clone(),
+        _ => String::new(),
+    };
+    let connection = run.connection.clone();
+    let dialog = RerunDialog { run: id.clone(), connection, round: run.round, scope, task, note, preview: None };
     state.runs.dialog = Some(dialog::Dialog::Rerun(dialog));
+    remote::preview(state)
 }
 
 fn confirm(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
@@ -315,7 +329,16 @@ fn confirm(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
             };
             let Ok(values) = given else { return Vec::new() };
             state.runs.dialog = None;
+            if d.connection != LOCAL {
+                return remote::start(state, &d, note(&d.note), cx);
+            }
             begin(state, &d.source, values, note(&d.note), cx)
+        }
+        Some(Dialog::Rerun(d)) if d.connection != LOCAL => {
+            let Some(Ok(_)) = &d.preview else { return Vec::new() };
+            let Some(seen) = find(state, &d.run).cloned() else { return Vec::new() };
+            state.runs.dialog = None;
+            remote::rerun(state, &seen, &d.scope, note(&d.note), true, cx)
         }
         Some(Dialog::Rerun(d)) => {
             state.runs.dialog = None;
@@ -327,7 +350,10 @@ fn confirm(state: &mut AppState, cx: &Cx) -> Vec<Effect> {
 
 /// Cancels a run, of whatever process.
 fn cancel(state: &mut AppState, id: &RunId) -> Vec<Effect> {
-    let Some(run) = find(state, id) else { return Vec::new() };
+    let Some(run) = find(state, id).cloned() else { return Vec::new() };
+    if run.connection != LOCAL {
+        return remote::cancel(state, &run);
+    }
     let keys = [format!("run:{id}"), format!("run:{}", run.source)];
     let mut effects = vec![Job::io(format!("runs.cancel:{id}"), Task::Cancel(id.clone())).start()];
     if state.runs.own.contains(id) {

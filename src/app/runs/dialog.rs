@@ -2,10 +2,11 @@
 use jiff::Timestamp;
 
 use crate::{
-    base::{Result, ids::RunId, time::local_zone},
+    base::{Error, Result, ids::RunId, time::local_zone},
     model::{
+        connect::Preview,
         pipeline::{Param, Pipeline, show},
-        run::{Params, Scope},
+        run::{LOCAL, Params, Scope},
     },
 };
 
@@ -29,21 +30,31 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunDialog {
     pub pipeline: String,
+    /// Which system runs it.
+    pub connection: String,
     pub source: String,
     pub fields: Vec<Field>,
     pub note: String,
+    /// The system is being asked for the parameters.
+    pub asking: bool,
+    /// Why it did not tell them.
+    pub error: Option<Error>,
 }
 
 /// Scope of a rerun to be started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RerunDialog {
     pub run: RunId,
+    /// Which system reruns it.
+    pub connection: String,
     /// The round the person looks at.
     pub round: u32,
     pub scope: Scope,
     /// The task of "from here" and "this task only".
     pub task: Option<String>,
     pub note: String,
+    /// What the system says this would run; none while it is asked, and for Andon's own runner, which needs no asking.
+    pub preview: Option<Result<Preview>>,
 }
 
 impl RunDialog {
@@ -61,7 +72,8 @@ impl RunDialog {
                 Field { text: text.unwrap_or_else(|| p.default_text()), param: p.clone(), error: None }
             })
             .collect();
-        Self { pipeline: pipeline.name.clone(), source: pipeline.file.clone(), fields, note: String::new() }
+        let (pipeline, source) = (pipeline.name.clone(), pipeline.file.clone());
+        Self { pipeline, connection: LOCAL.to_owned(), source, fields, note: String::new(), asking: false, error: None }
     }
     /// Takes what was typed and judges it at once.
     pub fn set(&mut self, name: &str, text: String) {

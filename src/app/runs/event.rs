@@ -1,16 +1,16 @@
 //! What comes back from jobs and the watch; no I/O.
 use std::sync::Arc;
 
-use super::{Entry, Event, KEPT, State, command, find};
+use super::{Dialog, Entry, Event, KEPT, State, command, find, remote};
 use crate::{
     app::{
-        AppState, Cx, Effect,
+        AppState, Cx, Effect, connections,
         notify::{Notice, Tone},
         quality,
         shell::Page,
     },
     base::{Error, text, time},
-    model::run::{Run, RunKind, RunState},
+    model::run::{Run, RunKind, RunState, pipeline_key},
 };
 
 /// Folds an event into the state; no I/O.
@@ -47,6 +47,24 @@ fn fold(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
         Event::NotBegun { key, error } => {
             state.runs.started.retain(|(k, _)| *k != key);
             return vec![Effect::Notice(Notice::error(&error))];
+        }
+        Event::Previewed { run, scope, result } => {
+            if let Some(Dialog::Rerun(d)) = &mut state.runs.dialog
+                && d.run == run
+                && d.scope == scope
+            {
+                d.preview = Some(*result);
+            }
+        }
+        Event::Asked { connection, pipeline, result } => remote::asked(state, &connection, &pipeline, *result),
+        Event::Unsure { key, run, scope, preview } => {
+            state.runs.started.retain(|(k, _)| *k != key);
+            let effects = command::command(state, super::Command::AskRerun { run, scope }, cx);
+            if let Some(Dialog::Rerun(d)) = &mut state.runs.dialog {
+                d.preview = Some(Ok(*preview));
+            }
+            // The answer is here already.
+            return effects.into_iter().filter(|e| !matches!(e, Effect::Start(_))).collect();
         }
         // They are read with the detail of the run.
         Event::Metrics(_) => {}
@@ -93,15 +111,16 @@ fn fold(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
 fn loaded(state: &mut AppState, entries: Vec<Entry>, runs: Vec<Run>, notice: Option<Error>, cx: &Cx) -> Vec<Effect> {
     let s = &mut state.runs;
     s.error = None;
-    s.entries = entries;
+    s.local = entries;
     if !s.loaded || !runs.is_empty() {
         s.runs.clear();
         for run in runs {
-            s.runs.entry(run.pipeline.clone()).or_default().push(Arc::new(run));
+            s.runs.entry(run.key()).or_default().push(Arc::new(run));
         }
     }
     s.loaded = true;
-    s.add_strangers();
+    gather(state);
+    let s = &mut state.runs;
     let mut effects: Vec<Effect> = notice.iter().map(|e| Effect::Notice(Notice::error(e))).collect();
     if let Some(wanted) = s.wanted.take().filter(|w| s.entry(w).is_some()) {
         effects.extend(command::command(state, super::Command::SelectPipeline(wanted), cx));
@@ -120,6 +139,25 @@ fn loaded(state: &mut AppState, entries: Vec<Entry>, runs: Vec<Run>, notice: Opt
     effects
 }
 
+/// All pipelines: those of files, those of connections, and what has runs but is in neither.
+pub(super) fn gather(state: &mut AppState) {
+    let mut all = state.runs.local.clone();
+    for to in connections::all(state) {
+        let Some(news) = state.connections.news.get(&to.name) else { continue };
+        all.extend(news.pipelines.iter().map(|p| Entry {
+            name: pipeline_key(&to.name, &p.name),
+            connection: to.name.clone(),
+            remote: Some(Arc::new(p.clone())),
+            source: p.name.clone(),
+            pipeline: None,
+            error: None,
+            exists: true,
+        }));
+    }
+    state.runs.entries = all;
+    state.runs.add_strangers();
+}
+
 impl State {
     /// What has runs but no file among the pipelines: notebooks, files that are gone.
     fn add_strangers(&mut self) {
@@ -130,6 +168,8 @@ impl State {
             let Some(last) = runs.first() else { continue };
             self.entries.push(Entry {
                 name: name.clone(),
+                connection: last.connection.clone(),
+                remote: None,
                 source: last.source.clone(),
                 pipeline: None,
                 error: None,
@@ -141,7 +181,7 @@ impl State {
     fn most_urgent(&self) -> Option<String> {
         let newest = self.runs.values().filter_map(|r| r.first());
         let rank = |r: &&Arc<Run>| (r.state.is_bad(), r.queued_at);
-        let by_run = newest.max_by_key(rank).map(|r| r.pipeline.clone());
+        let by_run = newest.max_by_key(rank).map(|r| r.key());
         by_run.or_else(|| self.entries.first().map(|e| e.name.clone()))
     }
 }
@@ -152,7 +192,7 @@ fn changed(state: &mut AppState, run: Arc<Run>, cx: &Cx) -> Vec<Effect> {
     if before.as_ref().is_some_and(|b| **b == *run || is_older(&run, b)) {
         return Vec::new();
     }
-    let list = state.runs.runs.entry(run.pipeline.clone()).or_default();
+    let list = state.runs.runs.entry(run.key()).or_default();
     match list.iter_mut().find(|r| r.id == run.id) {
         Some(slot) => *slot = run.clone(),
         None => {
@@ -164,7 +204,7 @@ fn changed(state: &mut AppState, run: Arc<Run>, cx: &Cx) -> Vec<Effect> {
     state.runs.add_strangers();
     let mut effects = Vec::new();
     if state.runs.pipeline.is_none() {
-        state.runs.pipeline = Some(run.pipeline.clone());
+        state.runs.pipeline = Some(run.key());
     }
     let selected = state.runs.run.as_ref() == Some(&run.id);
     let ended = run.state.is_final() && before.as_ref().is_none_or(|b| !b.state.is_final());
@@ -173,7 +213,7 @@ fn changed(state: &mut AppState, run: Arc<Run>, cx: &Cx) -> Vec<Effect> {
             effects.push(command::detail(&run));
         }
         effects.extend(follow_log(state, &run));
-    } else if state.runs.run.is_none() && state.runs.pipeline.as_ref() == Some(&run.pipeline) {
+    } else if state.runs.run.is_none() && state.runs.pipeline.as_ref() == Some(&run.key()) {
         effects.extend(command::select_run(state, &run.id));
     }
     if ended {
@@ -221,7 +261,7 @@ fn began(state: &mut AppState, key: &str, run: Arc<Run>, already: bool, cx: &Cx)
     let id = run.id.clone();
     let mut effects = changed(state, run.clone(), cx);
     // Whoever looks at the pipeline wants to see what was just started.
-    if state.runs.pipeline.as_ref() == Some(&run.pipeline) && state.runs.run.as_ref() != Some(&id) {
+    if state.runs.pipeline.as_ref() == Some(&run.key()) && state.runs.run.as_ref() != Some(&id) {
         effects.extend(command::select_run(state, &id));
     }
     effects

@@ -28,6 +28,11 @@ const LOOK: Duration = Duration::from_millis(500);
 const RECOVER: Duration = Duration::from_secs(5);
 /// How often a growing log is read.
 const TAIL: Duration = Duration::from_millis(100);
+/// How often the log of a task that runs elsewhere is fetched.
+const FETCH: Duration = Duration::from_secs(2);
+
+/// Fetches a log of another system into its file; given how much of it was read, true when less is there now.
+pub(super) type Fetch = Box<dyn FnMut(u64) -> Result<bool> + Send>;
 /// Most of a log that is read at once.
 pub(super) const PIECE: u64 = 4 << 20;
 
@@ -84,10 +89,10 @@ impl Live {
     }
 
     /// Reads a log to its end, and on while it grows; a reader before ends.
-    pub(super) fn tail(&self, store: Store, out: Out, id: LogId, live: bool) {
+    pub(super) fn tail(&self, store: Store, out: Out, id: LogId, live: bool, fetch: Option<Fetch>) {
         let flag = Arc::new(AtomicBool::new(false));
         let stop = flag.clone();
-        let go = move || tail(&store, &out, &id, live, &stop);
+        let go = move || tail(&store, &out, &id, live, fetch, &stop);
         match thread::Builder::new().name("runs-log".to_owned()).spawn(go) {
             Ok(_) => self.inner().tail = Some(Stop(flag)),
             Err(e) => tracing::warn!("no thread to follow a log: {e}"),
@@ -143,8 +148,9 @@ fn watch(store: &Store, out: &Out, stop: &AtomicBool) {
     }
 }
 
-fn tail(store: &Store, out: &Out, id: &LogId, live: bool, stop: &AtomicBool) {
+fn tail(store: &Store, out: &Out, id: &LogId, live: bool, mut fetch: Option<Fetch>, stop: &AtomicBool) {
     let mut index = LogIndex::default();
+    let mut fetched = None::<Instant>;
     let (mut looked, mut told, mut told_bytes) = (Instant::now(), None::<Instant>, u64::MAX);
     loop {
         let over = !live
@@ -154,6 +160,26 @@ fn tail(store: &Store, out: &Out, id: &LogId, live: bool, stop: &AtomicBool) {
                 let attempts = state.as_ref().and_then(|r| r.task(&id.task)).map(|t| t.attempts.as_slice());
                 attempts.is_none_or(|a| a.iter().any(|a| a.number == id.attempt && a.state.is_final()))
             };
+        // Of another system: what it has by now is fetched into the file that is read here.
+        if let Some(fetch) = &mut fetch
+            && (fetched.is_none() || live && fetched.is_some_and(|at| at.elapsed() >= FETCH))
+        {
+            match fetch(index.bytes) {
+                // Something else is there than before.
+                Ok(shrunk) if shrunk => index = LogIndex::default(),
+                Ok(_) => {}
+                Err(e) if e.is_cancelled() => return,
+                // What was seen before stays readable.
+                Err(e)
+                    if index.bytes == 0
+                        && store.log_lines(&id.run, &id.task, id.attempt, 0, 1).is_ok_and(|b| b.is_empty()) =>
+                {
+                    return out.send(Event::LogFailed(e));
+                }
+                Err(e) => tracing::warn!(error = %e, "a log could not be fetched"),
+            }
+            fetched = Some(Instant::now());
+        }
         // The first piece is small, so that something is seen at once.
         let piece = if index.bytes == 0 { PIECE / 16 } else { PIECE };
         let bytes = match store.log_lines(&id.run, &id.task, id.attempt, index.bytes, piece) {

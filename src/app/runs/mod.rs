@@ -8,6 +8,7 @@ mod dialog;
 mod event;
 mod live;
 mod log;
+mod remote;
 mod work;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -18,8 +19,9 @@ use super::{AppState, Cx, Effect, action::Action, workspace};
 use crate::{
     base::{Error, Result, ids::RunId},
     model::{
+        connect::{Ask, Preview, RemotePipeline},
         pipeline::Pipeline,
-        run::{Change, Commit, LogLine, MetricPoint, Run, RunState, Scope, logindex::LogIndex},
+        run::{Change, Commit, LOCAL, LogLine, MetricPoint, Run, RunState, Scope, logindex::LogIndex},
         workspace::FileKind,
     },
 };
@@ -29,6 +31,7 @@ pub use dialog::{Dialog, Field, RerunDialog, RunDialog};
 pub use event::event;
 pub use live::Live;
 pub use log::{LogId, LogView};
+pub use remote::refusal;
 pub use work::run;
 
 /// Runs of each pipeline kept in memory.
@@ -37,8 +40,13 @@ pub const KEPT: usize = 60;
 /// A pipeline of the workspace, or something else that has runs (a notebook, a pipeline whose file is gone).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
+    /// What tells it from all others: [`crate::model::run::pipeline_key`].
     pub name: String,
-    /// Workspace path of its file.
+    /// Which system has it; `local` for Andon's own runner.
+    pub connection: String,
+    /// As its system describes it.
+    pub remote: Option<Arc<RemotePipeline>>,
+    /// Workspace path of its file; of a pipeline of another system its name there.
     pub source: String,
     /// The file as read; `None` for a notebook, a file that is gone, or one with an error.
     pub pipeline: Option<Arc<Pipeline>>,
@@ -46,6 +54,17 @@ pub struct Entry {
     pub error: Option<Error>,
     /// The file is there.
     pub exists: bool,
+}
+
+impl Entry {
+    /// The name a person reads.
+    pub fn title(&self) -> &str {
+        if self.is_local() { &self.name } else { &self.source }
+    }
+    /// It is one of Andon's own runner.
+    pub fn is_local(&self) -> bool {
+        self.connection == LOCAL
+    }
 }
 
 /// What the middle of the page shows.
@@ -94,7 +113,9 @@ pub struct MetricRow {
 #[derive(Debug, Default)]
 pub struct State {
     pub entries: Vec<Entry>,
-    /// Newest first, by name of the pipeline, at most [`KEPT`] each.
+    /// Those with a file in the workspace.
+    pub(super) local: Vec<Entry>,
+    /// Newest first, by [`Run::key`], at most [`KEPT`] each.
     pub runs: BTreeMap<String, Vec<Arc<Run>>>,
     /// The first load is over.
     pub loaded: bool,
@@ -200,6 +221,25 @@ pub enum Event {
         key: String,
         error: Error,
     },
+    /// What a system says that a rerun would run.
+    Previewed {
+        run: RunId,
+        scope: Scope,
+        result: Box<Result<Preview>>,
+    },
+    /// The parameters of a pipeline as its system describes them.
+    Asked {
+        connection: String,
+        pipeline: String,
+        result: Box<Result<Vec<Field>>>,
+    },
+    /// A rerun that somebody has to say yes to, because of how much it runs or where.
+    Unsure {
+        key: String,
+        run: RunId,
+        scope: Scope,
+        preview: Box<Preview>,
+    },
     Metrics(Vec<MetricPoint>),
     Detail(Box<Detail>),
     /// What is known of the log by now.
@@ -235,13 +275,50 @@ pub enum Event {
 pub enum Task {
     Load,
     Pipelines,
-    Begin { key: String, launch: crate::engine::runner::Launch },
-    Rerun { key: String, seen: Box<Run>, scope: Scope, note: Option<String> },
+    Begin {
+        key: String,
+        launch: crate::engine::runner::Launch,
+    },
+    Rerun {
+        key: String,
+        seen: Box<Run>,
+        scope: Scope,
+        note: Option<String>,
+    },
     Cancel(RunId),
+    /// Asks a system what a rerun would run.
+    Preview {
+        run: Box<Run>,
+        scope: Scope,
+    },
+    /// Asks a system for the parameters of a pipeline.
+    Params {
+        connection: String,
+        pipeline: String,
+    },
+    /// Sends a request to a system, once. `key` is that of the click, `request` that of the request; `sure`: the person has
+    /// seen what it runs.
+    Send {
+        key: String,
+        connection: String,
+        request: String,
+        ask: Box<Ask>,
+        sure: bool,
+    },
     Detail(Box<Run>),
-    Log { id: LogId, live: bool },
-    LogPages { id: LogId, pages: Vec<(u64, u64, u64)> },
-    LogSearch { id: LogId, search: String, from: (u64, u64) },
+    Log {
+        id: LogId,
+        live: bool,
+    },
+    LogPages {
+        id: LogId,
+        pages: Vec<(u64, u64, u64)>,
+    },
+    LogSearch {
+        id: LogId,
+        search: String,
+        from: (u64, u64),
+    },
     LogText(LogId),
 }
 
@@ -249,6 +326,11 @@ pub enum Task {
 pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
     state.runs = State::default();
     vec![command::load()]
+}
+
+/// The pipelines of a connection are others now.
+pub fn pipelines_changed(state: &mut AppState) {
+    event::gather(state);
 }
 
 /// Files below the root changed on disk (workspace-relative, `/`).
@@ -326,7 +408,7 @@ impl State {
     }
     /// What a rerun takes, judged by the median of earlier successes of those tasks; milliseconds.
     pub fn estimate_ms(&self, run: &Run, plan: &[String]) -> Option<u64> {
-        let runs = self.runs.get(&run.pipeline)?;
+        let runs = self.runs.get(&run.key())?;
         let mut total = 0;
         for id in plan {
             let mut lasted: Vec<u64> = runs

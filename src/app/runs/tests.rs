@@ -1,8 +1,12 @@
 use super::*;
 use crate::{
-    app::{Command as AnyCommand, dispatch::dispatch, shell::Page},
+    app::{Command as AnyCommand, connections, dispatch::dispatch, shell::Page},
     base::time::FixedClock,
-    model::run::{TaskState, Trigger, tests as sample},
+    model::{
+        connect::{Act, Capabilities, Connection, Environment, System},
+        pipeline::{Param, ParamKind},
+        run::{TaskState, Trigger, tests as sample},
+    },
 };
 
 const NOW: FixedClock = FixedClock(Timestamp::UNIX_EPOCH);
@@ -17,7 +21,16 @@ fn pipeline(name: &str) -> Entry {
     );
     let source = format!("pipelines/{name}.toml");
     let p = Pipeline::parse(&source, &text).unwrap();
-    Entry { name: name.to_owned(), source, pipeline: Some(Arc::new(p)), error: None, exists: true }
+    let connection = LOCAL.to_owned();
+    Entry {
+        name: name.to_owned(),
+        connection,
+        remote: None,
+        source,
+        pipeline: Some(Arc::new(p)),
+        error: None,
+        exists: true,
+    }
 }
 
 fn failed(id: &str, number: u64) -> Run {
@@ -273,4 +286,112 @@ fn cancelling_an_own_run_ends_its_job_and_marks_it() {
     assert_eq!(jobs(&effects), ["runs.cancel:dddd"]);
     assert!(effects.iter().any(|e| matches!(e, Effect::Cancel(k) if k == "run:dddd")));
     assert!(find(&state, &"dddd".into()).unwrap().cancelling);
+}
+
+/// A connected Airflow that has a pipeline of the same name as one of the folder.
+fn connected(environment: Environment) -> AppState {
+    let mut state = state();
+    let to = Connection { environment, ..Connection::new("air", System::Airflow, "http://h:1").unwrap() };
+    let mut run = failed("cccc", 7);
+    (run.connection, run.pipeline, run.remote_id) = ("air".to_owned(), "nightly".to_owned(), Some("r7".to_owned()));
+    state.workspace.config.connections = vec![to];
+    let pipelines = vec![RemotePipeline { name: "nightly".into(), ..RemotePipeline::default() }];
+    let looked = connections::Event::Looked {
+        name: "air".into(),
+        health: Box::default(),
+        pipelines: Some(pipelines),
+        can: Capabilities::all(),
+        secret: true,
+    };
+    connections::event(&mut state, looked, &Cx { clock: &NOW });
+    event(&mut state, Event::Runs(vec![run]), &Cx { clock: &NOW });
+    state
+}
+
+fn sent(effects: &[Effect]) -> Option<(String, Ask, bool)> {
+    effects.iter().find_map(|e| match e {
+        Effect::Start(job) => match &job.task {
+            crate::app::Task::Runs(Task::Send { connection, ask, sure, .. }) => {
+                Some((connection.clone(), (**ask).clone(), *sure))
+            }
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+#[test]
+fn pipelines_of_one_name_in_two_systems_are_two() {
+    let state = connected(Environment::None);
+    assert_eq!(latest(&state, "nightly").map(|r| r.id.0.as_str()), Some("bbbb"));
+    assert_eq!(latest(&state, "nightly@air").map(|r| r.id.0.as_str()), Some("cccc"));
+    let entry = state.runs.entry("nightly@air").unwrap();
+    assert_eq!((entry.title(), entry.is_local()), ("nightly", false));
+    assert_eq!(state.runs.entries.len(), 3);
+}
+
+#[test]
+fn a_rerun_goes_where_the_run_ran_and_a_second_click_nowhere() {
+    let mut state = connected(Environment::None);
+    let effects = send(&mut state, Command::RerunFailed(RunId::from("cccc")), &at(0));
+    let (connection, ask, sure) = sent(&effects).unwrap();
+    assert_eq!((connection.as_str(), sure), ("air", false), "the preview decides whether it is asked about");
+    assert!(matches!(ask, Ask::Rerun { scope: Scope::Failed, .. }), "{ask:?}");
+    assert!(send(&mut state, Command::RerunFailed(RunId::from("cccc")), &at(0)).is_empty());
+    let local = send(&mut state, Command::RerunFailed(RunId::from("bbbb")), &at(5));
+    assert!(sent(&local).is_none() && !local.is_empty(), "that of the folder runs here");
+}
+
+#[test]
+fn the_dialog_asks_the_system_and_sends_only_what_was_seen() {
+    let mut state = connected(Environment::Prod);
+    let run = RunId::from("cccc");
+    let effects = send(&mut state, Command::AskRerun { run: run.clone(), scope: Scope::Failed }, &at(0));
+    assert_eq!(jobs(&effects), ["runs.preview"]);
+    assert!(sent(&send(&mut state, Command::Confirm, &at(0))).is_none(), "nothing was seen yet");
+    let preview =
+        Preview { tasks: vec!["clean".into()], instances: 30, stay: Vec::new(), asked: true, notes: Vec::new() };
+    let previewed = |scope| Event::Previewed { run: run.clone(), scope, result: Box::new(Ok(preview.clone())) };
+    event(&mut state, previewed(Scope::All), &Cx { clock: &NOW });
+    assert!(sent(&send(&mut state, Command::Confirm, &at(1))).is_none(), "an answer about something else");
+    event(&mut state, previewed(Scope::Failed), &Cx { clock: &NOW });
+    let (_, _, sure) = sent(&send(&mut state, Command::Confirm, &at(2))).unwrap();
+    assert!(sure);
+    // What the system says is a lot comes back as a question.
+    let unsure = Event::Unsure { key: "k".into(), run, scope: Scope::Failed, preview: Box::new(preview) };
+    assert!(event(&mut state, unsure, &Cx { clock: &NOW }).is_empty(), "it is not asked twice");
+    assert!(
+        matches!(&state.runs.dialog, Some(Dialog::Rerun(d)) if matches!(&d.preview, Some(Ok(p)) if p.instances == 30))
+    );
+}
+
+#[test]
+fn a_connection_that_may_only_read_refuses_and_says_why() {
+    let mut state = connected(Environment::None);
+    state.connections.news.get_mut("air").unwrap().can = Capabilities::all().reading("it is set to read only");
+    let effects = send(&mut state, Command::RerunFailed(RunId::from("cccc")), &at(0));
+    assert!(sent(&effects).is_none());
+    assert!(matches!(&effects[..], [Effect::Notice(n)] if n.title.contains("read only")), "{effects:?}");
+    state.workspace.trusted = false;
+    assert!(refusal(&state, "air", Act::Cancel).unwrap().contains("not trusted"));
+    assert_eq!(refusal(&state, LOCAL, Act::Cancel), None);
+}
+
+#[test]
+fn a_launch_elsewhere_is_sent_at_once_or_asked_about_in_production() {
+    let mut state = connected(Environment::None);
+    let effects = send(&mut state, Command::Run("nightly@air".into()), &at(0));
+    assert!(matches!(sent(&effects), Some((_, Ask::Trigger { pipeline, .. }, true)) if pipeline == "nightly"));
+    let mut state = connected(Environment::Prod);
+    let effects = send(&mut state, Command::Run("nightly@air".into()), &at(0));
+    assert_eq!(jobs(&effects), ["runs.params"]);
+    let param = Param { name: "n".into(), kind: ParamKind::Int, default: 5.into(), choices: Vec::new(), help: None };
+    let fields = vec![Field { text: "5".into(), param, error: None }];
+    let asked = Event::Asked { connection: "air".into(), pipeline: "nightly".into(), result: Box::new(Ok(fields)) };
+    event(&mut state, asked, &Cx { clock: &NOW });
+    send(&mut state, Command::SetField { name: "n".into(), text: "25".into() }, &at(1));
+    match sent(&send(&mut state, Command::Confirm, &at(2))) {
+        Some((_, Ask::Trigger { params, .. }, _)) => assert_eq!(params.get("n"), Some(&25.into())),
+        other => panic!("{other:?}"),
+    }
 }

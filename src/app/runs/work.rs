@@ -12,7 +12,7 @@ use crate::{
         store::{MetricQuery, RunQuery, Store},
     },
     model::run::{
-        MetricPoint, Run, RunState,
+        LOCAL, MetricPoint, Run, RunState,
         logindex::{Finder, parse_lines},
         what_changed,
     },
@@ -49,16 +49,19 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             let begun = Store::open(&root).and_then(|s| runner::begin_rerun(&s, &seen, &scope, note, cx));
             carry_out(begun, &key, cx, out)
         }
+        Task::Preview { .. } | Task::Params { .. } | Task::Send { .. } => super::remote::run(task, env, cx, out),
         Task::Cancel(id) => env.runs.store(&root)?.request_cancel(&id).map(|_| ()),
         Task::Detail(run) => {
             let store = env.runs.store(&root)?;
+            let run = super::remote::whole(run, env, &store, cx, out);
             out.send(Event::Detail(Box::new(detail(&store, &root, &run, cx)?)));
             Ok(())
         }
         Task::Log { id, live } => {
             let store = env.runs.store(&root)?;
             env.runs.end_tail();
-            env.runs.tail(store, out.clone(), id, live);
+            let fetch = super::remote::fetcher(&id, &store, env, cx)?;
+            env.runs.tail(store, out.clone(), id, live, fetch);
             Ok(())
         }
         Task::LogPages { id, pages } => {
@@ -130,9 +133,20 @@ fn entries(root: &Path) -> Vec<Entry> {
         .into_iter()
         .map(|(source, read)| {
             let stem = source.trim_start_matches("pipelines/").trim_end_matches(".toml").to_owned();
+            let connection = LOCAL.to_owned();
             match read {
-                Ok(p) => Entry { name: p.name.clone(), source, pipeline: Some(Arc::new(p)), error: None, exists: true },
-                Err(e) => Entry { name: stem, source, pipeline: None, error: Some(e), exists: true },
+                Ok(p) => Entry {
+                    name: p.name.clone(),
+                    connection,
+                    remote: None,
+                    source,
+                    pipeline: Some(Arc::new(p)),
+                    error: None,
+                    exists: true,
+                },
+                Err(e) => {
+                    Entry { name: stem, connection, remote: None, source, pipeline: None, error: Some(e), exists: true }
+                }
             }
         })
         .collect()
@@ -205,7 +219,7 @@ fn detail(store: &Store, root: &Path, run: &Run, cx: &JobCtx) -> Result<Detail> 
     };
     let code = fsx::inside(root, &run.source)
         .ok()
-        .filter(|_| run.source.ends_with(".toml"))
+        .filter(|_| run.connection == LOCAL && run.source.ends_with(".toml"))
         .and_then(|p| fsx::read_text(&p).ok())
         .unwrap_or_default();
     Ok(Detail {
@@ -222,7 +236,8 @@ fn detail(store: &Store, root: &Path, run: &Run, cx: &JobCtx) -> Result<Detail> 
 
 /// Metrics of a run beside those of the last success, each with its last thirty values; the duration comes last.
 fn metrics(store: &Store, run: &Run, last: Option<&Run>) -> Result<Vec<MetricRow>> {
-    let query = RunQuery { pipeline: Some(run.pipeline.clone()), limit: Some(KEPT), ..RunQuery::default() };
+    let (pipeline, connection) = (Some(run.pipeline.clone()), Some(run.connection.clone()));
+    let query = RunQuery { pipeline, connection, limit: Some(KEPT), ..RunQuery::default() };
     let mut runs = store.runs(&query)?;
     runs.retain(|r| (r.queued_at, r.number) <= (run.queued_at, run.number));
     runs.truncate(30);

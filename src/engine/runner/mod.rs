@@ -223,6 +223,10 @@ pub fn begin(store: &Store, launch: &Launch, cx: &JobCtx) -> Result<Begin> {
 /// it: when it has been rerun since, nothing is started. The pipeline's file is read anew, so a mended task runs mended;
 /// the run's parameters stay.
 pub fn begin_rerun(store: &Store, seen: &Run, scope: &Scope, note: Option<String>, cx: &JobCtx) -> Result<Begin> {
+    if seen.connection != LOCAL {
+        // A file of this folder may have the name of a pipeline there.
+        return Err(Error::bug(format!("{} is a run of {} and is not run here", seen.title(), seen.connection)));
+    }
     let pipeline = load(store.root(), &seen.source)?;
     let now = rounded(cx.clock.now());
     let (today, yesterday) = dates(seen.queued_at);

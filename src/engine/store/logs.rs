@@ -47,6 +47,23 @@ impl LogWriter {
             .io(|| format!("Could not write the log {path}"))?;
         Ok(Self { file: BufWriter::new(file), path, lines: 0, first_error: None })
     }
+    /// Begins a log beside the one that is there, which [`LogWriter::put_in_place`] replaces: a reader sees the old one or
+    /// the new one.
+    pub fn beside(root: &Path, run: &RunId, task: &str, attempt: u32) -> Result<Self> {
+        let path = log_path(run, task, attempt);
+        let full = root.join(format!("{path}.new"));
+        if let Some(dir) = full.parent() {
+            fs::create_dir_all(dir).io(|| format!("Could not make {}", dir.display()))?;
+        }
+        let file = fs::File::create(&full).io(|| format!("Could not write the log {path}"))?;
+        Ok(Self { file: BufWriter::new(file), path: full.display().to_string(), lines: 0, first_error: None })
+    }
+    /// Ends a log begun with [`LogWriter::beside`].
+    pub fn put_in_place(mut self) -> Result<()> {
+        self.flush()?;
+        let old = PathBuf::from(&self.path).with_extension("");
+        fs::rename(&self.path, &old).io(|| format!("Could not write the log {}", old.display()))
+    }
     /// Writes a line. It reaches the file with [`LogWriter::flush`] or when the buffer is full.
     pub fn write(&mut self, line: &LogLine) -> Result<()> {
         self.lines += 1;
@@ -61,9 +78,16 @@ impl LogWriter {
     }
 }
 
-/// Workspace path of an attempt's log.
+/// Workspace path of an attempt's log. Other systems name tasks as they like: what could lead to another folder is escaped.
 pub fn log_path(run: &RunId, task: &str, attempt: u32) -> String {
-    format!("{}/{task}.{attempt}.log", run_folder(run))
+    let safe = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '[' | ']' | '.' | ' ');
+    let escape = |c: char| if safe(c) { c.to_string() } else { format!("%{:02X}", u32::from(c)) };
+    let name: String = task.chars().map(escape).collect();
+    // The name of a file has its limit.
+    let long = name.len() > 180;
+    let name = if long { format!("{:016x}", xxhash_rust::xxh3::xxh3_64(task.as_bytes())) } else { name };
+    let dot = if name.starts_with('.') { "%" } else { "" };
+    format!("{}/{dot}{name}.{attempt}.log", run_folder(run))
 }
 
 impl Store {

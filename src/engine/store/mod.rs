@@ -22,6 +22,7 @@ mod logs;
 mod ndjson;
 mod read;
 mod records;
+mod remote;
 mod schema;
 mod write;
 
@@ -30,7 +31,8 @@ pub use lease::{Lease, process_started};
 pub use logs::{LogChunk, LogWriter, log_path};
 pub use ndjson::Imported;
 pub use read::RunQuery;
-pub use records::{CheckQuery, MetricQuery};
+pub use records::{CheckQuery, MetricQuery, Series};
+pub use remote::{Intent, IntentState};
 pub use write::Abandoned;
 
 /// Heartbeats come this often.

@@ -14,6 +14,8 @@ use crate::{
 /// Which runs to read. `Default` is all of them, newest first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunQuery {
+    /// Only runs of this connection.
+    pub connection: Option<String>,
     pub pipeline: Option<String>,
     pub states: Vec<RunState>,
     /// Queued at or after.
@@ -39,6 +41,10 @@ impl Store {
         if let Some(pipeline) = &query.pipeline {
             tests.push("pipeline = ?".to_owned());
             values.push(pipeline.clone().into());
+        }
+        if let Some(connection) = &query.connection {
+            tests.push("connection = ?".to_owned());
+            values.push(connection.clone().into());
         }
         if let Some(since) = query.since {
             tests.push("queued_at >= ?".to_owned());

@@ -42,6 +42,26 @@ pub struct CheckQuery {
     pub limit: Option<usize>,
 }
 
+/// The numbers of one name that one task reports, run by run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    pub connection: String,
+    pub pipeline: String,
+    pub task: String,
+    pub name: String,
+    pub unit: Option<String>,
+    pub points: u64,
+    pub last_at: Timestamp,
+    pub last: f64,
+}
+
+impl Series {
+    /// `local/nightly/quality_check/rows`.
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}/{}", self.connection, self.pipeline, self.task, self.name)
+    }
+}
+
 #[derive(Default)]
 struct Filter {
     tests: Vec<&'static str>,
@@ -117,6 +137,63 @@ impl Store {
     pub fn metric_names(&self) -> Result<Vec<(String, String)>> {
         let sql = "SELECT DISTINCT pipeline, name FROM metrics ORDER BY 1, 2";
         self.rows(sql, Vec::new(), |r| Ok((r.get(0)?, r.get(1)?)), "read metrics")
+    }
+
+    /// All series, by name.
+    pub fn series(&self) -> Result<Vec<Series>> {
+        let sql = "SELECT coalesce(r.connection, 'local') AS connection, m.pipeline, m.task, m.name, m.unit, \
+                   count(*) AS points, max(m.at) AS last_at, m.value AS last FROM metrics m LEFT JOIN runs r ON r.id = m.run \
+                   GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4";
+        let read = |row: &Row<'_>| {
+            Ok(Series {
+                connection: row.get("connection")?,
+                pipeline: row.get("pipeline")?,
+                task: row.get("task")?,
+                name: row.get("name")?,
+                unit: row.get("unit")?,
+                points: super::read::unsigned(row.get("points")?),
+                last_at: at(row.get("last_at")?),
+                // With max() alone in the list, SQLite takes bare columns from the row that has it.
+                last: row.get("last")?,
+            })
+        };
+        self.rows(sql, Vec::new(), read, "read metrics")
+    }
+
+    /// The points of a series, oldest first, one a run: those of its newest attempt.
+    pub fn points(&self, series: &Series, since: Option<Timestamp>) -> Result<Vec<MetricPoint>> {
+        let sql = "SELECT m.* FROM metrics m LEFT JOIN runs r ON r.id = m.run \
+                   WHERE coalesce(r.connection, 'local') = ? AND m.pipeline = ? AND m.task = ? AND m.name = ? AND m.at >= ? \
+                   AND m.attempt = (SELECT max(attempt) FROM metrics o WHERE o.run = m.run AND o.task = m.task) \
+                   ORDER BY m.at, m.run";
+        let from = since.map_or(i64::MIN, ms);
+        let values = vec![
+            series.connection.clone().into(),
+            series.pipeline.clone().into(),
+            series.task.clone().into(),
+            series.name.clone().into(),
+            from.into(),
+        ];
+        self.rows(sql, values, metric, "read metrics")
+    }
+
+    /// Keeps what is known of an attempt's log.
+    pub fn set_log(&self, run: &RunId, task: &str, attempt: u32, lines: u64, first_error: Option<u64>) -> Result<()> {
+        self.write("record a log", |db| {
+            db.prepare_cached(
+                "INSERT INTO logs (run, task, attempt, path, lines, bytes, first_error) VALUES (?, ?, ?, ?, ?, 0, ?) \
+                 ON CONFLICT (run, task, attempt) DO UPDATE SET lines = excluded.lines, first_error = excluded.first_error",
+            )?
+            .execute((
+                &run.0,
+                task,
+                attempt,
+                super::log_path(run, task, attempt),
+                number(lines),
+                first_error.map(number),
+            ))
+        })?;
+        Ok(())
     }
 
     /// Adds check results; one with the same evaluation, suite and check is left as it is.

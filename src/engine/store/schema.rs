@@ -7,7 +7,8 @@ use super::failed;
 use crate::base::{Error, Result};
 
 /// One script a version; the database's `user_version` counts those already applied.
-const STEPS: &[&str] = &[r"
+const STEPS: &[&str] = &[
+    r"
 CREATE TABLE runs (
   id TEXT PRIMARY KEY,
   number INTEGER NOT NULL,
@@ -123,7 +124,35 @@ CREATE TABLE file_hashes (
   changed INTEGER NOT NULL,
   hash TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    // What other systems told and what was sent to them.
+    r"
+CREATE TABLE connections (
+  name TEXT PRIMARY KEY,
+  cursor INTEGER,
+  answered_at INTEGER,
+  failing_since INTEGER,
+  error TEXT,
+  version TEXT,
+  millis INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE remote_pipelines (
+  connection TEXT NOT NULL,
+  name TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (connection, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sent (
+  key TEXT PRIMARY KEY,
+  connection TEXT NOT NULL,
+  run TEXT,
+  before TEXT NOT NULL,
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  result TEXT
+) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Brings the database to the present version; one of a newer Andon is left alone.
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<()> {

@@ -4,18 +4,19 @@ use egui::{Align, CornerRadius, Frame, Label, Layout, Margin, Rect, Ui, vec2};
 use super::words::{difference, measured, run_mark};
 use crate::{
     app::{
-        Command as AnyCommand,
-        runs::{Command, Detail, MetricRow, Tab},
+        Command as AnyCommand, connections,
+        runs::{Command, Detail, MetricRow, Tab, refusal},
     },
     base::{text, time},
     model::{
+        connect::Act,
         git::Rev,
-        run::{Change, ChangeKind, Run, RunState, Scope, TaskState, Verdict},
+        run::{Change, ChangeKind, LOCAL, Run, RunState, Scope, TaskState, Verdict},
     },
     ui::{
         PageCx,
         theme::{Mark, Theme},
-        widgets::{Btn, Row, hair_x, mark, progress_bar, section_head, spark, tag},
+        widgets::{Btn, Row, environment_tag, hair_x, mark, progress_bar, section_head, spark, tag},
     },
 };
 
@@ -29,6 +30,7 @@ pub(super) fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, with_log: bool) {
         ui.add_space(16.0);
         mark(ui, theme, run_mark(run.state), 18.0);
         ui.label(theme.heading(run.title()));
+        environment_tag(ui, theme, connections::environment(cx.state, &run.connection));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(16.0);
             act_ui(ui, cx, &run);
@@ -69,15 +71,21 @@ fn times(run: &Run, cx: &PageCx<'_>) -> String {
 fn act_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run) {
     let theme = cx.theme;
     if !run.state.is_final() {
-        let (label, reason) =
-            if run.cancelling { ("Stopping\u{2026}", Some("It was asked to stop")) } else { ("Cancel", None) };
+        let refused = refusal(cx.state, &run.connection, Act::Cancel);
+        let (label, reason) = if run.cancelling {
+            ("Stopping\u{2026}", Some("It was asked to stop"))
+        } else {
+            ("Cancel", refused.as_deref())
+        };
         if Btn::new(label).icon("circle-x").disabled(reason).name("Cancel the run").show(ui, theme).clicked() {
             cx.send(Command::Cancel(run.id.clone()));
         }
         return;
     }
-    let exists = cx.state.runs.entry(&run.pipeline).is_some_and(|e| e.exists && e.error.is_none());
-    let reason = (!exists).then_some("The file of this run is gone or has an error");
+    let exists = cx.state.runs.entry(&run.key()).is_some_and(|e| e.exists && e.error.is_none());
+    let refused = refusal(cx.state, &run.connection, Act::RerunFailed);
+    let local = run.connection == LOCAL && !exists;
+    let reason = if local { Some("The file of this run is gone or has an error") } else { refused.as_deref() };
     match run.rerun_plan(&Scope::Failed) {
         Ok(plan) => {
             let label = format!("Rerun failed: {}", text::count(plan.len() as u64, "task"));

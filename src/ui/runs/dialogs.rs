@@ -3,16 +3,22 @@ use egui::{Align, Context, Frame, Id, Key, Label, Layout, Margin, Modal, Modifie
 
 use super::{detail::preview_words, words::task_mark};
 use crate::{
-    app::runs::{Command, Dialog, Field, RerunDialog, RunDialog, find},
-    base::text,
+    app::{
+        connections,
+        runs::{Command, Dialog, Field, RerunDialog, RunDialog, find},
+    },
+    base::{Error, text},
     model::{
         pipeline::{ParamKind, show},
-        run::{Run, Scope, TaskState},
+        run::{LOCAL, Run, Scope, TaskState},
     },
     ui::{
         PageCx,
-        theme::Theme,
-        widgets::{Btn, Row, hair_x, icon_button, mark, section_head, segmented, switch, text_field},
+        theme::{Mark, Theme},
+        widgets::{
+            Btn, Row, environment_tag, error_box, hair_x, icon_button, mark, section_head, segmented, switch,
+            text_field,
+        },
     },
 };
 
@@ -52,13 +58,14 @@ pub fn dialogs_ui(ctx: &Context, cx: &mut PageCx<'_>, view: &mut View) {
     }
 }
 
-fn title_ui(ui: &mut Ui, cx: &mut PageCx<'_>, title: &str, note: &str) {
+fn title_ui(ui: &mut Ui, cx: &mut PageCx<'_>, title: &str, note: &str, connection: &str) {
     let theme = cx.theme;
     ui.horizontal(|ui| {
         ui.set_height(47.0);
         ui.add_space(20.0);
         ui.label(theme.heading(title));
         ui.label(theme.muted(note));
+        environment_tag(ui, theme, connections::environment(cx.state, connection));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(12.0);
             if icon_button(ui, theme, "x", "Close").clicked() {
@@ -93,11 +100,24 @@ fn foot_ui(ui: &mut Ui, cx: &mut PageCx<'_>, note: &str, label: &str, icon: &str
 fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RunDialog, first: bool) {
     let theme = cx.theme;
     ui.set_width(560.0);
-    let source = if d.source == d.pipeline { "" } else { d.source.as_str() };
-    title_ui(ui, cx, &format!("Run {}", d.pipeline), source);
+    let source = match (d.connection == LOCAL, d.source == d.pipeline) {
+        (false, _) => d.connection.as_str(),
+        (true, true) => "",
+        (true, false) => d.source.as_str(),
+    };
+    title_ui(ui, cx, &format!("Run {}", d.pipeline), source, &d.connection);
     Frame::NONE.inner_margin(Margin::symmetric(20, 12)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 8.0;
         let mut focus = first;
+        if d.asking {
+            ui.horizontal(|ui| {
+                mark(ui, theme, Mark::Running, 14.0);
+                ui.label(theme.muted(format!("Asking {} for the parameters", d.connection)));
+            });
+        }
+        if let Some(error) = &d.error {
+            error_box(ui, theme, error, &[]);
+        }
         egui::ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
             for field in &d.fields {
                 field_ui(ui, cx, field, std::mem::take(&mut focus));
@@ -113,9 +133,14 @@ fn run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RunDialog, first: bool) {
         });
     });
     let wrong = d.fields.iter().any(|f| f.error.is_some());
-    let reason = wrong.then_some("A value is wrong");
+    let reason = match (wrong, d.asking) {
+        (true, _) => Some("A value is wrong"),
+        (_, true) => Some("Its parameters are being asked for"),
+        _ => None,
+    };
     let note = if d.is_notebook() { "The executed copy opens at the end" } else { "A click twice starts it once" };
-    foot_ui(ui, cx, note, "Run it", "play", reason);
+    let label = if d.connection == LOCAL { "Run it".to_owned() } else { format!("Run it in {}", d.connection) };
+    foot_ui(ui, cx, note, &label, "play", reason);
 }
 
 fn label(ui: &mut Ui, theme: &Theme, name: &str, help: &str) {
@@ -161,6 +186,7 @@ fn field_ui(ui: &mut Ui, cx: &mut PageCx<'_>, field: &Field, focus: bool) {
                 ParamKind::Int => "a whole number",
                 ParamKind::Float => "a number",
                 ParamKind::Value => "text, a number, [1, 2]",
+                ParamKind::Json => "JSON",
                 _ => "text",
             };
             let mut text = field.text.clone();
@@ -178,6 +204,7 @@ fn field_ui(ui: &mut Ui, cx: &mut PageCx<'_>, field: &Field, focus: bool) {
                 ParamKind::Bool => "",
                 ParamKind::Date => "date",
                 ParamKind::Value => "value",
+                ParamKind::Json => "JSON",
             }));
         }
     });
@@ -199,8 +226,8 @@ fn rerun_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RerunDialog) {
     };
     let wide = ui.ctx().content_rect().width() >= 960.0;
     ui.set_width(if wide { 880.0 } else { 760.0 });
-    title_ui(ui, cx, &format!("Rerun {}", run.title()), "local");
-    let plan = run.rerun_plan(&d.scope);
+    title_ui(ui, cx, &format!("Rerun {}", run.title()), &run.connection, &run.connection);
+    let plan = Plan::of(&run, d);
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
         Frame::NONE.inner_margin(Margin::symmetric(20, 12)).show(ui, |ui| {
@@ -215,15 +242,39 @@ fn rerun_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RerunDialog) {
                 ui.set_width(ui.available_width());
                 ui.set_min_height(320.0);
                 ui.spacing_mut().item_spacing.x = 8.0;
-                preview_ui(ui, cx, &run, plan.as_deref().unwrap_or(&[]));
+                preview_ui(ui, cx, &run, d, &plan);
             });
         });
     });
     let (label, reason) = match &plan {
-        Ok(plan) => (format!("Rerun {} in local", text::count(plan.len() as u64, "task")), None),
-        Err(e) => ("Rerun".to_owned(), Some(e.what.clone())),
+        Plan::Known { instances, .. } => {
+            (format!("Rerun {} in {}", text::count(*instances as u64, "task"), d.connection), None)
+        }
+        Plan::Asking => ("Rerun".to_owned(), Some(format!("{} is being asked", d.connection))),
+        Plan::No(e) => ("Rerun".to_owned(), Some(e.what.clone())),
     };
     foot_ui(ui, cx, "A click twice, or two windows, never start it twice", &label, "rotate-cw", reason.as_deref());
+}
+
+/// What a rerun would run: for Andon's own runner the graph says it, for another system that system.
+enum Plan {
+    Known { tasks: Vec<String>, instances: usize, notes: Vec<String> },
+    Asking,
+    No(Error),
+}
+
+impl Plan {
+    fn of(run: &Run, d: &RerunDialog) -> Self {
+        match &d.preview {
+            _ if run.connection == LOCAL => match run.rerun_plan(&d.scope) {
+                Ok(tasks) => Self::Known { instances: tasks.len(), tasks, notes: Vec::new() },
+                Err(e) => Self::No(e),
+            },
+            Some(Ok(p)) => Self::Known { tasks: p.tasks.clone(), instances: p.instances, notes: p.notes.clone() },
+            Some(Err(e)) => Self::No(e.clone()),
+            None => Self::Asking,
+        }
+    }
 }
 
 fn scopes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RerunDialog, run: &Run) {
@@ -280,7 +331,7 @@ fn scopes_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RerunDialog, run: &Run) {
         ui.label(theme.small("Other parameters:"));
         if crate::ui::widgets::link(ui, theme, "a new run\u{2026}").clicked() {
             cx.send(Command::CloseDialog);
-            cx.send(Command::AskRun(run.pipeline.clone()));
+            cx.send(Command::AskRun(run.key()));
         }
     });
 }
@@ -306,10 +357,28 @@ fn task_choice_ui(ui: &mut Ui, cx: &mut PageCx<'_>, d: &RerunDialog, run: &Run) 
     });
 }
 
-fn preview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run, plan: &[String]) {
+fn preview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run, d: &RerunDialog, plan: &Plan) {
     let theme = cx.theme;
-    section_head(ui, theme, "Preview", "", |_| {});
+    let who = match (plan, run.connection == LOCAL) {
+        (_, true) => String::new(),
+        (Plan::Asking, _) => format!("asking {}\u{2026}", run.connection),
+        (Plan::Known { .. }, _) => format!("asked from {}", run.connection),
+        (Plan::No(_), _) => String::new(),
+    };
+    section_head(ui, theme, "Preview", &who, |_| {});
     hair_x(ui, theme);
+    if let (Plan::No(error), false) = (plan, run.connection == LOCAL) {
+        Frame::NONE.inner_margin(Margin::same(12)).show(ui, |ui| {
+            if error_box(ui, theme, error, &["Ask again"]).is_some() {
+                cx.send(Command::SetScope(d.scope.clone()));
+            }
+        });
+        return;
+    }
+    let (plan, notes): (&[String], &[String]) = match plan {
+        Plan::Known { tasks, notes, .. } => (tasks, notes),
+        _ => (&[], &[]),
+    };
     egui::ScrollArea::vertical().max_height(300.0).id_salt("rerun-preview").show(ui, |ui| {
         for task in &run.tasks {
             let runs = plan.contains(&task.id);
@@ -336,6 +405,9 @@ fn preview_ui(ui: &mut Ui, cx: &mut PageCx<'_>, run: &Run, plan: &[String]) {
     hair_x(ui, theme);
     Frame::NONE.inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
+        for note in notes {
+            ui.add(Label::new(theme.small(note.as_str()).color(theme.mark_text(Mark::Warning))).wrap());
+        }
         ui.add(Label::new(theme.small(preview_words(run, plan, cx))).wrap());
         ui.horizontal(|ui| {
             ui.label(theme.small("Request"));

@@ -136,16 +136,25 @@ fn middle_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View, narrow: bool) {
 fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, narrow: bool) {
     let theme = cx.theme;
     let schedule = entry.pipeline.as_ref().and_then(|p| p.schedule.clone());
+    let remote = entry.remote.as_deref();
     let note = match (schedule, entry.exists) {
+        _ if !entry.is_local() => {
+            let when = remote.and_then(|r| r.schedule.clone()).map(|s| format!(" \u{b7} {s}")).unwrap_or_default();
+            let held = if remote.is_some_and(|r| r.paused) { ", held" } else { "" };
+            format!("{}{when}{held}", entry.connection)
+        }
         (_, false) => "local \u{b7} its file is gone".to_owned(),
         (Some(s), _) => format!("local \u{b7} {s}, not active"),
         (None, _) => "local".to_owned(),
     };
     let note = if narrow { "" } else { &note };
-    page_head(ui, theme, &entry.name, note, |ui| {
+    page_head(ui, theme, entry.title(), note, |ui| {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let params = entry.pipeline.as_ref().is_some_and(|p| !p.params.is_empty());
+            let params = !entry.is_local() || entry.pipeline.as_ref().is_some_and(|p| !p.params.is_empty());
+            let refused = crate::app::runs::refusal(cx.state, &entry.connection, crate::model::connect::Act::Trigger);
+            let held = remote.is_some_and(|r| r.paused).then_some("It is held there: a run would wait for ever");
             let reason = match (&entry.error, entry.exists) {
+                _ if !entry.is_local() => refused.as_deref().or(held),
                 (Some(_), _) => Some("Its file has an error"),
                 (None, false) => Some("Its file is gone"),
                 _ => None,
@@ -163,7 +172,7 @@ fn head_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry, narrow: bool) {
             if cx.state.runs.selected_run().is_some() {
                 tabs.push((Tab::Log, "Log"));
             }
-            if entry.source.ends_with(".toml") && entry.exists {
+            if entry.is_local() && entry.source.ends_with(".toml") && entry.exists {
                 tabs.push((Tab::Code, "Code"));
             }
             if let Some(tab) = segmented(ui, theme, cx.state.runs.tab, &tabs) {
@@ -183,9 +192,9 @@ fn none_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
 }
 
 fn first_run_ui(ui: &mut Ui, cx: &mut PageCx<'_>, entry: &Entry) {
-    let words = format!("{} has not run yet", entry.name);
+    let words = format!("{} has not run yet", entry.title());
     if empty_state(ui, cx.theme, "play", &words, &["Run it now"]).is_some() {
-        let params = entry.pipeline.as_ref().is_some_and(|p| !p.params.is_empty());
+        let params = !entry.is_local() || entry.pipeline.as_ref().is_some_and(|p| !p.params.is_empty());
         let name = entry.name.clone();
         cx.send(if params { Command::AskRun(name) } else { Command::Run(name) });
     }

@@ -1,4 +1,5 @@
 //! The settings page: sections at the left, the chosen one in the middle.
+mod connections;
 mod kernels;
 mod sections;
 mod servers;
@@ -50,7 +51,11 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
         }
     });
     let title = SECTIONS.iter().find(|s| s.0 == current).map_or("", |s| s.2);
-    page_head(ui, theme, title, "", |ui| {
+    let words = if current == Section::Connections { connections::head_words(cx) } else { String::new() };
+    page_head(ui, theme, title, &words, |ui| {
+        if current == Section::Connections {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| connections::head_ui(ui, cx));
+        }
         if current == Section::Kernels {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| kernels::look_again(ui, cx));
         }
@@ -60,7 +65,7 @@ pub fn page_ui(ui: &mut Ui, cx: &mut PageCx<'_>, view: &mut View) {
             ui.spacing_mut().item_spacing.y = 8.0;
             match current {
                 Section::Connections => {
-                    sections::connections_ui(ui, cx);
+                    connections::connections_ui(ui, cx);
                     ui.add_space(16.0);
                     servers::servers_ui(ui, cx);
                     sections::secrets_ui(ui, cx);

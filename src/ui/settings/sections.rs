@@ -70,26 +70,6 @@ pub fn table_row(ui: &mut Ui, widths: &[f32], mut cell: impl FnMut(&mut Ui, usiz
     });
 }
 
-/// The embedded runner, which is always there.
-pub fn connections_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
-    let theme = cx.theme;
-    let widths = [0.24, 0.22, 0.54];
-    ui.spacing_mut().item_spacing.y = 0.0;
-    table_head(ui, theme, &widths, &["Name", "System", "Can do"]);
-    Row::new("local").height(36.0).padding(0.0).rule(true).show(ui, theme, |ui| {
-        table_row(ui, &widths, |ui, column| match column {
-            0 => {
-                mark(ui, theme, Mark::Success, 14.0);
-                ui.label(theme.label("local"));
-            }
-            1 => drop(ui.label(theme.muted("embedded runner"))),
-            _ => drop(ui.add(egui::Label::new(theme.muted("Read, run, rerun, cancel, logs, metrics")).truncate())),
-        });
-    });
-    ui.add_space(8.0);
-    note(ui, cx, "The pipelines in pipelines/*.toml run here, on this machine, with their history in .andon/andon.db");
-}
-
 /// Whether secrets can be kept.
 pub fn secrets_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     ui.add_space(16.0);

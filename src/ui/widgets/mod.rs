@@ -2,6 +2,7 @@
 mod button;
 pub mod chart;
 mod choice;
+mod environment;
 mod feedback;
 pub mod grid;
 pub mod highlight;
@@ -15,6 +16,7 @@ mod sideways;
 
 pub use button::{Btn, icon_button, link, segmented, switch};
 pub use choice::{check_box, combo};
+pub use environment::environment_tag;
 pub use feedback::{empty_state, error_box, focus_ring, mark, mark_word, progress_bar, tag, tag_mark};
 pub use layout::{box_frame, hair_x, hair_y, left_panel, page_head, right_panel, section_head, side_rect, toolbar};
 pub use pick::{PickField, Picked};
