@@ -13,6 +13,7 @@ use crate::base::{Error, Result, ids::RunId, text::nearest};
 
 mod changes;
 pub mod durations;
+pub mod grid;
 mod log;
 pub mod logindex;
 

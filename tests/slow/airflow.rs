@@ -86,6 +86,9 @@ fn airflow_is_connected_rerun_once_and_never_twice() {
     mapped(&desk);
     refusals(&desk);
     cancelling(&desk);
+    let again = desk.andon(&["runs", "--refresh", "--connection", "air", "--json"]).code(0);
+    let again = desk.andon(&["runs", "--refresh", "--connection", "air", "--json"]).code(again.code);
+    assert!(again.err.contains("0 runs new or changed"), "the same answer changes nothing: {}", again.err);
     in_the_window(&air);
     cut_lines(&mut desk, &air, id(&success));
 }
@@ -240,6 +243,7 @@ fn in_the_window(air: &Service) {
     // A stranger's andon.toml is not looked at.
     assert!(connections::all(&host.state).is_empty() && connections::untrusted(&host.state) == 1);
     host.send(workspace::Command::Trust { then: None });
+    host.send(shell::Command::Focused(true));
     host.send(shell::Command::Go(Page::Runs));
     let key = pipeline_key("air", "andon_flaky");
     wait(&mut host, "its pipelines", &|h| h.state.runs.entry(&key).is_some_and(|e| e.remote.is_some()));
@@ -273,7 +277,8 @@ fn in_the_window(air: &Service) {
 /// With nothing under way: one small request in five seconds.
 fn at_rest(host: &mut Host, proxy: &Proxy) {
     host.send(runs::Command::CloseDialog);
-    std::thread::sleep(Duration::from_secs(6));
+    // What changed in the last ten seconds is asked for once more.
+    std::thread::sleep(Duration::from_secs(17));
     host.drain(Duration::from_millis(50));
     let idle = runs::history(&host.state, &pipeline_key("air", "andon_flaky")).iter().all(|r| r.state.is_final());
     assert!(idle);

@@ -11,7 +11,10 @@ use andon::{
     model::connect::{Capabilities, Connection, Environment, Health, Probe, RemotePipeline, Step, System},
 };
 use egui::accesskit::Role;
-use egui_kittest::{Harness, kittest::Queryable};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
 
 use crate::support::{Stage, morning, stage};
 
@@ -64,7 +67,10 @@ fn the_list_shows_how_each_is_and_a_click_opens_its_form_and_test() {
     }
     h.get_by_role_and_label(Role::ListItem, "airflow-prod").click();
     h.run_steps(3);
-    assert_eq!(h.get_by_label("Address").value().as_deref(), Some("https://airflow.skyline.example/"));
+    assert_eq!(
+        h.get_by_role_and_label(Role::TextInput, "Address").value().as_deref(),
+        Some("https://airflow.skyline.example/")
+    );
     assert!(h.query_all_by_label_contains("ANDON_SECRET_AIRFLOW_PROD").count() > 0);
     h.get_by_label("Test the connection").click();
     h.run_steps(2);
@@ -96,9 +102,9 @@ fn a_new_connection_is_found_out_checked_and_saved() {
     h.run_steps(3);
     let reason = h.get_by_label("Add and test");
     assert!(reason.accesskit_node().is_disabled(), "the address is missing");
-    h.get_by_label("Address").focus();
+    h.get_by_role_and_label(Role::TextInput, "Address").focus();
     h.run_steps(1);
-    h.get_by_label("Address").type_text("airflow.example.org/dags");
+    h.get_by_role_and_label(Role::TextInput, "Address").type_text("airflow.example.org/dags");
     h.run_steps(2);
     h.get_by_role_and_label(Role::Button, "Find out").click();
     h.run_steps(2);

@@ -4,7 +4,10 @@ use crate::{
     app::{AppState, Cx, Effect, Job, Policy, notify::Notice, shell},
     base::{Error, ids::RunId},
     engine::runner::{Launch, rerun_key},
-    model::run::{LOCAL, Params, Run, Scope, Trigger},
+    model::run::{
+        LOCAL, Params, Run, Scope, Trigger,
+        grid::{self, RowKind},
+    },
 };
 
 pub(super) fn load() -> Effect {
@@ -18,6 +21,11 @@ pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
         Command::SelectPipeline(name) => return select_pipeline(state, &name),
         Command::SelectRun(id) => return select_run(state, &id),
         Command::SelectTask(task) => state.runs.task = task,
+        Command::Fold(id) => {
+            if !state.runs.toggled.remove(&id) {
+                state.runs.toggled.insert(id);
+            }
+        }
         Command::Step { runs, tasks } => return step(state, runs, tasks),
         Command::Show(tab) => return show(state, tab),
         Command::OpenRun(id) => return open_run(state, &id),
@@ -97,6 +105,7 @@ fn select_pipeline(state: &mut AppState, text: &str) -> Vec<Effect> {
         return Vec::new();
     }
     runs.pipeline = Some(name);
+    runs.toggled.clear();
     runs.task = None;
     runs.run = None;
     match runs.selected_runs().first().map(|r| r.id.clone()) {
@@ -156,7 +165,9 @@ fn step(state: &mut AppState, by_runs: i32, by_tasks: i32) -> Vec<Effect> {
         usize::try_from((from + i64::from(by)).clamp(0, last)).ok()
     };
     if by_tasks != 0 {
-        let ids = runs.task_ids();
+        // What is folded is stepped over.
+        let rows = grid::rows(&runs.task_ids(), &runs.toggled);
+        let ids: Vec<String> = rows.into_iter().filter(|r| r.kind == RowKind::Task).map(|r| r.id).collect();
         let at = runs.task.as_ref().and_then(|t| ids.iter().position(|i| i == t));
         if let Some(id) = move_in(ids.len(), at, by_tasks).and_then(|i| ids.get(i)) {
             runs.task = Some(id.clone());

@@ -11,7 +11,10 @@ mod log;
 mod remote;
 mod work;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -124,6 +127,8 @@ pub struct State {
     pub pipeline: Option<String>,
     pub run: Option<RunId>,
     pub task: Option<String>,
+    /// Groups and mapped tasks of the grid that are not as they are at first.
+    pub toggled: BTreeSet<String>,
     pub tab: Tab,
     pub detail: Option<Detail>,
     pub log: LogView,
@@ -144,6 +149,8 @@ pub enum Command {
     SelectPipeline(String),
     SelectRun(RunId),
     SelectTask(Option<String>),
+    /// Folds a group or a mapped task of the grid, or unfolds it.
+    Fold(String),
     /// Moves the selection in the grid: runs to the right, tasks down.
     Step {
         runs: i32,

@@ -39,6 +39,8 @@ pub(super) struct Airflow {
     http: Http,
     secret: Option<Secret>,
     signed_in: Mutex<bool>,
+    /// How far the server's clock is ahead of ours.
+    ahead: Mutex<SignedDuration>,
     graphs: Mutex<HashMap<String, Arc<Graph>>>,
 }
 
@@ -67,7 +69,7 @@ pub(super) fn version(http: &Http, cx: &JobCtx) -> Result<String> {
 
 impl Airflow {
     pub(super) fn new(http: Http, secret: Option<Secret>) -> Self {
-        Self { http, secret, signed_in: Mutex::default(), graphs: Mutex::default() }
+        Self { http, secret, signed_in: Mutex::default(), ahead: Mutex::default(), graphs: Mutex::default() }
     }
 
     /// Gets a token for a name and password; a token is used as it is.
@@ -118,6 +120,11 @@ impl Airflow {
 
     fn json(&self, ask: &http::Ask<'_>, cx: &JobCtx) -> Result<Value, Fault> {
         let answer = self.send(ask, cx)?;
+        let there = answer.header("date").and_then(|d| jiff::fmt::rfc2822::parse(&d).ok());
+        if let Some(there) = there {
+            let ahead = there.timestamp().duration_since(Timestamp::now());
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+        }
         serde_json::from_slice(&answer.body).map_err(|_| {
             let name = &self.http.to().name;
             let error = Error::remote(format!("The answer of {name} is not what Airflow answers"))
@@ -324,8 +331,9 @@ impl Connector for Airflow {
 
     fn runs(&self, since: Option<Timestamp>, most: usize, cx: &JobCtx) -> Result<Vec<Seen>> {
         let ask = http::Ask::get("api/v2/dags/~/dagRuns").with("order_by", "-run_after");
+        let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         let (ask, most) = match since {
-            Some(since) => (ask.with("updated_at_gte", since - OVERLAP), usize::MAX),
+            Some(since) => (ask.with("updated_at_gte", since + ahead - OVERLAP), usize::MAX),
             None => (ask, most),
         };
         let now = Timestamp::now();
@@ -341,6 +349,11 @@ impl Connector for Airflow {
             Err(fault) if fault.reason() == Some(Reason::Missing) => Ok(None),
             Err(fault) => Err(fault.into_error()),
         }
+    }
+
+    /// The server tells its clock.
+    fn margin(&self) -> SignedDuration {
+        SignedDuration::ZERO
     }
 
     fn tasks(&self, seen: &mut [Seen], known: &HashMap<RunId, Run>, cx: &JobCtx) -> Result<()> {

@@ -5,7 +5,7 @@
 //! Transport is [`http`], meaning is in `model/connect`.
 use std::{collections::HashMap, path::Path};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::secrets::{Layered, Secret, SecretStore};
@@ -65,6 +65,10 @@ pub trait Connector: Send + Sync {
     fn params(&self, pipeline: &str, cx: &JobCtx) -> Result<Vec<Param>>;
     /// Runs that changed since then, without tasks; the newest `most` where `since` is none.
     fn runs(&self, since: Option<Timestamp>, most: usize, cx: &JobCtx) -> Result<Vec<Seen>>;
+    /// How far back from the beginning of a look the next one asks, where the clocks of the two machines may differ.
+    fn margin(&self) -> SignedDuration {
+        SignedDuration::from_secs(60)
+    }
     /// One run as it is now; none when the system has it no more.
     fn run(&self, pipeline: &str, remote_id: &str, cx: &JobCtx) -> Result<Option<Seen>>;
     /// Adds their tasks. `known` are the runs as they were last seen, so that old tries are not asked for again.

@@ -8,7 +8,7 @@ use crate::{
     base::{Error, Result, ids::RunId, job::JobCtx},
     engine::store::{RunQuery, Store},
     model::{
-        connect::{Act, Health, RemotePipeline, Seen},
+        connect::{Act, Health, RemotePipeline, Seen, absorb},
         run::{Run, RunState},
     },
 };
@@ -151,6 +151,8 @@ fn runs(connector: &dyn Connector, store: &Store, health: &mut Health, cx: &JobC
     }
     let ids: Vec<RunId> = seen.iter().map(|s| s.run.id.clone()).collect();
     let known = store.known(&ids)?;
+    // What is over and was seen like this is asked nothing more.
+    seen.retain(|s| known.get(&s.run.id).is_none_or(|k| !is_settled(k, s)));
     let (mut with, without) = split(seen, health.cursor.is_none());
     let mut changed = store.absorb(without)?;
     let bare = changed.len();
@@ -164,7 +166,7 @@ fn runs(connector: &dyn Connector, store: &Store, health: &mut Health, cx: &JobC
     }
     // The clock of this machine may be ahead of the system's: the time of its own newest change counts where it is told.
     let newest = with.iter().filter_map(|s| s.updated).max();
-    let behind = begun - SignedDuration::from_secs(60);
+    let behind = begun - connector.margin();
     health.cursor = Some(newest.unwrap_or(behind).max(health.cursor.unwrap_or(Timestamp::MIN)));
     let running = changed.iter().filter(|r| !r.state.is_final()).map(|r| &r.id);
     let still = open.iter().map(|r| &r.id).filter(|id| changed.iter().all(|c| c.id != **id));
@@ -186,6 +188,12 @@ fn numbers(connector: &dyn Connector, store: &Store, run: &Run, cx: &JobCtx) -> 
             Ok(())
         }
     }
+}
+
+/// It is over, its tasks are known, and its system says the same of it as before.
+fn is_settled(known: &Run, seen: &Seen) -> bool {
+    let has_tasks = !known.tasks.is_empty() || seen.tasks.is_some();
+    known.state.is_final() && has_tasks && absorb(Some(known), Seen { tasks: None, ..seen.clone() }) == *known
 }
 
 fn gone(run: &Run) -> Seen {

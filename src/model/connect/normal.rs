@@ -2,9 +2,14 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// An instant out of ISO text, seconds as a float, milliseconds or nanoseconds as a number or as text. What is meant
+/// An instant, to the millisecond that the store keeps, so that what is read again is the same: out of ISO text, seconds as a float, milliseconds or nanoseconds as a number or as text. What is meant
 /// follows from the size of the number: seconds until the year 5138 are below 10^11. Zero, -1 and empty are no time.
 pub fn time(value: &Value) -> Option<Timestamp> {
+    let at = read(value)?;
+    Timestamp::from_millisecond(at.as_millisecond()).ok()
+}
+
+fn read(value: &Value) -> Option<Timestamp> {
     match value {
         Value::Number(n) => of_number(n.as_f64()?, n.as_i64()),
         Value::String(s) => of_text(s.trim()),

@@ -1,7 +1,7 @@
 //! Marks and words shared by the parts of the page.
 use crate::{
     base::text,
-    model::run::{RunState, TaskRun, TaskState},
+    model::run::{RunState, TaskRun, TaskState, grid::Cell},
     ui::theme::Mark,
 };
 
@@ -30,9 +30,9 @@ pub fn task_mark(state: TaskState) -> Mark {
     }
 }
 
-/// The mark of a task in the grid, where a success after a retry shows its trouble.
-pub fn cell_mark(task: &TaskRun) -> Mark {
-    if task.is_flaky() { Mark::Warning } else { task_mark(task.state) }
+/// The mark of a cell of the grid, where a success after a retry shows its trouble.
+pub fn cell_mark(cell: Cell) -> Mark {
+    if cell.flaky && cell.state == TaskState::Success { Mark::Warning } else { task_mark(cell.state) }
 }
 
 /// `success, try 2 of 3`.

@@ -56,9 +56,10 @@ pub fn connections_ui(ui: &mut Ui, cx: &mut PageCx<'_>) {
     ui.spacing_mut().item_spacing.y = 0.0;
     table_head(ui, theme, &WIDTHS, &["Name", "System", "Can do", "Last answer", "Took", "Last looks"]);
     for to in all(cx.state) {
-        row_ui(ui, cx, &to);
+        // The cells of a table have the same ids in each row.
+        ui.push_id(("connection", &to.name), |ui| row_ui(ui, cx, &to));
     }
-    local_ui(ui, theme);
+    ui.push_id("local runner", |ui| local_ui(ui, theme));
     let hidden = untrusted(cx.state);
     ui.add_space(8.0);
     if hidden > 0 {
@@ -183,7 +184,8 @@ fn field(ui: &mut Ui, theme: &Theme, name: &str, contents: impl FnOnce(&mut Ui))
             ui.set_width(NAMES);
             ui.add(Label::new(theme.muted(name)).truncate());
         });
-        contents(ui);
+        // Two fields may have a choice of the same name.
+        ui.push_id(name, contents);
     });
 }
 
