@@ -4,6 +4,9 @@
 #[path = "slow/airflow.rs"]
 mod airflow;
 #[cfg(unix)]
+#[path = "slow/dagster.rs"]
+mod dagster;
+#[cfg(unix)]
 #[path = "slow/envs.rs"]
 mod envs;
 #[path = "slow/exec.rs"]
@@ -24,6 +27,9 @@ mod mlflow;
 mod nbdime;
 #[path = "slow/nbtest.rs"]
 mod nbtest;
+#[cfg(unix)]
+#[path = "slow/prefect.rs"]
+mod prefect;
 #[cfg(unix)]
 #[path = "slow/proxy.rs"]
 mod proxy;

@@ -121,7 +121,11 @@ fn local(args: &Args) -> i32 {
 pub(super) fn values(given: &[String]) -> Result<Map<String, Value>> {
     let mut all = Map::new();
     for text in given {
-        let (name, value) = params::pair(text, true)?;
+        // Other systems name parts of their configuration with dots: whoever takes them knows what they may be called.
+        let (name, value) = match text.split_once('=').filter(|(name, _)| name.contains('.')) {
+            Some((name, value)) => (name.trim().to_owned(), Value::from(value)),
+            None => params::pair(text, true)?,
+        };
         let value = match value {
             Value::String(s) => serde_json::from_str(&s).unwrap_or(Value::String(s)),
             other => other,

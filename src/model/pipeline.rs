@@ -240,13 +240,11 @@ impl Pipeline {
 
     /// The text of the date parameter that names the run's data: `day`, `date`, or the first one that is a date.
     pub fn data_time(&self, values: &Params) -> Option<String> {
-        let named = ["day", "date", "data_date", "data_time", "month", "hour"];
-        let by_name = named.iter().find_map(|n| values.get(*n).and_then(Value::as_str));
         let by_kind = || {
             let date = self.params.iter().find(|p| p.kind == ParamKind::Date)?;
-            values.get(&date.name).and_then(Value::as_str)
+            values.get(&date.name).and_then(Value::as_str).map(str::to_owned)
         };
-        by_name.or_else(by_kind).map(str::to_owned)
+        super::run::named_data_time(values).or_else(by_kind)
     }
 
     /// Ids that a scope takes in a run that has not happened yet.

@@ -491,6 +491,12 @@ impl Run {
     }
 }
 
+/// The text of the parameter whose name says that it is the date or time of the data.
+pub fn named_data_time(values: &Params) -> Option<String> {
+    let named = ["day", "date", "data_date", "data_time", "month", "hour"];
+    named.iter().find_map(|n| values.get(*n).and_then(Value::as_str)).map(str::to_owned)
+}
+
 /// Milliseconds between two instants, never negative.
 pub fn millis(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0)

@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
 };
 use serde_json::Value;
 
@@ -108,6 +108,8 @@ pub struct Http {
     to: Connection,
     client: reqwest::Client,
     header: Mutex<Option<HeaderValue>>,
+    /// Name of the header that carries the secret.
+    carrier: HeaderName,
 }
 
 impl std::fmt::Debug for Http {
@@ -163,7 +165,12 @@ impl Http {
             None => builder,
         };
         let client = builder.build().map_err(|e| Error::remote("Could not prepare a connection").because(&e))?;
-        Ok(Self { to: to.clone(), client, header: Mutex::default() })
+        Ok(Self { to: to.clone(), client, header: Mutex::default(), carrier: reqwest::header::AUTHORIZATION })
+    }
+
+    /// Sends the secret in this header instead of `Authorization`.
+    pub fn carried_by(&mut self, header: &'static str) {
+        self.carrier = HeaderName::from_static(header);
     }
 
     /// The connection it leads to.
@@ -240,7 +247,7 @@ impl Http {
             headers.insert(ACCEPT, accept);
         }
         if let Some(secret) = self.authorization() {
-            headers.insert(reqwest::header::AUTHORIZATION, secret);
+            headers.insert(self.carrier.clone(), secret);
         }
         let request = self.client.request(ask.method.clone(), url).headers(headers);
         Ok(match ask.body {

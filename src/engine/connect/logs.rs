@@ -1,12 +1,17 @@
 //! Logs of other systems, kept beside those of Andon's own runs and in the same form, so that one reader serves both.
 use std::fs;
 
+use jiff::SignedDuration;
+
 use super::Connector;
 use crate::{
     base::{Error, Result, error::Context, job::JobCtx},
     engine::store::{LogWriter, Store},
     model::run::Run,
 };
+
+/// Lines come in behind the end of an attempt: only after so long its log is whole.
+const LATE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Fetches an attempt's log into its file, page by page; gives how many lines it has. A log of an attempt that is over and
 /// was fetched whole is not fetched again.
@@ -40,7 +45,9 @@ pub fn fetch_log(
     }
     let (lines, first) = (writer.lines, writer.first_error);
     writer.put_in_place()?;
-    if over {
+    // A clock that is ahead of the system's makes it whole too late, which costs one more look.
+    let old = found.and_then(|a| a.ended_at).is_none_or(|e| cx.clock.now().duration_since(e) > LATE);
+    if over && old {
         fs::write(&whole, "").io(|| format!("Could not write {}", whole.display()))?;
     }
     store.set_log(&run.id, task, attempt, lines, first)?;

@@ -19,11 +19,15 @@ use crate::{
 };
 
 mod airflow;
+#[cfg(test)]
+mod answers;
 pub mod config;
+mod dagster;
 pub mod http;
 mod logs;
 mod mlflow;
 mod once;
+mod prefect;
 mod sync;
 
 pub use http::Fault;
@@ -109,6 +113,8 @@ pub fn open_with(to: &Connection, root: &Path, secret: Option<Secret>) -> Result
     Ok(match to.system {
         System::Airflow => Box::new(airflow::Airflow::new(http, secret)),
         System::Mlflow => Box::new(mlflow::Mlflow::new(http, secret)?),
+        System::Prefect => Box::new(prefect::Prefect::new(http, secret)?),
+        System::Dagster => Box::new(dagster::Dagster::new(http, secret)?),
     })
 }
 
@@ -122,6 +128,8 @@ pub fn detect(url: &str, ca_file: Option<&str>, proxy: Option<&str>, root: &Path
         let answer = match system {
             System::Airflow => airflow::version(&http, cx).map(drop),
             System::Mlflow => mlflow::version(&http, cx).map(drop),
+            System::Prefect => prefect::detect(&http, cx),
+            System::Dagster => dagster::version(&http, cx).map(drop),
         };
         match answer {
             Ok(()) => return Ok(*system),

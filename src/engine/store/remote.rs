@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     RunQuery, Store, at, failed, ms,
     read::{number, time, unsigned},
+    rounded,
     write::{put_run, put_task, text},
 };
 use crate::{
@@ -71,7 +72,7 @@ impl Store {
             .into_iter()
             .map(|s| {
                 let before = known.get(&s.run.id);
-                (before, absorb(before, s))
+                (before, as_kept(absorb(before, s)))
             })
             .filter(|(before, run)| before.is_none_or(|b| b != run))
             .collect();
@@ -88,7 +89,13 @@ impl Store {
                         run.number = next_number(db, &run)?;
                         put_run(db, &run, None)?;
                     }
-                    Some(_) => update(db, &run)?,
+                    Some(before) => {
+                        update(db, &run)?;
+                        // A task that was mapped since it was first seen has other names now.
+                        for gone in before.tasks.iter().filter(|t| run.task(&t.id).is_none()) {
+                            db.execute("DELETE FROM tasks WHERE run = ? AND id = ?", (&run.id.0, &gone.id))?;
+                        }
+                    }
                 }
                 for (place, task) in run.tasks.iter().enumerate() {
                     if before.is_none_or(|b| b.tasks.get(place) != Some(task)) {
@@ -223,6 +230,23 @@ impl Store {
         self.write("cancel the run", |db| db.execute("UPDATE runs SET cancelling = 1 WHERE id = ?", [&run.0]))?;
         Ok(())
     }
+}
+
+/// With its times as they are kept: finer ones would make the same answer look like a change.
+fn as_kept(mut run: Run) -> Run {
+    let fine = |t: &mut Option<Timestamp>| *t = t.map(rounded);
+    run.queued_at = rounded(run.queued_at);
+    fine(&mut run.started_at);
+    fine(&mut run.ended_at);
+    for task in &mut run.tasks {
+        fine(&mut task.retry_at);
+        for attempt in &mut task.attempts {
+            attempt.queued_at = rounded(attempt.queued_at);
+            fine(&mut attempt.started_at);
+            fine(&mut attempt.ended_at);
+        }
+    }
+    run
 }
 
 fn next_number(db: &Db, run: &Run) -> rusqlite::Result<u64> {

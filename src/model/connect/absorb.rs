@@ -7,21 +7,26 @@ use crate::model::run::{Run, RunState, TaskRun};
 pub fn absorb(known: Option<&Run>, seen: Seen) -> Run {
     let Seen { mut run, tasks, cancelled_is_failed, .. } = seen;
     let Some(known) = known else {
-        run.round = 1;
+        // A system that counts rounds by itself has told them.
+        run.round = run.round.max(1);
         run.tasks = tasks.unwrap_or_default();
-        for attempt in run.tasks.iter_mut().flat_map(|t| &mut t.attempts) {
-            attempt.round = 1;
-        }
         return run;
     };
     run.number = known.number;
     run.id = known.id.clone();
+    // A pipeline that was renamed or taken away has had its name then.
+    run.pipeline.clone_from(&known.pipeline);
+    run.source.clone_from(&known.source);
     // A start on this machine stays one: systems know of no difference between people.
     run.trigger = known.trigger;
     run.note = run.note.or_else(|| known.note.clone());
     run.record = known.record.clone();
     let again = known.state.is_final() && (!run.state.is_final() || has_more(known, tasks.as_deref()));
-    run.round = known.round.max(1) + u32::from(again);
+    // A system that counts rounds by itself knows better, as far as it has begun the newest one.
+    run.round = match run.round {
+        0 | 1 => known.round.max(1) + u32::from(again),
+        told => told.max(known.round + u32::from(again && !run.state.is_final())),
+    };
     let asked = known.cancelling || (known.state == RunState::Cancelled && known.ended_at == run.ended_at);
     if cancelled_is_failed && asked && run.state == RunState::Failed {
         (run.state, run.error) = (RunState::Cancelled, None);

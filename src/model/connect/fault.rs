@@ -121,6 +121,10 @@ fn said(value: &Value) -> Option<String> {
             }
         }
     }
+    // GraphQL's own, of a question that the server does not understand.
+    if let Some(first) = value.get("errors").and_then(Value::as_array).and_then(|e| e.first()) {
+        return first.get("message").and_then(text);
+    }
     let keys = ["exception_message", "message", "error", "title"];
     // Of a message that goes on with a statement or a traceback the first line is enough.
     keys.iter().find_map(|k| value.get(*k).and_then(text)).and_then(|s| s.lines().next().map(str::to_owned))
@@ -203,6 +207,12 @@ mod tests {
                 json!({"status": "error", "errorType": "timeout", "error": "query timed out"}),
                 Reason::Busy,
                 "query timed out",
+            ),
+            (
+                400,
+                json!({"data": null, "errors": [{"message": "Cannot query field", "locations": []}]}),
+                Reason::Invalid,
+                "Cannot query field",
             ),
             (500, json!(null), Reason::Broken, ""),
         ];

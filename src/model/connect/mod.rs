@@ -14,9 +14,11 @@ use crate::base::{Error, Result, ids::RunId, text};
 
 mod absorb;
 pub mod airflow;
+pub mod dagster;
 pub mod fault;
 pub mod mlflow;
 pub mod normal;
+pub mod prefect;
 pub mod schema;
 
 pub use absorb::absorb;
@@ -27,16 +29,20 @@ pub use absorb::absorb;
 pub enum System {
     Airflow,
     Mlflow,
+    Prefect,
+    Dagster,
 }
 
 impl System {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Airflow, Self::Mlflow];
+    pub const ALL: &[Self] = &[Self::Airflow, Self::Prefect, Self::Dagster, Self::Mlflow];
     /// The name in files and arguments.
     pub fn name(self) -> &'static str {
         match self {
             Self::Airflow => "airflow",
             Self::Mlflow => "mlflow",
+            Self::Prefect => "prefect",
+            Self::Dagster => "dagster",
         }
     }
     /// The name a person reads.
@@ -44,7 +50,13 @@ impl System {
         match self {
             Self::Airflow => "Airflow",
             Self::Mlflow => "MLflow",
+            Self::Prefect => "Prefect",
+            Self::Dagster => "Dagster",
         }
+    }
+    /// Whether an id names one run of the whole system, and not one of a pipeline.
+    fn ids_are_unique(self) -> bool {
+        self != Self::Airflow
     }
     /// Reads [`Self::name`].
     pub fn parse(name: &str) -> Option<Self> {
@@ -164,6 +176,8 @@ impl Connection {
 
     /// Andon's id of a run of this connection: the same whoever computes it and when.
     pub fn run_id(&self, pipeline: &str, remote: &str) -> RunId {
+        // A run stays the same run when its pipeline gets another name.
+        let pipeline = if self.system.ids_are_unique() { "" } else { pipeline };
         let text = format!("{}\0{}\0{pipeline}\0{remote}", self.system.name(), self.url);
         let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
         const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -214,11 +228,19 @@ pub fn address(text: &str, system: System) -> Result<String> {
     {
         return Err(bad(&format!("{port} is no port")));
     }
+    let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
+    if system == System::Prefect
+        && let Some(cloud) = prefect::cloud(&host.to_ascii_lowercase(), &parts)
+    {
+        return Ok(cloud);
+    }
     let pages = match system {
         System::Airflow => ["api", "home", "dags", "auth", "login", "dagruns", "assets"].as_slice(),
         System::Mlflow => ["api", "ajax-api", "experiments", "models", "version"].as_slice(),
+        System::Prefect => prefect::PAGES,
+        System::Dagster => dagster::PAGES,
     };
-    let kept: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).take_while(|p| !pages.contains(p)).collect();
+    let kept: Vec<&str> = parts.into_iter().take_while(|p| !pages.contains(p)).collect();
     let path: String = kept.iter().map(|p| format!("{p}/")).collect();
     Ok(format!("{scheme}://{}/{path}", host.to_ascii_lowercase()))
 }
@@ -318,6 +340,15 @@ pub struct Step {
     pub ok: bool,
     /// What was seen, or what is missing.
     pub note: String,
+}
+
+impl Step {
+    /// From what a trial gave: what was seen, or what is missing and what to do.
+    pub fn tried(name: &str, result: Result<String>) -> Self {
+        let ok = result.is_ok();
+        let note = result.unwrap_or_else(|e| e.hint.as_ref().map_or_else(|| e.to_string(), |h| format!("{e}. {h}")));
+        Self { name: name.to_owned(), ok, note }
+    }
 }
 
 /// A pipeline as its system describes it.
