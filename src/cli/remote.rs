@@ -90,9 +90,11 @@ pub(super) fn rerun(target: &Target, store: &Store, scope: &Scope, how: &How, cx
     let ask = Ask::Rerun { run: Box::new(run.clone()), scope: scope.clone(), note: how.note.clone() };
     let outcome = connect::send(connector, store, &ask, &key, cx)?;
     let already = matches!(outcome, Outcome::Already(_));
-    say(&match already {
-        true => format!("{} has been asked to rerun this before; nothing was sent", run.connection),
-        false => format!("{} reruns {}", run.connection, text::count(preview.instances as u64, "task instance")),
+    let count = text::count(preview.instances as u64, "task instance");
+    say(&if already {
+        format!("{} has been asked to rerun this before; nothing was sent", run.connection)
+    } else {
+        format!("{} reruns {count}", run.connection)
     });
     report(connector, store, outcome.run().clone(), &facts(!already, already), how, cx)
 }
@@ -120,9 +122,10 @@ pub(super) fn trigger(
     let outcome = connect::send(connector, store, &ask, &key, cx)?;
     let already = matches!(outcome, Outcome::Already(_));
     let run = outcome.run().clone();
-    say(&match already {
-        true => format!("This request has started {} ({}) before", run.title(), run.id),
-        false => format!("{} started {} ({})", connector.to().name, run.title(), run.id),
+    say(&if already {
+        format!("This request has started {} ({}) before", run.title(), run.id)
+    } else {
+        format!("{} started {} ({})", connector.to().name, run.title(), run.id)
     });
     report(connector, store, run, &json!({ "started": !already, "already": already }), how, cx)
 }

@@ -55,7 +55,7 @@ fn until(desk: &Desk, what: &str, good: impl Fn(&Value) -> bool) -> Value {
         if let Some(run) = runs["runs"].as_array().unwrap().iter().find(|r| good(r)) {
             return run.clone();
         }
-        assert!(begin.elapsed() < Duration::from_secs(240), "{what}: {runs}");
+        assert!(begin.elapsed() < Duration::from_mins(4), "{what}: {runs}");
         std::thread::sleep(Duration::from_secs(2));
     }
 }
@@ -236,7 +236,7 @@ fn in_the_window(air: &Service) {
         while !good(host) {
             host.drain(Duration::from_millis(5));
             std::thread::sleep(Duration::from_millis(5));
-            assert!(begin.elapsed() < Duration::from_secs(120), "{what}");
+            assert!(begin.elapsed() < Duration::from_mins(2), "{what}");
         }
     };
     wait(&mut host, "the folder", &|h| h.state.runs.loaded);

@@ -91,7 +91,7 @@ fn pass(
     made: &AtomicUsize,
     passed: &Mutex<Vec<(String, usize)>>,
 ) -> std::io::Result<()> {
-    client.set_read_timeout(Some(Duration::from_secs(60)))?;
+    client.set_read_timeout(Some(Duration::from_mins(1)))?;
     let (head, body) = request(&mut client)?;
     let mut words = head.split(' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());

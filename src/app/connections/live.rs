@@ -28,9 +28,9 @@ const NEAR: Duration = Duration::from_secs(5);
 /// While another page is in front.
 const FAR: Duration = Duration::from_secs(15);
 /// While the window is in the background.
-const BACKGROUND: Duration = Duration::from_secs(60);
+const BACKGROUND: Duration = Duration::from_mins(1);
 /// Longest pause after a connection did not answer several times.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// How often connections are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn a_bell_wakes_and_ends() {
         let bell = Arc::new(Bell::default());
-        let (short, long) = (Duration::from_millis(1), Duration::from_secs(60));
+        let (short, long) = (Duration::from_millis(1), Duration::from_mins(1));
         assert_eq!(bell.wait(short), None);
         bell.ring(Ring::All);
         bell.ring(Ring::Look);

@@ -176,14 +176,14 @@ pub fn opened(state: &mut AppState, _cx: &Cx) -> Vec<Effect> {
 }
 
 /// Handles a command; no I/O.
-pub fn command(state: &mut AppState, command: Command, cx: &Cx) -> Vec<Effect> {
+pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> {
     match command {
         Command::Open(name) => {
             state.shell.page = Page::Settings;
             state.shell.palette = None;
             state.settings.section = Section::Connections;
             if let Some(name) = name {
-                return self::command(state, Command::Select(name), cx);
+                select(state, &name);
             }
         }
         Command::Select(name) => select(state, &name),
@@ -262,7 +262,7 @@ fn test(state: &mut AppState, name: &str) -> Vec<Effect> {
 }
 
 /// Folds an event into the state; no I/O.
-pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
+pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
     match event {
         Event::Looked { name, health, pipelines, can, secret } => {
             let listed = pipelines.is_some();
@@ -317,6 +317,5 @@ pub fn event(state: &mut AppState, event: Event, cx: &Cx) -> Vec<Effect> {
             return vec![workspace::read_config()];
         }
     }
-    let _ = cx;
     Vec::new()
 }

@@ -103,6 +103,18 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// A request that brought nothing, and after what time the system wants to be asked again.
+struct Failed {
+    fault: Fault,
+    again: Option<Duration>,
+}
+
+impl Failed {
+    fn of(fault: Fault) -> Box<Self> {
+        Box::new(Self { fault, again: None })
+    }
+}
+
 /// The way to one connection.
 pub struct Http {
     to: Connection,
@@ -212,26 +224,30 @@ impl Http {
 
     /// Sends and reads the whole answer; anything but a success is a [`Fault`].
     pub fn send(&self, ask: &Ask<'_>, cx: &JobCtx) -> Result<Answer, Fault> {
-        match self.once(ask, cx) {
-            Err((fault, Some(wait))) if wait <= LONGEST_WAIT => {
+        let failed = match self.once(ask, cx) {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
+        match failed.again {
+            Some(wait) if wait <= LONGEST_WAIT => {
                 // Busy is a no: nothing was carried out, so even a change may be sent again.
-                pause(wait, cx).map_err(|_| fault)?;
-                self.once(ask, cx).map_err(|(fault, _)| fault)
+                pause(wait, cx).map_err(|_| failed.fault)?;
+                self.once(ask, cx).map_err(|f| f.fault)
             }
-            other => other.map_err(|(fault, _)| fault),
+            _ => Err(failed.fault),
         }
     }
 
-    fn once(&self, ask: &Ask<'_>, cx: &JobCtx) -> Result<Answer, (Fault, Option<Duration>)> {
-        let plain = |e: Error| (Fault::NotSent(e), None);
+    fn once(&self, ask: &Ask<'_>, cx: &JobCtx) -> Result<Answer, Box<Failed>> {
+        let plain = |e: Error| Failed::of(Fault::NotSent(e));
         let runtime = runtime().map_err(plain)?;
         cx.check().map_err(plain)?;
         let request = self.request(ask).map_err(plain)?;
         runtime.block_on(async {
             let work = tokio::time::timeout(PATIENCE, self.exchange(request));
             tokio::select! {
-                done = work => done.unwrap_or_else(|_| Err((Fault::Unknown(self.silent()), None))),
-                () = cancelled(cx) => Err((Fault::Unknown(Error::cancelled()), None)),
+                done = work => done.unwrap_or_else(|_| Err(Failed::of(Fault::Unknown(self.silent())))),
+                () = cancelled(cx) => Err(Failed::of(Fault::Unknown(Error::cancelled()))),
             }
         })
     }
@@ -256,10 +272,10 @@ impl Http {
         })
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, (Fault, Option<Duration>)> {
-        let response = request.send().await.map_err(|e| (self.unreachable(e), None))?;
+    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, Box<Failed>> {
+        let response = request.send().await.map_err(|e| Failed::of(self.unreachable(e)))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = self.body(response).await.map_err(|e| (Fault::Unknown(e), None))?;
+        let body = self.body(response).await.map_err(|e| Failed::of(Fault::Unknown(e)))?;
         if status.is_success() {
             return Ok(Answer { status: status.as_u16(), headers, body });
         }
@@ -274,9 +290,9 @@ impl Http {
             .flatten();
         // A proxy that waited in vain does not know what became of the request.
         if matches!(status.as_u16(), 502 | 504 | 500) {
-            return Err((Fault::Unknown(error), None));
+            return Err(Failed::of(Fault::Unknown(error)));
         }
-        Err((Fault::Refused(refused, error), wait))
+        Err(Box::new(Failed { fault: Fault::Refused(refused, error), again: wait }))
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! Systems that run pipelines elsewhere: what a connection to one is, what it can do, and what it says, in words of ours.
 //!
 //! Nothing here asks anybody: `engine/connect` sends requests and gives the answers to [`airflow`] and its like, which
-//! turn them into [`Seen`] runs. What was seen is put beside what is known by [`absorb`], so that the same answer twice
+//! turn them into [`Seen`] runs. What was seen is put beside what is known by [`absorb()`], so that the same answer twice
 //! changes nothing and a rerun becomes a new round of the same run.
 use std::collections::BTreeMap;
 
@@ -371,7 +371,7 @@ pub struct RemotePipeline {
 /// A run as its system shows it now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
-    /// `number` and `round` are not the system's to say: [`absorb`] gives them.
+    /// `number` and `round` are not the system's to say: [`absorb()`] gives them.
     pub run: Run,
     /// `None` when they were not asked for.
     pub tasks: Option<Vec<TaskRun>>,

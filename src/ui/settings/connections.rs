@@ -425,7 +425,7 @@ fn test_ui(ui: &mut Ui, cx: &mut PageCx<'_>, form: &Form) {
                 });
             }
         }
-        Some(Tested { result: Err(error), .. }) => drop(error_ui(ui, cx, name, &error)),
+        Some(Tested { result: Err(error), .. }) => error_ui(ui, cx, name, &error),
     }
     let failing = cx.state.connections.news.get(name).and_then(|n| n.health.failing.clone());
     if let Some((since, error)) = failing {
