@@ -19,8 +19,10 @@ fn now() -> Timestamp {
     "2026-11-22T05:00:00Z".parse().unwrap()
 }
 
+/// To the millisecond, as times are kept.
 fn at(text: &str) -> Option<Timestamp> {
-    Some(text.parse().unwrap())
+    let exact: Timestamp = text.parse().unwrap();
+    Timestamp::from_millisecond(exact.as_millisecond()).ok()
 }
 
 fn rows(name: &str, key: &str) -> Vec<Value> {

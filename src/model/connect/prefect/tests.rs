@@ -23,8 +23,10 @@ fn now() -> Timestamp {
     "2026-11-22T08:00:00Z".parse().unwrap()
 }
 
+/// To the millisecond, as times are kept.
 fn at(text: &str) -> Option<Timestamp> {
-    Some(text.parse().unwrap())
+    let exact: Timestamp = text.parse().unwrap();
+    Timestamp::from_millisecond(exact.as_millisecond()).ok()
 }
 
 fn names() -> Names {
