@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// Shares of the columns: name, system, what it can do, last answer, how long it took, the last hour.
-const WIDTHS: [f32; 6] = [0.22, 0.16, 0.27, 0.14, 0.08, 0.09];
+/// Shares of the columns, with room for what is between them: name, system, what it can do, last answer, how long it took, the last hour.
+const WIDTHS: [f32; 6] = [0.20, 0.15, 0.23, 0.16, 0.09, 0.07];
 /// Width of the names of fields.
 const NAMES: f32 = 112.0;
 
@@ -43,6 +43,8 @@ pub fn head_words(cx: &PageCx<'_>) -> String {
     match (good.count(), bad) {
         (0, 0) => String::new(),
         (good, 0) => format!("{good} {}", if good == 1 { "answers" } else { "answer" }),
+        (0, 1) => "it does not answer".to_owned(),
+        (0, bad) => format!("none of {bad} answers"),
         (good, bad) => {
             let verb = |n: usize, one: &'static str, many: &'static str| if n == 1 { one } else { many };
             format!("{good} {}, {bad} {}", verb(good, "answers", "answer"), verb(bad, "does not", "do not"))
