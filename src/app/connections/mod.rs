@@ -102,7 +102,7 @@ pub enum Event {
         result: Result<System>,
     },
     Saved {
-        name: String,
+        to: Box<Connection>,
         was: Option<String>,
         notice: Option<Error>,
     },
@@ -225,7 +225,13 @@ pub fn command(state: &mut AppState, command: Command, _cx: &Cx) -> Vec<Effect> 
         Command::Remove(name) => {
             state.connections.removing = None;
             let Some(to) = find(state, &name) else { return Vec::new() };
-            return vec![Job::io(format!("connections.change:{name}"), Task::Remove(to)).policy(Policy::Queue).start()];
+            let mut effects = Vec::new();
+            if !to.shared {
+                effects.extend(write_own(state, &name, None));
+            }
+            let job = Job::io(format!("connections.change:{name}"), Task::Remove(to)).policy(Policy::Queue);
+            effects.push(job.start());
+            return effects;
         }
     }
     Vec::new()
@@ -248,8 +254,34 @@ fn save(state: &mut AppState) -> Vec<Effect> {
     let Some(form) = &mut state.connections.form else { return Vec::new() };
     let Some(to) = form.connection(&names) else { return Vec::new() };
     form.saving = true;
-    let task = Task::Save { form: Box::new(form.clone()), to: Box::new(to) };
-    vec![Job::io("connections.save", task).policy(Policy::Queue).start()]
+    let form = form.clone();
+    let mut effects = Vec::new();
+    if !to.shared {
+        if let Some(was) = form.was.as_ref().filter(|w| **w != to.name) {
+            write_own(state, was, None);
+        }
+        effects.extend(write_own(state, &to.name, Some(&to)));
+    }
+    if !state.connections.testing.contains(&to.name) {
+        state.connections.testing.push(to.name.clone());
+    }
+    let title = format!("Testing {}", to.name);
+    let task = Task::Save { form: Box::new(form), to: Box::new(to) };
+    effects.push(Job::long("connections.save", task).titled(title).policy(Policy::Queue).start());
+    effects
+}
+
+/// Puts a connection into the person's own settings, or takes it out.
+fn write_own(state: &mut AppState, name: &str, to: Option<&Connection>) -> Vec<Effect> {
+    let other = &mut state.settings.values.other;
+    let own = other.entry("connections").or_insert_with(|| toml::Table::new().into());
+    if let Some(table) = own.as_table_mut() {
+        match to {
+            Some(to) => drop(table.insert(name.to_owned(), to.to_table().into())),
+            None => drop(table.remove(name)),
+        }
+    }
+    vec![super::settings::save(state), keep(state)]
 }
 
 fn test(state: &mut AppState, name: &str) -> Vec<Effect> {
@@ -289,22 +321,26 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
                 form.detected(&url, result);
             }
         }
-        Event::Saved { name, was, notice } => {
+        Event::Saved { to, was, notice } => {
+            let name = to.name.clone();
             let mut effects: Vec<Effect> = notice.iter().map(|e| Effect::Notice(Notice::error(e))).collect();
             if let Some(was) = was.filter(|w| *w != name) {
                 state.connections.news.remove(&was);
                 state.connections.tests.remove(&was);
             }
             // The form is of what is written now; andon.toml is read anew by itself, which brings the connection.
-            state.connections.form = None;
+            state.connections.form = Some(Form::of(&to));
             state.connections.selected = Some(name.clone());
+            let place = if to.shared { "andon.toml" } else { "your settings" };
             effects.push(workspace::read_config());
-            effects.push(Effect::Notice(Notice::success(format!("{name} is saved in andon.toml"))));
+            effects.push(Effect::Notice(Notice::success(format!("{name} is saved in {place}"))));
             return effects;
         }
         Event::NotSaved(error) => {
             if let Some(form) = &mut state.connections.form {
                 form.saving = false;
+                let name = form.name.trim().to_owned();
+                state.connections.testing.retain(|n| *n != name);
             }
             return vec![Effect::Notice(Notice::error(&error))];
         }
@@ -318,4 +354,56 @@ pub fn event(state: &mut AppState, event: Event, _cx: &Cx) -> Vec<Effect> {
         }
     }
     Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::FixedClock;
+
+    const CX: Cx<'static> = Cx { clock: &FixedClock(Timestamp::UNIX_EPOCH) };
+
+    fn added(shared: bool) -> (AppState, Vec<Effect>) {
+        let mut state = AppState::default();
+        state.workspace.trusted = true;
+        command(&mut state, Command::Add, &CX);
+        for part in [
+            Part::Url("http://127.0.0.1:8080".into()),
+            Part::System(System::Airflow),
+            Part::Name("lab".into()),
+            Part::Environment(Environment::Test),
+            Part::Shared(shared),
+        ] {
+            command(&mut state, Command::Set(part), &CX);
+        }
+        let effects = command(&mut state, Command::Save, &CX);
+        (state, effects)
+    }
+
+    fn keys(effects: &[Effect]) -> Vec<String> {
+        effects.iter().filter_map(|e| if let Effect::Start(j) = e { Some(j.key.clone()) } else { None }).collect()
+    }
+
+    #[test]
+    fn a_connection_of_ones_own_is_kept_in_the_settings_and_taken_out_of_them() {
+        let (mut state, effects) = added(false);
+        assert_eq!(keys(&effects), ["settings.save", "connections.keep", "connections.save"]);
+        let kept = find(&state, "lab").unwrap();
+        assert_eq!((kept.shared, kept.environment), (false, Environment::Test));
+        assert_eq!(kept.url, "http://127.0.0.1:8080/");
+        event(&mut state, Event::Saved { to: Box::new(kept), was: None, notice: None }, &CX);
+        let form = state.connections.form.as_ref().unwrap();
+        assert_eq!((form.was.as_deref(), form.saving, form.shared), (Some("lab"), false, false));
+        let effects = command(&mut state, Command::Remove("lab".into()), &CX);
+        assert_eq!(keys(&effects), ["settings.save", "connections.keep", "connections.change:lab"]);
+        assert!(find(&state, "lab").is_none());
+    }
+
+    #[test]
+    fn one_for_everybody_is_written_by_the_job_alone_and_tested() {
+        let (state, effects) = added(true);
+        assert_eq!(keys(&effects), ["connections.save"]);
+        assert!(state.settings.values.other.is_empty());
+        assert_eq!(state.connections.testing, ["lab"]);
+    }
 }

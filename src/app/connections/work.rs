@@ -1,5 +1,5 @@
 //! Jobs of the connections: looking, testing, writing.
-use std::{sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use super::{Event, Form, Task, Tested};
 use crate::{
@@ -21,21 +21,16 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             env.connections.keep(&all, &root, &store, &env.clock, out);
         }
         Task::Look(name) => env.connections.look(&name),
-        Task::Test(to) => {
-            let begin = Instant::now();
-            let result = connect::open(&to, &root, env.connections.secrets()).and_then(|connector| connector.probe(cx));
-            if result.as_ref().is_err_and(Error::is_cancelled) {
-                return Err(Error::cancelled());
-            }
-            let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-            out.send(Event::Tested { name: to.name, tested: Tested { at: cx.clock.now(), millis, result } });
-        }
+        Task::Test(to) => test(to, &root, env, cx, out)?,
         Task::Detect { url, ca_file, proxy } => {
             let result = connect::detect(&url, ca_file.as_deref(), proxy.as_deref(), &root, cx);
             out.send(Event::Detected { url, result });
         }
         Task::Save { form, to } => match save(&form, &to, env) {
-            Ok(notice) => out.send(Event::Saved { name: to.name.clone(), was: form.was.clone(), notice }),
+            Ok(notice) => {
+                out.send(Event::Saved { to: to.clone(), was: form.was.clone(), notice });
+                test(*to, &root, env, cx, out)?;
+            }
             Err(e) => out.send(Event::NotSaved(e)),
         },
         Task::Remove(to) => {
@@ -48,6 +43,18 @@ pub fn run(task: Task, env: &Arc<Env>, cx: &JobCtx, out: &Out) -> Result<()> {
             out.send(Event::Removed(to.name));
         }
     }
+    Ok(())
+}
+
+/// Tries it, right by right.
+fn test(to: Connection, root: &Path, env: &Env, cx: &JobCtx, out: &Out) -> Result<()> {
+    let begin = Instant::now();
+    let result = connect::open(&to, root, env.connections.secrets()).and_then(|connector| connector.probe(cx));
+    if result.as_ref().is_err_and(Error::is_cancelled) {
+        return Err(Error::cancelled());
+    }
+    let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+    out.send(Event::Tested { name: to.name, tested: Tested { at: cx.clock.now(), millis, result } });
     Ok(())
 }
 

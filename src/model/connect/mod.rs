@@ -168,6 +168,27 @@ impl Connection {
         })
     }
 
+    /// As it stands in a file: what is as usual is left out.
+    pub fn to_table(&self) -> toml::Table {
+        let mut table = toml::Table::new();
+        let words = [
+            ("kind", Some(self.system.name())),
+            ("url", Some(self.url.as_str())),
+            ("environment", Some(self.environment.name()).filter(|e| !e.is_empty())),
+            ("ca_file", self.ca_file.as_deref()),
+            ("proxy", self.proxy.as_deref()),
+        ];
+        for (key, value) in words {
+            if let Some(value) = value {
+                table.insert(key.to_owned(), value.into());
+            }
+        }
+        if self.read_only {
+            table.insert("read_only".to_owned(), true.into());
+        }
+        table
+    }
+
     /// Name its secret is kept under in the keyring. It holds the whole address: another system of the same name, in another
     /// folder, never gets the secret.
     pub fn secret_key(&self) -> String {
